@@ -1,0 +1,73 @@
+//! Telephone numbers, parsed at the door; inside they are always valid and never shown in full by accident.
+
+use std::str::FromStr;
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
+
+/// A valid telephone number in E.164 form. `Debug` shows the last two digits only.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PhoneNumber {
+    e164: String,
+    region: Option<String>,
+}
+
+/// Why a text is no telephone number. The text itself is not repeated: it may be somebody's number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PhoneError {
+    /// Scientific notation, as spreadsheets write long numbers.
+    #[error("scientific notation: a spreadsheet has destroyed digits; export the column as text")]
+    Scientific,
+    /// Cannot be read as a number of the expected region.
+    #[error("not a telephone number of {region}; expected e.g. `+8613800138000`")]
+    Unreadable {
+        /// The region it was read in.
+        region: String,
+    },
+    /// Well-formed but not a number that exists in the numbering plan.
+    #[error("no valid number in the numbering plan of {region}")]
+    Invalid {
+        /// The region it was read in.
+        region: String,
+    },
+}
+
+impl PhoneNumber {
+    /// Reads a national or international number; `region` is the ISO 3166 country assumed without a `+`.
+    pub fn parse(text: &str, region: &str) -> Result<PhoneNumber, PhoneError> {
+        let t = text.trim();
+        if t.contains(['e', 'E']) && t.contains(['+', '.']) && t.bytes().any(|b| b.is_ascii_digit()) {
+            return Err(PhoneError::Scientific);
+        }
+        let region = region.to_ascii_uppercase();
+        if t.chars().any(|c| c.is_alphabetic()) {
+            return Err(PhoneError::Unreadable { region });
+        }
+        let assumed = Region::from_str(&region).ok();
+        let number = PHONE_NUMBER_UTIL
+            .parse(t, assumed)
+            .map_err(|_| PhoneError::Unreadable { region: region.clone() })?;
+        if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
+            return Err(PhoneError::Invalid { region });
+        }
+        let e164 = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned();
+        let region = PHONE_NUMBER_UTIL.get_region_for_number(&number).map(|r| r.as_region_str().as_str().to_owned());
+        Ok(PhoneNumber { e164, region })
+    }
+
+    /// E.164 with the leading `+`.
+    pub fn e164(&self) -> &str {
+        &self.e164
+    }
+
+    /// The ISO 3166 country the number belongs to, where the numbering plan tells.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+}
+
+impl std::fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tail = &self.e164[self.e164.len().saturating_sub(2)..];
+        write!(f, "PhoneNumber(..{tail})")
+    }
+}

@@ -1,0 +1,9 @@
+//! Dunwell reminds people of what they owe: politely, lawfully and provably.
+//!
+//! Pure decisions on top, the world below, doors at the bottom. **A module uses only modules listed above it**;
+//! `tests/it/tidy.rs` keeps that order, and keeps the pure ones free of `async`, files, network and clock.
+
+// pure
+pub mod domain;
+// world
+// doors
