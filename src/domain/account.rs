@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::attempt::Channel;
 use super::ids::{AccountId, PersonId, PortfolioId};
 use super::money::{Currency, Money};
 use super::words::words;
@@ -82,6 +83,8 @@ pub struct Account {
     pub observation: bool,
     /// Legal action has been decided and approved; only then may a message announce it.
     pub legal_action_approved: bool,
+    /// The channel agreed with the debtor, e.g. paper or electronic invoices.
+    pub preferred: Option<Channel>,
     /// Open, settled or closed.
     pub state: AccountState,
     /// At least one dispute is open.
