@@ -60,6 +60,11 @@ impl PhoneNumber {
         Ok(PhoneNumber { e164, region })
     }
 
+    /// A number that was parsed at a door and stored; not parsed again.
+    pub(crate) fn stored(e164: &str, region: Option<&str>) -> PhoneNumber {
+        PhoneNumber { e164: e164.to_owned(), region: region.map(str::to_owned) }
+    }
+
     /// E.164 with the leading `+`.
     pub fn e164(&self) -> &str {
         &self.e164

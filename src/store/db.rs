@@ -1,0 +1,218 @@
+//! Two databases behind one face: connections, transactions, and the register of every SQL text.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use super::StoreError;
+use super::writer::Writer;
+
+/// One SQL text, or two where the dialects differ.
+#[derive(Debug, Clone, Copy)]
+pub struct Stmt {
+    /// Name for messages and tests.
+    pub name: &'static str,
+    /// Text for SQLite.
+    pub sqlite: &'static str,
+    /// Text for PostgreSQL.
+    pub postgres: &'static str,
+}
+
+/// Declares the SQL texts of one file and registers them in `ALL`.
+macro_rules! statements {
+    (@one $both:literal) => { ($both, $both) };
+    (@one { sqlite: $a:literal, postgres: $b:literal $(,)? }) => { ($a, $b) };
+    ($($(#[$m:meta])* $name:ident = $body:tt;)*) => {
+        $($(#[$m])* pub(super) const $name: $crate::store::db::Stmt = {
+            let (sqlite, postgres) = $crate::store::db::statements!(@one $body);
+            $crate::store::db::Stmt { name: stringify!($name), sqlite, postgres }
+        };)*
+        pub(super) const ALL: &[&$crate::store::db::Stmt] = &[$(&$name),*];
+    };
+}
+pub(super) use statements;
+
+/// Runs a registered statement in a transaction: `=> all Row`, `one`, `opt`, or `rows` for the number affected.
+macro_rules! q {
+    (@go $tx:expr, $st:expr, [$($a:expr),*], $r:ty, $m:ident) => {
+        match &mut *$tx {
+            $crate::store::db::Tx::Sqlite(t) =>
+                sqlx::query_as::<sqlx::Sqlite, $r>($st.sqlite)$(.bind($a))*.$m(&mut **t).await,
+            $crate::store::db::Tx::Postgres(t) =>
+                sqlx::query_as::<sqlx::Postgres, $r>($st.postgres)$(.bind($a))*.$m(&mut **t).await,
+        }
+    };
+    ($tx:expr, $st:expr, [$($a:expr),* $(,)?] => all $r:ty) => { $crate::store::db::q!(@go $tx, $st, [$($a),*], $r, fetch_all) };
+    ($tx:expr, $st:expr, [$($a:expr),* $(,)?] => one $r:ty) => { $crate::store::db::q!(@go $tx, $st, [$($a),*], $r, fetch_one) };
+    ($tx:expr, $st:expr, [$($a:expr),* $(,)?] => opt $r:ty) => { $crate::store::db::q!(@go $tx, $st, [$($a),*], $r, fetch_optional) };
+    ($tx:expr, $st:expr, [$($a:expr),* $(,)?] => rows) => {
+        match &mut *$tx {
+            $crate::store::db::Tx::Sqlite(t) =>
+                sqlx::query::<sqlx::Sqlite>($st.sqlite)$(.bind($a))*.execute(&mut **t).await.map(|r| r.rows_affected()),
+            $crate::store::db::Tx::Postgres(t) =>
+                sqlx::query::<sqlx::Postgres>($st.postgres)$(.bind($a))*.execute(&mut **t).await.map(|r| r.rows_affected()),
+        }
+    };
+}
+pub(super) use q;
+
+/// A transaction on either database. Dropping it rolls back.
+pub(super) enum Tx {
+    /// SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Tx::Sqlite(t) => t.commit().await?,
+            Tx::Postgres(t) => t.commit().await?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self, Tx::Postgres(_))
+    }
+}
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Every registered statement with the file it stands in; a test prepares each on both databases.
+pub const STATEMENTS_BY_FILE: &[(&str, &[&Stmt])] = &[
+    ("claim", super::claim::sql::ALL),
+    ("decide", super::decide::sql::ALL),
+    ("events", super::events::sql::ALL),
+    ("import", super::import::sql::ALL),
+    ("log", super::log::sql::ALL),
+    ("people", super::people::sql::ALL),
+    ("plan", super::plan::sql::ALL),
+    ("registry", super::registry::sql::ALL),
+    ("review", super::review::sql::ALL),
+    ("settle", super::settle::sql::ALL),
+    ("views", super::views::sql::ALL),
+];
+
+/// The connections.
+pub(super) enum Db {
+    /// One writer that groups commits, and readers.
+    Sqlite { readers: SqlitePool, writers: SqlitePool, writer: Writer },
+    /// One pool.
+    Postgres(PgPool),
+}
+
+impl Db {
+    pub(super) async fn open(url: &str) -> Result<Db, StoreError> {
+        if url.starts_with("sqlite:") {
+            open_sqlite(url).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_postgres(url).await
+        } else {
+            Err(StoreError::Open(
+                "`database_url` must begin with `sqlite://` or `postgres://`, e.g. `sqlite://dunwell.sqlite`".into(),
+            ))
+        }
+    }
+
+    pub(super) fn dialect(&self) -> &'static str {
+        match self {
+            Db::Sqlite { .. } => "sqlite",
+            Db::Postgres(_) => "postgres",
+        }
+    }
+
+    /// A transaction that only reads, on one snapshot.
+    pub(super) async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Db::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Db::Postgres(pool) => Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+        })
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Db::Sqlite { readers, writers, writer } => {
+                writer.close().await;
+                readers.close().await;
+                writers.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let path = path.split('?').next().unwrap_or(path).to_owned();
+    if let Some(folder) = Path::new(&path).parent().filter(|p| !p.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        return Err(StoreError::Open(format!("the folder `{}` of the database is not there", folder.display())));
+    }
+    let options = SqliteConnectOptions::from_str(&format!("sqlite://{path}"))
+        .map_err(|e| StoreError::Open(format!("`database_url` cannot be read: {e}")))?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "MEMORY")
+        .pragma("secure_delete", "ON")
+        .statement_cache_capacity(256);
+    let failed = |e: sqlx::Error| StoreError::Open(format!("the database file `{path}` cannot be opened: {e}"));
+    let writers =
+        SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+    migrate(&SQLITE, Migrating::Sqlite(&writers)).await?;
+    let readers =
+        SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(failed)?;
+    let writer = Writer::start(writers.clone());
+    Ok(Db::Sqlite { readers, writers, writer })
+}
+
+async fn open_postgres(url: &str) -> Result<Db, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| StoreError::Open("`database_url` cannot be read; expected `postgres://user:password@host/name`".into()))?
+        .application_name("dunwell")
+        .statement_cache_capacity(256);
+    let pool = PgPoolOptions::new()
+        .max_connections(12)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(|e| StoreError::Open(match e {
+            sqlx::Error::Database(d) => format!("PostgreSQL refused the connection: {}", d.message()),
+            sqlx::Error::Io(io) => format!("PostgreSQL cannot be reached: {io}"),
+            _ => "PostgreSQL cannot be reached in time".to_owned(),
+        }))?;
+    migrate(&POSTGRES, Migrating::Postgres(&pool)).await?;
+    Ok(Db::Postgres(pool))
+}
+
+enum Migrating<'a> {
+    Sqlite(&'a SqlitePool),
+    Postgres(&'a PgPool),
+}
+
+async fn migrate(migrator: &Migrator, target: Migrating<'_>) -> Result<(), StoreError> {
+    let known = migrator.iter().map(|m| m.version).max().unwrap_or(0);
+    let result = match target {
+        Migrating::Sqlite(pool) => migrator.run(pool).await,
+        Migrating::Postgres(pool) => migrator.run(pool).await,
+    };
+    result.map_err(|e| match e {
+        sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Newer { found, known },
+        sqlx::migrate::MigrateError::VersionMismatch(found) => {
+            StoreError::Open(format!("schema version {found} in the database is not the one this program ships"))
+        }
+        other => StoreError::Open(format!("the schema cannot be brought up to date: {other}")),
+    })
+}

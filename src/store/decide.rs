@@ -1,0 +1,558 @@
+//! Recording what the guard decided: reserve, hold, send to review, block or withdraw, many in one transaction.
+//!
+//! Reserving counts the caps and takes the place in the same transaction, under a lock on the people, debts and
+//! addresses concerned (SQLite: the single writer; PostgreSQL: row locks in a fixed order). So however many workers,
+//! collectors and campaigns there are, a cap of three gives three.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::claim::touches;
+use super::db::{Tx, q, statements};
+use super::types::{Ts, hex_id, id_list, rows, word};
+use super::{Store, StoreError};
+use crate::domain::{
+    AccountId, AddressId, AttemptId, AttemptState, CapClaim, CapKey, Channel, Moment, PersonId, Purpose, RecordId,
+    Touch, TouchKind,
+};
+use crate::evidence::{Kind, Sealed, Value, commit};
+use crate::guard::Clearance;
+
+pub(super) mod sql {
+    super::statements! {
+        // Locks in a fixed order: people, then debts, then addresses, each by id. On SQLite the writer is the lock.
+        LOCK_PEOPLE = {
+            sqlite: "SELECT id FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY id",
+            postgres: "SELECT id FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+        };
+        LOCK_ACCOUNTS = {
+            sqlite: "SELECT id FROM account WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY id",
+            postgres: "SELECT id FROM account WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+        };
+        LOCK_ADDRESSES = {
+            sqlite: "SELECT id FROM address WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY id",
+            postgres: "SELECT id FROM address WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+        };
+        PLACES = {
+            sqlite: "SELECT t.id, t.account_id, t.recipient_id, c.address_id FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT t.id, t.account_id, t.recipient_id, c.address_id FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
+        FRESH = {
+            sqlite: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
+        MOVE = {
+            sqlite: "UPDATE attempt SET state = r.state, due_at = COALESCE(r.due_at, attempt.due_at), reserved_at = COALESCE(r.reserved_at, attempt.reserved_at), claimed_by = NULL, claimed_until = NULL, reason = r.reason, findings = r.findings, last_record = COALESCE(r.last_record, attempt.last_record) FROM (SELECT unhex(value->>'id') AS id, value->>'state' AS state, value->>'due_at' AS due_at, value->>'reserved_at' AS reserved_at, value->>'reason' AS reason, value->>'findings' AS findings, unhex(value->>'last_record') AS last_record FROM json_each($1)) AS r WHERE attempt.id = r.id",
+            postgres: "UPDATE attempt SET state = r.state, due_at = COALESCE(r.due_at, attempt.due_at), reserved_at = COALESCE(r.reserved_at, attempt.reserved_at), claimed_by = NULL, claimed_until = NULL, reason = r.reason, findings = r.findings, last_record = COALESCE(r.last_record, attempt.last_record) FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, state TEXT, due_at TIMESTAMPTZ, reserved_at TIMESTAMPTZ, reason TEXT, findings TEXT, last_record UUID) WHERE attempt.id = r.id",
+        };
+        TOUCH = {
+            sqlite: "INSERT INTO touch (id, person_id, account_id, address_id, channel, kind, collection, at) SELECT unhex(value->>'id'), unhex(value->>'person_id'), unhex(value->>'account_id'), unhex(value->>'address_id'), value->>'channel', value->>'kind', value->>'collection', value->>'at' FROM json_each($1)",
+            postgres: "INSERT INTO touch (id, person_id, account_id, address_id, channel, kind, collection, at) SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, person_id UUID, account_id UUID, address_id UUID, channel TEXT, kind TEXT, collection BOOLEAN, at TIMESTAMPTZ)",
+        };
+        CONTENT = {
+            sqlite: "INSERT INTO content (attempt_id, salt, body, facts) SELECT unhex(value->>'attempt_id'), unhex(value->>'salt'), value->>'body', value->>'facts' FROM json_each($1) WHERE TRUE ON CONFLICT (attempt_id) DO UPDATE SET salt = excluded.salt, body = excluded.body, facts = excluded.facts",
+            postgres: "INSERT INTO content (attempt_id, salt, body, facts) SELECT attempt_id, decode(salt, 'hex'), body, facts FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (attempt_id UUID, salt TEXT, body TEXT, facts TEXT) ON CONFLICT (attempt_id) DO UPDATE SET salt = excluded.salt, body = excluded.body, facts = excluded.facts",
+        };
+        TRACE = {
+            sqlite: "INSERT INTO trace (digest, bytes) SELECT unhex(value->>'digest'), value->>'bytes' FROM json_each($1) WHERE TRUE ON CONFLICT (digest) DO NOTHING",
+            postgres: "INSERT INTO trace (digest, bytes) SELECT decode(digest, 'hex'), bytes FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (digest TEXT, bytes TEXT) ORDER BY digest ON CONFLICT (digest) DO NOTHING",
+        };
+    }
+}
+
+/// What becomes of an attempt.
+#[derive(Debug)]
+pub enum Action {
+    /// Take the place in the caps and the right to send once.
+    Reserve(Clearance),
+    /// Fine later.
+    Hold {
+        /// The next lawful instant.
+        until: Moment,
+    },
+    /// A person must decide.
+    Review,
+    /// Not in this form.
+    Block,
+    /// Taken back before it was sent.
+    Withdraw {
+        /// Why, in a word.
+        reason: &'static str,
+    },
+}
+
+/// What would be or was sent, and the facts it was made from; committed to by the log, kept beside it.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// The words, canonical JSON.
+    pub body: String,
+    /// The facts, canonical JSON.
+    pub facts: String,
+}
+
+/// One decision to record.
+#[derive(Debug)]
+pub struct Decision {
+    /// About which attempt.
+    pub attempt: AttemptId,
+    /// What becomes of it.
+    pub action: Action,
+    /// Registry version the decision rests on.
+    pub registry_version: i64,
+    /// Fields of the `attempt.decided` entry: policy versions, findings, template; no personal data.
+    pub fields: BTreeMap<String, Value>,
+    /// The rules that were evaluated, canonical JSON without personal data; kept once per distinct text.
+    pub trace: String,
+    /// What was judged; `None` where nothing could be rendered.
+    pub content: Option<Content>,
+    /// The findings as JSON for screens and `explain`.
+    pub findings: Option<String>,
+}
+
+/// The right to send one attempt once. Only [`Store::decide`] makes one, only from a [`Clearance`].
+#[derive(Debug, Clone)]
+pub struct Reservation {
+    attempt: AttemptId,
+    channel: Channel,
+    reserved_at: Moment,
+}
+
+impl Reservation {
+    /// The attempt; also the provider's idempotency key and the Message-ID.
+    pub fn attempt(&self) -> AttemptId {
+        self.attempt
+    }
+
+    /// How it goes.
+    pub fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// When the place was taken.
+    pub fn reserved_at(&self) -> Moment {
+        self.reserved_at
+    }
+}
+
+/// What was recorded for one decision.
+#[derive(Debug, Clone)]
+pub enum Recorded {
+    /// May be sent once.
+    Reserved(Reservation),
+    /// Waits.
+    Held,
+    /// Waits for a person.
+    InReview,
+    /// Stopped.
+    Blocked,
+    /// Taken back.
+    Withdrawn,
+    /// A fact moved on, or a cap filled up meanwhile: back in the queue, to be judged again.
+    Stale,
+    /// Somebody else has it, or it was withdrawn meanwhile.
+    Lost,
+}
+
+/// One decision and what became of it, in the order of the decisions.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// About which attempt.
+    pub attempt: AttemptId,
+    /// What was recorded.
+    pub recorded: Recorded,
+}
+
+#[derive(sqlx::FromRow)]
+struct FreshRow {
+    id: Uuid,
+    state: String,
+    claimed_by: Option<Uuid>,
+    channel: String,
+    purpose: String,
+    last_record: Option<Uuid>,
+    account_revision: i64,
+    recipient_revision: i64,
+    debtor_revision: i64,
+}
+
+#[derive(Serialize)]
+pub(super) struct MoveRow {
+    pub(super) id: String,
+    pub(super) state: &'static str,
+    pub(super) due_at: Option<Ts>,
+    pub(super) reserved_at: Option<Ts>,
+    pub(super) reason: Option<String>,
+    pub(super) findings: Option<String>,
+    pub(super) last_record: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct TouchInsert {
+    pub(super) id: String,
+    pub(super) person_id: String,
+    pub(super) account_id: String,
+    pub(super) address_id: Option<String>,
+    pub(super) channel: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) collection: bool,
+    pub(super) at: Ts,
+}
+
+#[derive(Serialize)]
+struct ContentInsert {
+    attempt_id: String,
+    salt: String,
+    body: String,
+    facts: String,
+}
+
+#[derive(Serialize)]
+struct TraceInsert {
+    digest: String,
+    bytes: String,
+}
+
+/// Where an attempt takes its place.
+#[derive(Clone, Copy)]
+struct Place {
+    account: AccountId,
+    person: PersonId,
+    address: AddressId,
+}
+
+/// What one transaction will write.
+#[derive(Default)]
+struct Writes {
+    moves: Vec<MoveRow>,
+    touches: Vec<TouchInsert>,
+    contents: Vec<ContentInsert>,
+    traces: BTreeMap<String, String>,
+    entries: Vec<Sealed>,
+    release: Vec<Uuid>,
+}
+
+impl Store {
+    /// Records decisions about attempts that `worker` has claimed. Durable with evidence when it returns; nothing has
+    /// left the machine yet.
+    pub async fn decide(&self, worker: Uuid, decisions: Vec<Decision>) -> Result<Vec<Decided>, StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| Box::pin(async move { Deciding::run(tx, &*clock, worker, decisions).await })).await
+    }
+}
+
+/// One run of [`Store::decide`].
+struct Deciding<'a> {
+    clock: &'a dyn crate::clock::Clock,
+    worker: Uuid,
+    now: Moment,
+    registry: i64,
+    fresh: HashMap<Uuid, FreshRow>,
+    places: HashMap<Uuid, Place>,
+    history: Vec<Touch>,
+    writes: Writes,
+}
+
+impl Deciding<'_> {
+    async fn run(
+        tx: &mut Tx,
+        clock: &dyn crate::clock::Clock,
+        worker: Uuid,
+        decisions: Vec<Decision>,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let ids = id_list(decisions.iter().map(|d| d.attempt.0));
+        let places = places(tx, &ids).await?;
+        lock(tx, places.values()).await?;
+        let history = history(tx, &decisions, &places).await?;
+        let fresh = q!(&mut *tx, sql::FRESH, [ids] => all FreshRow)?.into_iter().map(|r| (r.id, r)).collect();
+        let registry = super::registry::version(tx).await?;
+        let mut run = Deciding {
+            clock,
+            worker,
+            now: clock.now(),
+            registry,
+            fresh,
+            places,
+            history,
+            writes: Writes::default(),
+        };
+        let mut decided = Vec::with_capacity(decisions.len());
+        for decision in decisions {
+            let attempt = decision.attempt;
+            decided.push(Decided { attempt, recorded: run.record(decision)? });
+        }
+        run.writes.write(tx, worker).await?;
+        Ok(decided)
+    }
+
+    fn record(&mut self, decision: Decision) -> Result<Recorded, StoreError> {
+        let id = decision.attempt.0;
+        let Some(fresh) = self.fresh.get(&id) else { return Ok(Recorded::Lost) };
+        let state: AttemptState = word(&fresh.state, "attempt state")?;
+        if !state.is_waiting() || fresh.claimed_by != Some(self.worker) {
+            return Ok(Recorded::Lost);
+        }
+        let (channel, purpose) = (word(&fresh.channel, "channel")?, word(&fresh.purpose, "purpose")?);
+        let last = fresh.last_record.map(RecordId::from);
+        match decision.action {
+            Action::Reserve(ref clearance) => {
+                if decision.registry_version != self.registry || !self.still_true(fresh, clearance) {
+                    self.writes.release.push(id);
+                    return Ok(Recorded::Stale);
+                }
+                if !clearance.caps().iter().all(|cap| self.has_room(cap)) {
+                    self.writes.release.push(id);
+                    return Ok(Recorded::Stale);
+                }
+                Ok(self.reserve(decision, channel, purpose, last))
+            }
+            Action::Hold { until } => {
+                self.stop(decision, AttemptState::Held, Some(until), None, last);
+                Ok(Recorded::Held)
+            }
+            Action::Review => {
+                self.stop(decision, AttemptState::InReview, None, None, last);
+                Ok(Recorded::InReview)
+            }
+            Action::Block => {
+                self.stop(decision, AttemptState::Blocked, None, None, last);
+                Ok(Recorded::Blocked)
+            }
+            Action::Withdraw { reason } => {
+                self.stop(decision, AttemptState::Withdrawn, None, Some(reason), last);
+                Ok(Recorded::Withdrawn)
+            }
+        }
+    }
+
+    /// Whether the facts the clearance rests on are still the facts, and the lawful window still open.
+    fn still_true(&self, fresh: &FreshRow, clearance: &Clearance) -> bool {
+        fresh.account_revision == clearance.account_revision()
+            && fresh.recipient_revision == clearance.recipient_revision()
+            && fresh.debtor_revision == clearance.debtor_revision()
+            && self.now < clearance.valid_until()
+    }
+
+    // INVARIANT: the history holds every place that was taken, those of this very transaction included.
+    fn has_room(&self, cap: &CapClaim) -> bool {
+        let taken = self
+            .history
+            .iter()
+            .filter(|t| {
+                t.at >= cap.since
+                    && cap.channels.contains(t.channel)
+                    && cap.kinds.contains(&t.kind)
+                    && (t.collection || !cap.collection_only)
+                    && match cap.key {
+                        CapKey::Person(p) => t.person == p,
+                        CapKey::Debt(a) => t.account == a,
+                        CapKey::Address(a) => t.address == Some(a),
+                    }
+            })
+            .count();
+        taken < cap.max as usize
+    }
+
+    fn reserve(&mut self, decision: Decision, channel: Channel, purpose: Purpose, last: Option<RecordId>) -> Recorded {
+        let id = decision.attempt.0;
+        let place = self.places[&id];
+        let collection = purpose == Purpose::Collection;
+        let (kind, at) = (TouchKind::Message, self.now);
+        self.history.push(Touch {
+            at,
+            person: place.person,
+            account: place.account,
+            address: Some(place.address),
+            channel,
+            kind,
+            collection,
+        });
+        self.writes.touches.push(TouchInsert {
+            id: hex_id(id),
+            person_id: hex_id(place.person.0),
+            account_id: hex_id(place.account.0),
+            address_id: Some(hex_id(place.address.0)),
+            channel: channel.as_str(),
+            kind: kind.as_str(),
+            collection,
+            at: Ts(at),
+        });
+        let caps = match &decision.action {
+            Action::Reserve(clearance) => clearance.caps().iter().map(cap_value).collect(),
+            _ => Vec::new(),
+        };
+        let trace = self.writes.keep_trace(decision.trace);
+        let decided_id = RecordId(self.clock.fresh());
+        let mut entry = super::log::entry_with(Kind::AttemptDecided, decided_id, at, decision.fields)
+            .of_attempt(decision.attempt, last)
+            .with("verdict", "cleared")
+            .with("trace", trace);
+        let mut intent = super::log::entry(self.clock, Kind::AttemptIntent, at)
+            .of_attempt(decision.attempt, Some(decided_id))
+            .with("state", AttemptState::Reserved.as_str())
+            .with("caps", caps)
+            .with("person", place.person.to_string())
+            .with("address", place.address.to_string())
+            .with("debt", place.account.to_string());
+        if let Some(content) = decision.content {
+            let salt = self.clock.salt();
+            intent = intent
+                .with_commitment("content", commit(&salt, content.body.as_bytes()))
+                .with_commitment("facts", commit(&salt, content.facts.as_bytes()))
+                .with("bytes", i64::try_from(content.body.len()).unwrap_or(i64::MAX));
+            self.writes.keep_content(id, &salt, content);
+        } else {
+            entry = entry.with("content_missing", true);
+        }
+        let intent = intent.seal();
+        self.writes.moves.push(MoveRow {
+            id: hex_id(id),
+            state: AttemptState::Reserved.as_str(),
+            due_at: None,
+            reserved_at: Some(Ts(at)),
+            reason: None,
+            findings: decision.findings,
+            last_record: Some(hex_id(intent.record.0)),
+        });
+        self.writes.entries.push(entry.seal());
+        self.writes.entries.push(intent);
+        Recorded::Reserved(Reservation { attempt: decision.attempt, channel, reserved_at: at })
+    }
+
+    fn stop(
+        &mut self,
+        decision: Decision,
+        state: AttemptState,
+        until: Option<Moment>,
+        reason: Option<&'static str>,
+        last: Option<RecordId>,
+    ) {
+        let id = decision.attempt.0;
+        let kind = if state == AttemptState::Withdrawn { Kind::AttemptCancelled } else { Kind::AttemptDecided };
+        let trace = self.writes.keep_trace(decision.trace);
+        let mut entry = super::log::entry_with(kind, RecordId(self.clock.fresh()), self.now, decision.fields)
+            .of_attempt(decision.attempt, last)
+            .with("state", state.as_str())
+            .with("trace", trace)
+            .with_some("until", until.map(|u| u.to_text()))
+            .with_some("reason", reason);
+        // What is held is rendered anew later; what is stopped is kept as it was judged, for the officer and the court.
+        if let Some(content) = decision.content.filter(|_| state != AttemptState::Held) {
+            let salt = self.clock.salt();
+            entry = entry
+                .with_commitment("content", commit(&salt, content.body.as_bytes()))
+                .with_commitment("facts", commit(&salt, content.facts.as_bytes()));
+            self.writes.keep_content(id, &salt, content);
+        }
+        let entry = entry.seal();
+        self.writes.moves.push(MoveRow {
+            id: hex_id(id),
+            state: state.as_str(),
+            due_at: until.map(Ts),
+            reserved_at: None,
+            reason: reason.map(str::to_owned),
+            findings: decision.findings,
+            last_record: Some(hex_id(entry.record.0)),
+        });
+        self.writes.entries.push(entry);
+    }
+}
+
+impl Writes {
+    fn keep_trace(&mut self, trace: String) -> String {
+        let digest = crate::evidence::digest_hex(trace.as_bytes());
+        self.traces.insert(digest.clone(), trace);
+        digest
+    }
+
+    fn keep_content(&mut self, attempt: Uuid, salt: &[u8; 32], content: Content) {
+        self.contents.push(ContentInsert {
+            attempt_id: hex_id(attempt),
+            salt: hex::encode(salt),
+            body: content.body,
+            facts: content.facts,
+        });
+    }
+
+    async fn write(self, tx: &mut Tx, worker: Uuid) -> Result<(), StoreError> {
+        if !self.release.is_empty() {
+            q!(&mut *tx, super::claim::sql::RELEASE, [id_list(self.release), worker] => rows)?;
+        }
+        if self.moves.is_empty() {
+            return Ok(());
+        }
+        let traces: Vec<_> = self.traces.into_iter().map(|(digest, bytes)| TraceInsert { digest, bytes }).collect();
+        q!(&mut *tx, sql::TRACE, [rows(&traces)] => rows)?;
+        q!(&mut *tx, sql::MOVE, [rows(&self.moves)] => rows)?;
+        if !self.touches.is_empty() {
+            q!(&mut *tx, sql::TOUCH, [rows(&self.touches)] => rows)?;
+        }
+        if !self.contents.is_empty() {
+            q!(&mut *tx, sql::CONTENT, [rows(&self.contents)] => rows)?;
+        }
+        super::log::append(tx, &self.entries).await
+    }
+}
+
+async fn places(tx: &mut Tx, ids: &str) -> Result<HashMap<Uuid, Place>, StoreError> {
+    let rows = q!(&mut *tx, sql::PLACES, [ids] => all (Uuid, Uuid, Uuid, Uuid))?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, account, person, address)| {
+            let place =
+                Place { account: AccountId(account), person: PersonId(person), address: AddressId(address) };
+            (id, place)
+        })
+        .collect())
+}
+
+async fn lock<'a>(tx: &mut Tx, places: impl Iterator<Item = &'a Place> + Clone) -> Result<(), StoreError> {
+    if !tx.is_postgres() {
+        return Ok(());
+    }
+    q!(&mut *tx, sql::LOCK_PEOPLE, [id_list(places.clone().map(|p| p.person.0))] => all (Uuid,))?;
+    q!(&mut *tx, sql::LOCK_ACCOUNTS, [id_list(places.clone().map(|p| p.account.0))] => all (Uuid,))?;
+    q!(&mut *tx, sql::LOCK_ADDRESSES, [id_list(places.map(|p| p.address.0))] => all (Uuid,))?;
+    Ok(())
+}
+
+/// The touches that the caps of these decisions count.
+async fn history(
+    tx: &mut Tx,
+    decisions: &[Decision],
+    places: &HashMap<Uuid, Place>,
+) -> Result<Vec<Touch>, StoreError> {
+    let mut since: Option<Moment> = None;
+    let (mut people, mut accounts, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+    for decision in decisions {
+        let Action::Reserve(clearance) = &decision.action else { continue };
+        if !places.contains_key(&decision.attempt.0) {
+            continue;
+        }
+        for cap in clearance.caps() {
+            since = Some(since.map_or(cap.since, |s| s.min(cap.since)));
+            match cap.key {
+                CapKey::Person(p) => people.push(p.0),
+                CapKey::Debt(a) => accounts.push(a.0),
+                CapKey::Address(a) => addresses.push(a.0),
+            }
+        }
+    }
+    match since {
+        // A margin for moments that differ by rounding; the caps themselves compare exactly.
+        Some(since) => {
+            touches(tx, id_list(people), id_list(accounts), id_list(addresses), since - TimeDelta::seconds(1)).await
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+fn cap_value(cap: &CapClaim) -> Value {
+    Value::from([
+        ("rule", cap.rule.as_str().into()),
+        ("since", cap.since.to_text().into()),
+        ("max", i64::from(cap.max).into()),
+    ])
+}

@@ -1,0 +1,461 @@
+//! What happens from outside: payments, promises, disputes, opt-outs and other reasons to stop, calls, consents.
+//!
+//! Each takes effect in the transaction that records it: what is queued and may no longer go is withdrawn there, with
+//! the reason, and the revisions move, so that nothing that was judged before can still be reserved.
+
+use chrono::{Days, NaiveDate, TimeDelta};
+use uuid::Uuid;
+
+use super::db::{Tx, q, statements};
+use super::decide::TouchInsert;
+use super::people;
+use super::review::{withdraw, withdraw_waiting};
+use super::types::{Ts, hex_id, id_list, rows};
+use super::{Store, StoreError};
+use crate::domain::{
+    Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Moment, SuppressionReason, TouchKind,
+};
+use crate::evidence::Kind;
+
+pub(super) mod sql {
+    super::statements! {
+        FIND = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id WHERE p.name = $1 AND a.reference = $2";
+        FIND_ANYWHERE = "SELECT id FROM account WHERE reference = $1 ORDER BY id LIMIT 2";
+        SEEN = "INSERT INTO event_seen (digest, account_id, batch_id, kind, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING";
+        PAY = "INSERT INTO payment (id, account_id, reference, amount_minor, paid_on) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, reference) DO NOTHING";
+        BALANCE = "UPDATE account SET balance_minor = balance_minor - $1, state = CASE WHEN state = 'closed' THEN 'closed' WHEN balance_minor - $1 <= 0 THEN 'settled' ELSE 'open' END, next_step_on = CASE WHEN state = 'closed' OR balance_minor - $1 <= 0 THEN NULL ELSE COALESCE(next_step_on, $2) END, revision = revision + 1 WHERE id = $3";
+        PROMISE = "INSERT INTO promise (id, account_id, amount_minor, due_on, state, made_at) VALUES ($1, $2, $3, $4, 'open', $5)";
+        PROMISED = "UPDATE account SET promised_until = $1, next_step_on = $2, revision = revision + 1 WHERE id = $3 AND state = 'open'";
+        OPEN_PROMISES = "SELECT id, amount_minor, due_on FROM promise WHERE account_id = $1 AND state = 'open' ORDER BY due_on";
+        END_PROMISE = "UPDATE promise SET state = $1 WHERE id = $2 AND state = 'open'";
+        OVERDUE_PROMISES = "SELECT p.id, p.account_id FROM promise p JOIN account a ON a.id = p.account_id WHERE p.state = 'open' AND p.due_on < $1 AND a.portfolio_id = $2 ORDER BY p.id LIMIT $3";
+        RESUME = "UPDATE account SET promised_until = NULL, next_step_on = $1, revision = revision + 1 WHERE id = $2 AND state = 'open'";
+        DISPUTE = "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) VALUES ($1, $2, $3, $4, NULL)";
+        DISPUTED = "UPDATE account SET disputed = $1, next_step_on = CASE WHEN state = 'open' THEN $2 ELSE next_step_on END, revision = revision + 1 WHERE id = $3";
+        RESOLVE = "UPDATE dispute SET resolved_at = $1 WHERE account_id = $2 AND resolved_at IS NULL";
+        SUPPRESS = "INSERT INTO suppression (id, person_id, account_id, address_id, channel, reason, since, until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        ADDRESS = "SELECT id FROM address WHERE kind = $1 AND normal = $2";
+        ADDRESS_USERS = "SELECT DISTINCT person_id FROM contact_point WHERE address_id = $1 ORDER BY person_id";
+        UNUSABLE = "UPDATE contact_point SET usable = $1 WHERE address_id = $2 AND (CAST($3 AS TEXT) IS NULL OR person_id = $4)";
+        PERSON_CHANGED = {
+            sqlite: "UPDATE person SET revision = revision + 1 WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "UPDATE person SET revision = revision + 1 WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
+        ACCOUNT_CHANGED = "UPDATE account SET revision = revision + 1 WHERE id = $1";
+        // The planner looks again at everything these people owe.
+        LOOK_AGAIN = {
+            sqlite: "UPDATE account SET next_step_on = $1, revision = revision + 1 WHERE state = 'open' AND debtor_id IN (SELECT unhex(value) FROM json_each($2))",
+            postgres: "UPDATE account SET next_step_on = $1, revision = revision + 1 WHERE state = 'open' AND debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))",
+        };
+        DIED = "UPDATE person SET deceased = $1 WHERE id = $2";
+        WAITING_TO_PEOPLE = {
+            sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND (t.recipient_id IN (SELECT unhex(value) FROM json_each($1)) OR a.debtor_id IN (SELECT unhex(value) FROM json_each($1)))",
+            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND (t.recipient_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) OR a.debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
+        };
+        WAITING_AT_ADDRESS = "SELECT t.id, t.state, t.last_record FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND c.address_id = $1";
+        WAITING_ON_CHANNEL = {
+            sqlite: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT unhex(value) FROM json_each($1)) AND channel = $2",
+            postgres: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) AND channel = $2",
+        };
+        CALL = "INSERT INTO call_record (id, account_id, person_id, address_id, at, result, inbound) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        CONSENT = "INSERT INTO consent (id, person_id, scope, channel, given_at, until) VALUES ($1, $2, $3, $4, $5, $6)";
+        REVOKE = "UPDATE consent SET revoked_at = $1 WHERE person_id = $2 AND scope = $3 AND revoked_at IS NULL";
+        APPROVE_LEGAL = "UPDATE account SET legal_action_approved = $1, revision = revision + 1 WHERE id = $2";
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Occurrence {
+    /// Money arrived; negative when it was taken back.
+    Payment {
+        /// Booking reference; makes the same booking count once.
+        reference: String,
+        /// Minor units of the account's currency.
+        amount_minor: i64,
+        /// When.
+        paid_on: NaiveDate,
+    },
+    /// A promise to pay.
+    Promise {
+        /// Minor units.
+        amount_minor: i64,
+        /// Until when.
+        due_on: NaiveDate,
+    },
+    /// The debtor says the claim is wrong.
+    DisputeOpened {
+        /// The ledger's own word for the reason.
+        reason: String,
+    },
+    /// The dispute was answered and resolved.
+    DisputeResolved,
+    /// A standing reason not to contact.
+    Suppressed {
+        /// Why.
+        reason: SuppressionReason,
+        /// Only this channel.
+        channel: Option<Channel>,
+        /// Only this address, whoever uses it.
+        address: Option<Address>,
+        /// Until when, if it ends by itself.
+        until: Option<Moment>,
+    },
+    /// A call took place.
+    Call {
+        /// How it ended.
+        result: CallResult,
+        /// Whether the debtor called.
+        inbound: bool,
+        /// The number.
+        number: Option<Address>,
+    },
+    /// A consent was given.
+    ConsentGiven {
+        /// For what.
+        scope: ConsentScope,
+        /// On which channel.
+        channel: Option<Channel>,
+        /// Until when.
+        until: Option<Moment>,
+    },
+    /// A consent was taken back.
+    ConsentRevoked {
+        /// Which.
+        scope: ConsentScope,
+    },
+    /// Legal action was decided and approved.
+    LegalActionApproved,
+}
+
+impl Occurrence {
+    /// The word in the log.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Occurrence::Payment { .. } => "payment",
+            Occurrence::Promise { .. } => "promise",
+            Occurrence::DisputeOpened { .. } => "dispute_opened",
+            Occurrence::DisputeResolved => "dispute_resolved",
+            Occurrence::Suppressed { reason, .. } => reason.as_str(),
+            Occurrence::Call { .. } => "call",
+            Occurrence::ConsentGiven { .. } => "consent_given",
+            Occurrence::ConsentRevoked { .. } => "consent_revoked",
+            Occurrence::LegalActionApproved => "legal_action_approved",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Occurrence::DisputeOpened { .. } => Kind::HoldSet,
+            Occurrence::DisputeResolved => Kind::HoldCleared,
+            Occurrence::Suppressed {
+                reason: SuppressionReason::OptOut | SuppressionReason::CeaseCommunication, ..
+            } => Kind::OptOutReceived,
+            Occurrence::Suppressed { .. } => Kind::HoldSet,
+            _ => Kind::AccountEvent,
+        }
+    }
+}
+
+/// Something that happened to an account.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Fingerprint of the source row; the same one is taken in once. `None`: typed by a person.
+    pub digest: Option<[u8; 32]>,
+    /// Portfolio name; `None`: the reference must be unique.
+    pub portfolio: Option<String>,
+    /// The creditor's reference of the account.
+    pub reference: String,
+    /// When it happened.
+    pub at: Moment,
+    /// What.
+    pub what: Occurrence,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventOutcome {
+    /// Took effect; so many waiting attempts were withdrawn.
+    Taken {
+        /// How many.
+        withdrawn: u64,
+    },
+    /// Was taken in before; nothing changed.
+    Seen,
+    /// There is no such account (or more than one, where no portfolio was named).
+    NoAccount,
+}
+
+impl Store {
+    /// Takes in events in order, each with everything that follows from it. Durable with evidence when it returns.
+    pub async fn record_events(
+        &self,
+        events: Vec<NewEvent>,
+        batch: Option<crate::domain::BatchId>,
+    ) -> Result<Vec<EventOutcome>, StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let mut outcomes = Vec::with_capacity(events.len());
+                for event in events {
+                    outcomes.push(take(tx, &*clock, event, batch.map(|b| b.0)).await?);
+                }
+                Ok(outcomes)
+            })
+        })
+        .await
+    }
+
+    /// Marks open promises of a portfolio whose date has passed before `today` as broken; their ladders resume.
+    /// Returns the accounts.
+    pub async fn break_promises(
+        &self,
+        portfolio: crate::domain::PortfolioId,
+        today: NaiveDate,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let overdue =
+                    q!(&mut *tx, sql::OVERDUE_PROMISES, [today, portfolio.0, 1000i64] => all (Uuid, Uuid))?;
+                for (promise, account) in &overdue {
+                    q!(&mut *tx, sql::END_PROMISE, ["broken", promise] => rows)?;
+                    q!(&mut *tx, sql::RESUME, [today, account] => rows)?;
+                    let entry = super::log::entry(&*clock, Kind::AccountEvent, clock.now())
+                        .with("what", "promise_broken")
+                        .with("debt", AccountId(*account).to_string());
+                    super::log::append(tx, &[entry.seal()]).await?;
+                }
+                Ok(overdue.into_iter().map(|(_, account)| AccountId(account)).collect())
+            })
+        })
+        .await
+    }
+}
+
+async fn take(
+    tx: &mut Tx,
+    clock: &dyn crate::clock::Clock,
+    event: NewEvent,
+    batch: Option<Uuid>,
+) -> Result<EventOutcome, StoreError> {
+    let found = match &event.portfolio {
+        Some(portfolio) => q!(&mut *tx, sql::FIND, [portfolio, &event.reference] => all (Uuid,))?,
+        None => q!(&mut *tx, sql::FIND_ANYWHERE, [&event.reference] => all (Uuid,))?,
+    };
+    let [(id,)] = found[..] else { return Ok(EventOutcome::NoAccount) };
+    if let Some(digest) = event.digest {
+        let fresh = q!(&mut *tx, sql::SEEN, [digest.to_vec(), id, batch, event.what.word(), Ts(clock.now())] => rows)?;
+        if fresh == 0 {
+            return Ok(EventOutcome::Seen);
+        }
+    }
+    let account = lock_account(tx, id).await?;
+    let entry = super::log::entry(clock, event.what.kind(), clock.now())
+        .with("what", event.what.word())
+        .with("debt", account.id.to_string())
+        .with("person", account.debtor.to_string())
+        .with("happened_at", event.at.to_text());
+    super::log::append(tx, &[entry.seal()]).await?;
+    let withdrawn = Taking { tx, clock, at: event.at, account }.effect(event.what).await?;
+    Ok(EventOutcome::Taken { withdrawn })
+}
+
+async fn lock_account(tx: &mut Tx, id: Uuid) -> Result<Account, StoreError> {
+    let row = people::accounts(tx, [id]).await?.pop().ok_or(StoreError::Corrupt { what: "account" })?;
+    if tx.is_postgres() {
+        // The same order as reserving: people, then debts.
+        q!(&mut *tx, super::decide::sql::LOCK_PEOPLE, [id_list([row.debtor_id])] => all (Uuid,))?;
+        q!(&mut *tx, super::decide::sql::LOCK_ACCOUNTS, [id_list([id])] => all (Uuid,))?;
+        let row = people::accounts(tx, [id]).await?.pop().ok_or(StoreError::Corrupt { what: "account" })?;
+        return row.into_account();
+    }
+    row.into_account()
+}
+
+/// One event taking effect on one locked account.
+struct Taking<'a> {
+    tx: &'a mut Tx,
+    clock: &'a dyn crate::clock::Clock,
+    at: Moment,
+    account: Account,
+}
+
+impl Taking<'_> {
+    async fn effect(mut self, what: Occurrence) -> Result<u64, StoreError> {
+        match what {
+            Occurrence::Payment { reference, amount_minor, paid_on } => {
+                self.payment(reference, amount_minor, paid_on).await
+            }
+            Occurrence::Promise { amount_minor, due_on } => self.promise(amount_minor, due_on).await,
+            Occurrence::DisputeOpened { reason } => {
+                q!(&mut *self.tx, sql::DISPUTE, [self.clock.fresh(), self.account.id.0, reason, Ts(self.at)] => rows)?;
+                self.disputed(true).await?;
+                self.withdraw_account("disputed").await
+            }
+            Occurrence::DisputeResolved => {
+                q!(&mut *self.tx, sql::RESOLVE, [Ts(self.at), self.account.id.0] => rows)?;
+                self.disputed(false).await?;
+                Ok(0)
+            }
+            Occurrence::Suppressed { reason, channel, address, until } => {
+                self.suppress(reason, channel, address, until).await
+            }
+            Occurrence::Call { result, inbound, number } => self.call(result, inbound, number).await,
+            Occurrence::ConsentGiven { scope, channel, until } => {
+                let channel = channel.map(Channel::as_str);
+                q!(&mut *self.tx, sql::CONSENT, [self.clock.fresh(), self.account.debtor.0, scope.as_str(), channel,
+                    Ts(self.at), until.map(Ts)] => rows)?;
+                self.person_changed().await
+            }
+            Occurrence::ConsentRevoked { scope } => {
+                q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.account.debtor.0, scope.as_str()] => rows)?;
+                self.person_changed().await
+            }
+            Occurrence::LegalActionApproved => {
+                q!(&mut *self.tx, sql::APPROVE_LEGAL, [true, self.account.id.0] => rows)?;
+                Ok(0)
+            }
+        }
+    }
+
+    async fn payment(&mut self, reference: String, amount: i64, paid_on: NaiveDate) -> Result<u64, StoreError> {
+        let id = self.account.id.0;
+        let fresh = q!(&mut *self.tx, sql::PAY, [self.clock.fresh(), id, reference, amount, paid_on] => rows)?;
+        if fresh == 0 {
+            return Ok(0);
+        }
+        q!(&mut *self.tx, sql::BALANCE, [amount, paid_on, id] => rows)?;
+        let settled = self.account.state != AccountState::Closed && self.account.balance_minor - amount <= 0;
+        for (promise, promised, _) in q!(&mut *self.tx, sql::OPEN_PROMISES, [id] => all (Uuid, i64, NaiveDate))? {
+            if settled || amount >= promised {
+                q!(&mut *self.tx, sql::END_PROMISE, ["kept", promise] => rows)?;
+                q!(&mut *self.tx, sql::RESUME, [paid_on, id] => rows)?;
+                break;
+            }
+        }
+        if settled { self.withdraw_account("paid").await } else { Ok(0) }
+    }
+
+    async fn promise(&mut self, amount_minor: i64, due_on: NaiveDate) -> Result<u64, StoreError> {
+        let id = self.account.id.0;
+        q!(&mut *self.tx, sql::PROMISE, [self.clock.fresh(), id, amount_minor, due_on, Ts(self.at)] => rows)?;
+        q!(&mut *self.tx, sql::PROMISED, [due_on, due_on + Days::new(1), id] => rows)?;
+        self.withdraw_account("promised").await
+    }
+
+    async fn disputed(&mut self, disputed: bool) -> Result<(), StoreError> {
+        let look_again = self.at.utc().date_naive();
+        q!(&mut *self.tx, sql::DISPUTED, [disputed, look_again, self.account.id.0] => rows)?;
+        Ok(())
+    }
+
+    async fn suppress(
+        &mut self,
+        reason: SuppressionReason,
+        channel: Option<Channel>,
+        address: Option<Address>,
+        until: Option<Moment>,
+    ) -> Result<u64, StoreError> {
+        use SuppressionReason as R;
+        let person = self.account.debtor.0;
+        let address = match &address {
+            Some(a) => self.address(a).await?,
+            None => None,
+        };
+        let (by_person, by_account, by_address) = match (address, reason) {
+            (Some(address), _) => (None, None, Some(address)),
+            (None, R::Hardship | R::Complaint) => (None, Some(self.account.id.0), None),
+            (None, _) => (Some(person), None, None),
+        };
+        let word = channel.map(Channel::as_str);
+        q!(&mut *self.tx, sql::SUPPRESS, [self.clock.fresh(), by_person, by_account, by_address, word, reason.as_str(),
+            Ts(self.at), until.map(Ts)] => rows)?;
+        if reason == R::Death {
+            q!(&mut *self.tx, sql::DIED, [true, person] => rows)?;
+        }
+        if let Some(address) = address {
+            return self.suppress_address(address, reason).await;
+        }
+        self.person_changed().await?;
+        q!(&mut *self.tx, sql::ACCOUNT_CHANGED, [self.account.id.0] => rows)?;
+        if by_account.is_some() {
+            return withdraw_waiting(self.tx, self.clock, &[self.account.id.0], word, reason.as_str()).await;
+        }
+        self.look_again(&[person]).await?;
+        let waiting = q!(&mut *self.tx, sql::WAITING_TO_PEOPLE, [id_list([person]), word] => all (Uuid, String, Option<Uuid>))?;
+        withdraw(self.tx, self.clock, waiting, reason.as_str()).await
+    }
+
+    /// Everybody who uses the address is concerned: whatever waits to go there is withdrawn, and the planner looks
+    /// for another way.
+    async fn suppress_address(&mut self, address: Uuid, reason: SuppressionReason) -> Result<u64, StoreError> {
+        let users: Vec<Uuid> = q!(&mut *self.tx, sql::ADDRESS_USERS, [address] => all (Uuid,))?
+            .into_iter()
+            .map(|(id,)| id)
+            .collect();
+        match reason {
+            SuppressionReason::Unreachable => {
+                q!(&mut *self.tx, sql::UNUSABLE, [false, address, None::<String>, None::<Uuid>] => rows)?;
+            }
+            SuppressionReason::WrongParty => {
+                let debtor = self.account.debtor.0;
+                q!(&mut *self.tx, sql::UNUSABLE, [false, address, Some("this person"), Some(debtor)] => rows)?;
+            }
+            _ => {}
+        }
+        q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list(users.iter().copied())] => rows)?;
+        self.look_again(&users).await?;
+        let waiting = q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address] => all (Uuid, String, Option<Uuid>))?;
+        withdraw(self.tx, self.clock, waiting, reason.as_str()).await
+    }
+
+    async fn call(&mut self, result: CallResult, inbound: bool, number: Option<Address>) -> Result<u64, StoreError> {
+        let address = match &number {
+            Some(a) => self.address(a).await?,
+            None => None,
+        };
+        let (id, account, person) = (self.clock.fresh(), self.account.id.0, self.account.debtor.0);
+        q!(&mut *self.tx, sql::CALL, [id, account, person, address, Ts(self.at), result.as_str(), inbound] => rows)?;
+        let kind = match result {
+            CallResult::Conversation => TouchKind::Conversation,
+            CallResult::Answered | CallResult::Voicemail | CallResult::WrongParty => TouchKind::CallAnswered,
+            CallResult::NoAnswer | CallResult::Busy | CallResult::NotInService => TouchKind::CallUnanswered,
+        };
+        // What the debtor began takes no place of ours, unless a conversation came of it: some rules pause after one.
+        if !inbound || kind == TouchKind::Conversation {
+            let touch = TouchInsert {
+                id: hex_id(id),
+                person_id: hex_id(person),
+                account_id: hex_id(account),
+                address_id: address.map(hex_id),
+                channel: Channel::Call.as_str(),
+                kind: kind.as_str(),
+                collection: !inbound,
+                at: Ts(self.at),
+            };
+            q!(&mut *self.tx, super::decide::sql::TOUCH, [rows(&[touch])] => rows)?;
+        }
+        self.person_changed().await
+    }
+
+    async fn address(&mut self, address: &Address) -> Result<Option<Uuid>, StoreError> {
+        let found = q!(&mut *self.tx, sql::ADDRESS, [address.kind().as_str(), address.normal()] => opt (Uuid,))?;
+        Ok(found.map(|(id,)| id))
+    }
+
+    async fn person_changed(&mut self) -> Result<u64, StoreError> {
+        q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list([self.account.debtor.0])] => rows)?;
+        Ok(0)
+    }
+
+    async fn look_again(&mut self, people: &[Uuid]) -> Result<(), StoreError> {
+        let day = (self.at - TimeDelta::days(1)).utc().date_naive();
+        q!(&mut *self.tx, sql::LOOK_AGAIN, [day, id_list(people.iter().copied())] => rows)?;
+        Ok(())
+    }
+
+    async fn withdraw_account(&mut self, reason: &'static str) -> Result<u64, StoreError> {
+        withdraw_waiting(self.tx, self.clock, &[self.account.id.0], None, reason).await
+    }
+}

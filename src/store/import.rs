@@ -1,0 +1,693 @@
+//! Taking in a ledger: people, addresses and accounts, many at a time. Taking it in again changes nothing; what an
+//! import may never do is clear a suppression, resolve a dispute or reopen what was paid.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{NaiveDate, TimeDelta};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::db::{Tx, q, statements};
+use super::review::withdraw_waiting;
+use super::types::{Ts, hex_id, rows};
+use super::{Registry, Store, StoreError};
+use crate::domain::{
+    AccountId, Address, BatchId, Channel, ClaimKind, ContactUse, Currency, Instalments, Locale, PersonKind, PersonName,
+    Role,
+};
+use crate::evidence::Kind;
+
+pub(super) mod sql {
+    super::statements! {
+        BEGIN = "INSERT INTO import_batch (id, kind, file_name, file_digest, state, created, changed, unchanged, rejected, at) VALUES ($1, $2, $3, $4, 'open', 0, 0, 0, 0, $5)";
+        END = "UPDATE import_batch SET state = 'done', created = $1, changed = $2, unchanged = $3, rejected = $4 WHERE id = $5";
+        BATCHES = "SELECT id, kind, file_name, state, created, changed, unchanged, rejected, at FROM import_batch ORDER BY at DESC, id DESC LIMIT $1";
+        BATCH_STATE = "SELECT kind, state FROM import_batch WHERE id = $1";
+        UNDONE = "UPDATE import_batch SET state = 'undone' WHERE id = $1";
+        KNOWN_PEOPLE = {
+            sqlite: "SELECT p.id, p.creditor_id, p.ref FROM json_each($1) AS r JOIN person p ON p.creditor_id = unhex(r.value->>'creditor_id') AND p.ref = r.value->>'ref'",
+            postgres: "SELECT p.id, p.creditor_id, p.ref FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (creditor_id UUID, ref TEXT) JOIN person p ON p.creditor_id = r.creditor_id AND p.ref = r.ref COLLATE \"C\"",
+        };
+        KNOWN_ACCOUNTS = {
+            sqlite: "SELECT a.id, a.portfolio_id, a.reference, a.row_digest, a.state, a.disputed FROM json_each($1) AS r JOIN account a ON a.portfolio_id = unhex(r.value->>'portfolio_id') AND a.reference = r.value->>'reference'",
+            postgres: "SELECT a.id, a.portfolio_id, a.reference, a.row_digest, a.state, a.disputed FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (portfolio_id UUID, reference TEXT) JOIN account a ON a.portfolio_id = r.portfolio_id AND a.reference = r.reference COLLATE \"C\"",
+        };
+        PUT_ADDRESSES = {
+            sqlite: "INSERT INTO address (id, kind, normal, country) SELECT unhex(value->>'id'), value->>'kind', value->>'normal', value->>'country' FROM json_each($1) WHERE TRUE ON CONFLICT (normal, kind) DO NOTHING",
+            postgres: "INSERT INTO address (id, kind, normal, country) SELECT id, kind, normal, country FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, kind TEXT, normal TEXT, country TEXT) ORDER BY normal COLLATE \"C\", kind ON CONFLICT (normal, kind) DO NOTHING",
+        };
+        KNOWN_ADDRESSES = {
+            sqlite: "SELECT a.id, a.kind, a.normal FROM json_each($1) AS r JOIN address a ON a.normal = r.value->>'normal' AND a.kind = r.value->>'kind'",
+            postgres: "SELECT a.id, a.kind, a.normal FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (kind TEXT, normal TEXT) JOIN address a ON a.normal = r.normal COLLATE \"C\" AND a.kind = r.kind",
+        };
+        PUT_PEOPLE = {
+            sqlite: "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, zone, deceased, minor, batch_id, revision) SELECT unhex(value->>'id'), unhex(value->>'creditor_id'), value->>'ref', value->>'kind', value->>'name', value->>'locale', value->>'country', value->>'region', value->>'zone', 0, 0, unhex(value->>'batch_id'), 1 FROM json_each($1) WHERE TRUE ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), zone = COALESCE(excluded.zone, person.zone), revision = person.revision + 1",
+            postgres: "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, zone, deceased, minor, batch_id, revision) SELECT id, creditor_id, ref, kind, name, locale, country, region, zone, FALSE, FALSE, batch_id, 1 FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, creditor_id UUID, ref TEXT, kind TEXT, name TEXT, locale TEXT, country TEXT, region TEXT, zone TEXT, batch_id UUID) ORDER BY id ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), zone = COALESCE(excluded.zone, person.zone), revision = person.revision + 1",
+        };
+        // A contact point that is there keeps its state: an import revives no dead address.
+        PUT_CONTACTS = {
+            sqlite: "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable) SELECT unhex(value->>'id'), unhex(value->>'person_id'), unhex(value->>'address_id'), value->>'usage', NULL, 1 FROM json_each($1) WHERE TRUE ON CONFLICT (person_id, address_id) DO NOTHING",
+            postgres: "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable) SELECT id, person_id, address_id, usage, NULL, TRUE FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, person_id UUID, address_id UUID, usage TEXT) ORDER BY person_id, address_id ON CONFLICT (person_id, address_id) DO NOTHING",
+        };
+        // What was settled, closed or disputed here stays so: the ledger may only add to it.
+        PUT_ACCOUNTS = {
+            sqlite: "INSERT INTO account (id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, next_step_on, batch_id, row_digest, revision) SELECT unhex(value->>'id'), unhex(value->>'portfolio_id'), unhex(value->>'debtor_id'), value->>'reference', value->>'claim', value->>'currency', value->>'amount_minor', value->>'balance_minor', value->>'issued_on', value->>'due_on', value->>'instalments_overdue', value->>'instalment_minor', value->>'confirmed', value->>'observation', 0, value->>'preferred', value->>'state', value->>'disputed', NULL, value->>'next_step_on', unhex(value->>'batch_id'), unhex(value->>'row_digest'), 1 FROM json_each($1) WHERE TRUE ON CONFLICT (portfolio_id, reference) DO UPDATE SET debtor_id = excluded.debtor_id, claim = excluded.claim, currency = excluded.currency, amount_minor = excluded.amount_minor, balance_minor = excluded.balance_minor, issued_on = excluded.issued_on, due_on = excluded.due_on, instalments_overdue = excluded.instalments_overdue, instalment_minor = excluded.instalment_minor, confirmed = excluded.confirmed, observation = excluded.observation, preferred = excluded.preferred, state = CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END, disputed = MAX(account.disputed, excluded.disputed), next_step_on = CASE WHEN (CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END) = 'open' THEN excluded.next_step_on END, batch_id = COALESCE(account.batch_id, excluded.batch_id), row_digest = excluded.row_digest, revision = account.revision + 1",
+            postgres: "INSERT INTO account (id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, next_step_on, batch_id, row_digest, revision) SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, FALSE, preferred, state, disputed, NULL, next_step_on, batch_id, decode(row_digest, 'hex'), 1 FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, portfolio_id UUID, debtor_id UUID, reference TEXT, claim TEXT, currency TEXT, amount_minor BIGINT, balance_minor BIGINT, issued_on DATE, due_on DATE, instalments_overdue BIGINT, instalment_minor BIGINT, confirmed BOOLEAN, observation BOOLEAN, preferred TEXT, state TEXT, disputed BOOLEAN, next_step_on DATE, batch_id UUID, row_digest TEXT) ORDER BY id ON CONFLICT (portfolio_id, reference) DO UPDATE SET debtor_id = excluded.debtor_id, claim = excluded.claim, currency = excluded.currency, amount_minor = excluded.amount_minor, balance_minor = excluded.balance_minor, issued_on = excluded.issued_on, due_on = excluded.due_on, instalments_overdue = excluded.instalments_overdue, instalment_minor = excluded.instalment_minor, confirmed = excluded.confirmed, observation = excluded.observation, preferred = excluded.preferred, state = CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END, disputed = account.disputed OR excluded.disputed, next_step_on = CASE WHEN (CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END) = 'open' THEN excluded.next_step_on END, batch_id = COALESCE(account.batch_id, excluded.batch_id), row_digest = excluded.row_digest, revision = account.revision + 1",
+        };
+        PUT_DISPUTES = {
+            sqlite: "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) SELECT unhex(value->>'id'), unhex(value->>'account_id'), 'ledger', value->>'at', NULL FROM json_each($1)",
+            postgres: "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) SELECT id, account_id, 'ledger', at, NULL FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, account_id UUID, at TIMESTAMPTZ)",
+        };
+        PUT_RELATIONS = {
+            sqlite: "INSERT INTO relation (account_id, person_id, role) SELECT unhex(value->>'account_id'), unhex(value->>'person_id'), value->>'role' FROM json_each($1) WHERE TRUE ON CONFLICT (account_id, person_id) DO UPDATE SET role = excluded.role",
+            postgres: "INSERT INTO relation (account_id, person_id, role) SELECT account_id, person_id, role FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (account_id UUID, person_id UUID, role TEXT) ORDER BY account_id, person_id ON CONFLICT (account_id, person_id) DO UPDATE SET role = excluded.role",
+        };
+        // Accounts of a batch, and whether anything went out about them or happened to them.
+        OF_BATCH = "SELECT a.id, a.reference, EXISTS (SELECT 1 FROM touch t WHERE t.account_id = a.id) AS contacted, EXISTS (SELECT 1 FROM event_seen e WHERE e.account_id = a.id) AS happened FROM account a WHERE a.batch_id = $1 ORDER BY a.id";
+        // A closed account without a batch may be taken in anew.
+        TAKE_BACK = {
+            sqlite: "UPDATE account SET state = 'closed', next_step_on = NULL, batch_id = NULL, row_digest = NULL, revision = revision + 1 WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "UPDATE account SET state = 'closed', next_step_on = NULL, batch_id = NULL, row_digest = NULL, revision = revision + 1 WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
+        RECENT_BATCH = "SELECT id FROM import_batch WHERE file_digest = $1 AND kind = $2 AND state = 'done' ORDER BY at DESC LIMIT 1";
+    }
+}
+
+/// What a batch brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchKind {
+    /// Accounts with debtors and contact points.
+    Accounts,
+    /// What happened to accounts.
+    Events,
+}
+
+impl BatchKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            BatchKind::Accounts => "accounts",
+            BatchKind::Events => "events",
+        }
+    }
+}
+
+/// How to reach somebody.
+#[derive(Debug, Clone)]
+pub struct NewContact {
+    /// Where.
+    pub address: Address,
+    /// Own, home, shared, workplace, office.
+    pub usage: ContactUse,
+}
+
+/// A debtor or related person of a ledger.
+#[derive(Debug, Clone)]
+pub struct NewPerson {
+    /// The creditor's own number of the person.
+    pub reference: String,
+    /// Natural or legal.
+    pub kind: PersonKind,
+    /// Name.
+    pub name: PersonName,
+    /// Language to write in.
+    pub locale: Locale,
+    /// ISO country.
+    pub country: Option<String>,
+    /// State or province.
+    pub region: Option<String>,
+    /// Stated time zone.
+    pub zone: Option<chrono_tz::Tz>,
+    /// Ways to reach the person.
+    pub contacts: Vec<NewContact>,
+}
+
+/// One account of a ledger.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Portfolio by name.
+    pub portfolio: String,
+    /// The creditor's reference.
+    pub reference: String,
+    /// Who owes.
+    pub debtor: NewPerson,
+    /// What others are to the debt.
+    pub related: Vec<(Role, NewPerson)>,
+    /// What it arose from.
+    pub claim: ClaimKind,
+    /// Currency.
+    pub currency: Currency,
+    /// As first claimed.
+    pub amount_minor: i64,
+    /// Still owed.
+    pub balance_minor: i64,
+    /// Invoice or contract date.
+    pub issued_on: Option<NaiveDate>,
+    /// Due date.
+    pub due_on: NaiveDate,
+    /// Instalment plan.
+    pub instalments: Option<Instalments>,
+    /// Statement confirmed by the debtor.
+    pub confirmed: bool,
+    /// Observation level.
+    pub observation: bool,
+    /// The debtor disputes it.
+    pub disputed: bool,
+    /// Paid.
+    pub settled: bool,
+    /// Agreed channel.
+    pub preferred: Option<Channel>,
+    /// Fingerprint of the source row.
+    pub digest: [u8; 32],
+}
+
+/// What became of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowOutcome {
+    /// A new account.
+    Created,
+    /// The ledger says something new about a known account.
+    Changed,
+    /// As it was.
+    Unchanged,
+    /// There is no such portfolio.
+    NoPortfolio,
+}
+
+/// The counts of a finished import.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ImportCounts {
+    /// New.
+    pub created: u64,
+    /// Changed.
+    pub changed: u64,
+    /// As they were.
+    pub unchanged: u64,
+    /// Refused rows.
+    pub rejected: u64,
+}
+
+/// What taking back a batch did.
+#[derive(Debug, Clone, Default)]
+pub struct Undone {
+    /// Accounts that were taken back.
+    pub taken_back: u64,
+    /// References of accounts that stay, because somebody was contacted or something happened.
+    pub kept: Vec<String>,
+    /// Waiting attempts that were withdrawn.
+    pub withdrawn: u64,
+}
+
+#[derive(Serialize)]
+struct PersonInsert<'a> {
+    id: String,
+    creditor_id: String,
+    #[serde(rename = "ref")]
+    reference: &'a str,
+    kind: &'static str,
+    name: &'a str,
+    locale: &'static str,
+    country: Option<&'a str>,
+    region: Option<&'a str>,
+    zone: Option<&'static str>,
+    batch_id: String,
+}
+
+#[derive(Serialize)]
+struct AddressInsert {
+    id: String,
+    kind: &'static str,
+    normal: String,
+    country: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ContactInsert {
+    id: String,
+    person_id: String,
+    address_id: String,
+    usage: &'static str,
+}
+
+#[derive(Serialize)]
+struct AccountInsert<'a> {
+    id: String,
+    portfolio_id: String,
+    debtor_id: String,
+    reference: &'a str,
+    claim: &'static str,
+    currency: String,
+    amount_minor: i64,
+    balance_minor: i64,
+    issued_on: Option<NaiveDate>,
+    due_on: NaiveDate,
+    instalments_overdue: Option<u32>,
+    instalment_minor: Option<i64>,
+    confirmed: bool,
+    observation: bool,
+    preferred: Option<&'static str>,
+    state: &'static str,
+    disputed: bool,
+    next_step_on: Option<NaiveDate>,
+    batch_id: String,
+    row_digest: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pair {
+    account_id: String,
+    person_id: String,
+    role: &'static str,
+}
+
+struct KnownAccount {
+    id: Uuid,
+    digest: Option<Vec<u8>>,
+    state: String,
+    disputed: bool,
+}
+
+impl Store {
+    /// Begins an import batch.
+    pub async fn begin_import(
+        &self,
+        kind: BatchKind,
+        file_name: &str,
+        file_digest: [u8; 32],
+    ) -> Result<BatchId, StoreError> {
+        let (clock, file_name) = (self.clock.clone(), file_name.to_owned());
+        self.write(move |tx| {
+            Box::pin(async move {
+                let id = clock.fresh();
+                let now = Ts(clock.now());
+                q!(&mut *tx, sql::BEGIN, [id, kind.as_str(), file_name, file_digest.to_vec(), now] => rows)?;
+                Ok(BatchId(id))
+            })
+        })
+        .await
+    }
+
+    /// The batch that took in the same file before, if any.
+    pub async fn same_file(&self, kind: BatchKind, file_digest: [u8; 32]) -> Result<Option<BatchId>, StoreError> {
+        let mut tx = self.db.read().await?;
+        let found = q!(&mut tx, sql::RECENT_BATCH, [file_digest.to_vec(), kind.as_str()] => opt (Uuid,))?;
+        Ok(found.map(|(id,)| BatchId(id)))
+    }
+
+    /// Takes in accounts, many in one transaction. Durable when it returns; one outcome for each row.
+    pub async fn import_accounts(
+        &self,
+        batch: BatchId,
+        accounts: Vec<NewAccount>,
+    ) -> Result<Vec<RowOutcome>, StoreError> {
+        let (clock, registry) = (self.clock.clone(), self.registry().await?);
+        self.write(move |tx| {
+            Box::pin(async move { Importing { clock: &*clock, registry: &registry, batch }.run(tx, accounts).await })
+        })
+        .await
+    }
+
+    /// What importing these accounts would do, without doing it.
+    pub async fn import_preview(&self, accounts: &[NewAccount]) -> Result<Vec<RowOutcome>, StoreError> {
+        let registry = self.registry().await?;
+        let mut tx = self.db.read().await?;
+        let known = known_accounts(&mut tx, &registry, accounts).await?;
+        let mut seen = HashMap::new();
+        Ok(accounts.iter().map(|a| outcome(a, &registry, &known, &mut seen)).collect())
+    }
+
+    /// Ends a batch with its counts; appends the evidence.
+    pub async fn end_import(&self, batch: BatchId, counts: ImportCounts) -> Result<(), StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let n = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+                q!(&mut *tx, sql::END, [n(counts.created), n(counts.changed), n(counts.unchanged), n(counts.rejected),
+                    batch.0] => rows)?;
+                let entry = super::log::entry(&*clock, Kind::ImportAccepted, clock.now())
+                    .with("batch", batch.to_string())
+                    .with("created", n(counts.created))
+                    .with("changed", n(counts.changed))
+                    .with("unchanged", n(counts.unchanged))
+                    .with("rejected", n(counts.rejected));
+                super::log::append(tx, &[entry.seal()]).await
+            })
+        })
+        .await
+    }
+
+    /// Takes back what a batch brought and nobody was contacted about. Waiting attempts are withdrawn.
+    pub async fn undo_import(&self, batch: BatchId) -> Result<Undone, StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let found = q!(&mut *tx, sql::BATCH_STATE, [batch.0] => opt (String, String))?;
+                match found {
+                    None => return Err(StoreError::Missing { what: "import batch", name: batch.to_string() }),
+                    Some((kind, _)) if kind != "accounts" => {
+                        return Err(StoreError::Refused("only a batch of accounts can be taken back".into()));
+                    }
+                    Some((_, state)) if state == "undone" => {
+                        return Err(StoreError::Refused("the batch was taken back before".into()));
+                    }
+                    Some(_) => {}
+                }
+                let rows = q!(&mut *tx, sql::OF_BATCH, [batch.0] => all (Uuid, String, bool, bool))?;
+                let mut undone = Undone::default();
+                let mut back = Vec::new();
+                for (id, reference, contacted, happened) in rows {
+                    if contacted || happened { undone.kept.push(reference) } else { back.push(id) }
+                }
+                undone.withdrawn = withdraw_waiting(tx, &*clock, &back, None, "import_undone").await?;
+                undone.taken_back = back.len() as u64;
+                q!(&mut *tx, sql::TAKE_BACK, [super::types::id_list(back)] => rows)?;
+                q!(&mut *tx, sql::UNDONE, [batch.0] => rows)?;
+                let entry = super::log::entry(&*clock, Kind::ImportUndone, clock.now())
+                    .with("batch", batch.to_string())
+                    .with("taken_back", i64::try_from(undone.taken_back).unwrap_or(i64::MAX))
+                    .with("kept", i64::try_from(undone.kept.len()).unwrap_or(i64::MAX));
+                super::log::append(tx, &[entry.seal()]).await?;
+                Ok(undone)
+            })
+        })
+        .await
+    }
+}
+
+/// What a row will do, given what is known and what earlier rows of the same file have done.
+fn outcome<'a>(
+    account: &'a NewAccount,
+    registry: &Registry,
+    known: &HashMap<(Uuid, String), KnownAccount>,
+    seen: &mut HashMap<(Uuid, &'a str), [u8; 32]>,
+) -> RowOutcome {
+    let Some(desk) = registry.by_name(&account.portfolio) else { return RowOutcome::NoPortfolio };
+    let portfolio = desk.portfolio.id.0;
+    let before = seen.insert((portfolio, &account.reference), account.digest);
+    if let Some(before) = before {
+        return if before == account.digest { RowOutcome::Unchanged } else { RowOutcome::Changed };
+    }
+    match known.get(&(portfolio, account.reference.clone())) {
+        None => RowOutcome::Created,
+        Some(k) if k.digest.as_deref() == Some(&account.digest) => RowOutcome::Unchanged,
+        Some(k) if k.digest.is_none() => RowOutcome::Created,
+        Some(_) => RowOutcome::Changed,
+    }
+}
+
+async fn known_accounts(
+    tx: &mut Tx,
+    registry: &Registry,
+    accounts: &[NewAccount],
+) -> Result<HashMap<(Uuid, String), KnownAccount>, StoreError> {
+    #[derive(Serialize)]
+    struct Key<'a> {
+        portfolio_id: String,
+        reference: &'a str,
+    }
+    let keys: Vec<_> = accounts
+        .iter()
+        .filter_map(|a| {
+            let desk = registry.by_name(&a.portfolio)?;
+            Some(Key { portfolio_id: hex_id(desk.portfolio.id.0), reference: &a.reference })
+        })
+        .collect();
+    type Row = (Uuid, Uuid, String, Option<Vec<u8>>, String, bool);
+    let found = q!(&mut *tx, sql::KNOWN_ACCOUNTS, [rows(&keys)] => all Row)?;
+    Ok(found
+        .into_iter()
+        .map(|(id, portfolio, reference, digest, state, disputed)| {
+            ((portfolio, reference), KnownAccount { id, digest, state, disputed })
+        })
+        .collect())
+}
+
+/// One transaction of an import.
+struct Importing<'a> {
+    clock: &'a dyn crate::clock::Clock,
+    registry: &'a Registry,
+    batch: BatchId,
+}
+
+impl Importing<'_> {
+    async fn run(&self, tx: &mut Tx, accounts: Vec<NewAccount>) -> Result<Vec<RowOutcome>, StoreError> {
+        let known = known_accounts(tx, self.registry, &accounts).await?;
+        let mut seen = HashMap::new();
+        let outcomes: Vec<_> =
+            accounts.iter().map(|a| outcome(a, self.registry, &known, &mut seen)).collect();
+        // Of several rows about one account the last counts.
+        let mut fresh: BTreeMap<(Uuid, &str), &NewAccount> = BTreeMap::new();
+        for (account, outcome) in accounts.iter().zip(&outcomes) {
+            if let (Some(desk), RowOutcome::Created | RowOutcome::Changed) =
+                (self.registry.by_name(&account.portfolio), outcome)
+            {
+                fresh.insert((desk.portfolio.id.0, &account.reference), account);
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(outcomes);
+        }
+        let people = self.people(tx, fresh.values().copied()).await?;
+        self.contacts(tx, fresh.values().copied(), &people).await?;
+        self.accounts(tx, &fresh, &known, &people).await?;
+        Ok(outcomes)
+    }
+
+    fn creditor(&self, account: &NewAccount) -> Uuid {
+        self.registry.by_name(&account.portfolio).map_or(Uuid::nil(), |d| d.creditor.id.0)
+    }
+
+    async fn people<'b>(
+        &self,
+        tx: &mut Tx,
+        accounts: impl Iterator<Item = &'b NewAccount>,
+    ) -> Result<HashMap<(Uuid, String), Uuid>, StoreError> {
+        #[derive(Serialize)]
+        struct Key<'a> {
+            creditor_id: String,
+            #[serde(rename = "ref")]
+            reference: &'a str,
+        }
+        let mut people: BTreeMap<(Uuid, &str), &NewPerson> = BTreeMap::new();
+        for account in accounts {
+            let creditor = self.creditor(account);
+            for (_, person) in &account.related {
+                people.insert((creditor, &person.reference), person);
+            }
+            people.insert((creditor, &account.debtor.reference), &account.debtor);
+        }
+        let keys: Vec<_> = people
+            .keys()
+            .map(|(creditor, reference)| Key { creditor_id: hex_id(*creditor), reference })
+            .collect();
+        let mut ids: HashMap<(Uuid, String), Uuid> =
+            q!(&mut *tx, sql::KNOWN_PEOPLE, [rows(&keys)] => all (Uuid, Uuid, String))?
+                .into_iter()
+                .map(|(id, creditor, reference)| ((creditor, reference), id))
+                .collect();
+        let mut batch = Vec::with_capacity(people.len());
+        for ((creditor, reference), person) in people {
+            let id = *ids.entry((creditor, reference.to_owned())).or_insert_with(|| self.clock.fresh());
+            batch.push(PersonInsert {
+                id: hex_id(id),
+                creditor_id: hex_id(creditor),
+                reference,
+                kind: person.kind.as_str(),
+                name: person.name.as_str(),
+                locale: person.locale.as_str(),
+                country: person.country.as_deref(),
+                region: person.region.as_deref(),
+                zone: person.zone.map(|z| z.name()),
+                batch_id: hex_id(self.batch.0),
+            });
+        }
+        q!(&mut *tx, sql::PUT_PEOPLE, [rows(&batch)] => rows)?;
+        Ok(ids)
+    }
+
+    async fn contacts<'b>(
+        &self,
+        tx: &mut Tx,
+        accounts: impl Iterator<Item = &'b NewAccount>,
+        people: &HashMap<(Uuid, String), Uuid>,
+    ) -> Result<(), StoreError> {
+        let mut wanted: Vec<(Uuid, &'static str, String, ContactUse)> = Vec::new();
+        let mut addresses: BTreeMap<(String, &'static str), Option<String>> = BTreeMap::new();
+        for account in accounts {
+            let creditor = self.creditor(account);
+            let everybody = account.related.iter().map(|(_, p)| p).chain([&account.debtor]);
+            for person in everybody {
+                let Some(id) = people.get(&(creditor, person.reference.clone())) else { continue };
+                for contact in &person.contacts {
+                    let (kind, normal) = (contact.address.kind().as_str(), contact.address.normal());
+                    let country = match &contact.address {
+                        Address::Phone(p) => p.region().map(str::to_owned),
+                        Address::Postal(p) => Some(p.country.clone()),
+                        Address::Email(_) => None,
+                    };
+                    addresses.insert((normal.clone(), kind), country);
+                    wanted.push((*id, kind, normal, contact.usage));
+                }
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let batch: Vec<_> = addresses
+            .into_iter()
+            .map(|((normal, kind), country)| AddressInsert { id: hex_id(self.clock.fresh()), kind, normal, country })
+            .collect();
+        let json = rows(&batch);
+        q!(&mut *tx, sql::PUT_ADDRESSES, [&json] => rows)?;
+        let known: HashMap<(String, String), Uuid> =
+            q!(&mut *tx, sql::KNOWN_ADDRESSES, [&json] => all (Uuid, String, String))?
+                .into_iter()
+                .map(|(id, kind, normal)| ((kind, normal), id))
+                .collect();
+        let points: Vec<_> = wanted
+            .into_iter()
+            .filter_map(|(person, kind, normal, usage)| {
+                let address = known.get(&(kind.to_owned(), normal))?;
+                Some(ContactInsert {
+                    id: hex_id(self.clock.fresh()),
+                    person_id: hex_id(person),
+                    address_id: hex_id(*address),
+                    usage: usage.as_str(),
+                })
+            })
+            .collect();
+        q!(&mut *tx, sql::PUT_CONTACTS, [rows(&points)] => rows)?;
+        Ok(())
+    }
+
+    async fn accounts(
+        &self,
+        tx: &mut Tx,
+        fresh: &BTreeMap<(Uuid, &str), &NewAccount>,
+        known: &HashMap<(Uuid, String), KnownAccount>,
+        people: &HashMap<(Uuid, String), Uuid>,
+    ) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct DisputeInsert {
+            id: String,
+            account_id: String,
+            at: Ts,
+        }
+        let (mut inserts, mut disputes, mut relations, mut stop) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let look_on = (self.clock.now() - TimeDelta::days(1)).utc().date_naive();
+        for ((portfolio, reference), account) in fresh {
+            let before = known.get(&(*portfolio, (*reference).to_owned()));
+            let id = before.map_or_else(|| self.clock.fresh(), |k| k.id);
+            let creditor = self.creditor(account);
+            let debtor = people[&(creditor, account.debtor.reference.clone())];
+            let open = !account.settled && account.balance_minor > 0;
+            if account.disputed && !before.is_some_and(|k| k.disputed) {
+                disputes.push(DisputeInsert {
+                    id: hex_id(self.clock.fresh()),
+                    account_id: hex_id(id),
+                    at: Ts(self.clock.now()),
+                });
+            }
+            if before.is_some_and(|k| k.state == "open") && (account.disputed || !open) {
+                stop.push((id, if open { "disputed" } else { "paid" }));
+            }
+            for (role, person) in &account.related {
+                relations.push(Pair {
+                    account_id: hex_id(id),
+                    person_id: hex_id(people[&(creditor, person.reference.clone())]),
+                    role: role.as_str(),
+                });
+            }
+            inserts.push(AccountInsert {
+                id: hex_id(id),
+                portfolio_id: hex_id(*portfolio),
+                debtor_id: hex_id(debtor),
+                reference,
+                claim: account.claim.as_str(),
+                currency: account.currency.code().to_owned(),
+                amount_minor: account.amount_minor,
+                balance_minor: account.balance_minor,
+                issued_on: account.issued_on,
+                due_on: account.due_on,
+                instalments_overdue: account.instalments.map(|i| i.overdue),
+                instalment_minor: account.instalments.map(|i| i.amount_minor),
+                confirmed: account.confirmed,
+                observation: account.observation,
+                preferred: account.preferred.map(Channel::as_str),
+                state: if open { "open" } else { "settled" },
+                disputed: account.disputed,
+                // The planner looks at every new account once and then knows when to look again.
+                next_step_on: open.then_some(look_on),
+                batch_id: hex_id(self.batch.0),
+                row_digest: hex::encode(account.digest),
+            });
+        }
+        q!(&mut *tx, sql::PUT_ACCOUNTS, [rows(&inserts)] => rows)?;
+        if !disputes.is_empty() {
+            q!(&mut *tx, sql::PUT_DISPUTES, [rows(&disputes)] => rows)?;
+        }
+        if !relations.is_empty() {
+            q!(&mut *tx, sql::PUT_RELATIONS, [rows(&relations)] => rows)?;
+        }
+        for (id, reason) in stop {
+            withdraw_waiting(tx, self.clock, &[id], None, reason).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An import batch as lists show it.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Which one.
+    pub id: BatchId,
+    /// `accounts` or `events`.
+    pub kind: String,
+    /// File name without folder.
+    pub file_name: String,
+    /// `open`, `done` or `undone`.
+    pub state: String,
+    /// Counts.
+    pub counts: ImportCounts,
+    /// When.
+    pub at: crate::domain::Moment,
+}
+
+impl Store {
+    /// The latest import batches.
+    pub async fn batches(&self, limit: i64) -> Result<Vec<Batch>, StoreError> {
+        type Row = (Uuid, String, String, String, i64, i64, i64, i64, Ts);
+        let mut tx = self.db.read().await?;
+        let found = q!(&mut tx, sql::BATCHES, [limit] => all Row)?;
+        let n = |n: i64| u64::try_from(n).unwrap_or(0);
+        Ok(found
+            .into_iter()
+            .map(|(id, kind, file_name, state, created, changed, unchanged, rejected, at)| Batch {
+                id: BatchId(id),
+                kind,
+                file_name,
+                state,
+                counts: ImportCounts {
+                    created: n(created),
+                    changed: n(changed),
+                    unchanged: n(unchanged),
+                    rejected: n(rejected),
+                },
+                at: at.0,
+            })
+            .collect())
+    }
+
+    /// The account of that reference in that portfolio.
+    pub async fn account_id(&self, portfolio: Option<&str>, reference: &str) -> Result<AccountId, StoreError> {
+        let mut tx = self.db.read().await?;
+        let found = match portfolio {
+            Some(p) => q!(&mut tx, super::events::sql::FIND, [p, reference] => all (Uuid,))?,
+            None => q!(&mut tx, super::events::sql::FIND_ANYWHERE, [reference] => all (Uuid,))?,
+        };
+        match found[..] {
+            [(id,)] => Ok(AccountId(id)),
+            [] => Err(StoreError::Missing { what: "account", name: reference.to_owned() }),
+            _ => Err(StoreError::Refused(format!("several portfolios have an account `{reference}`; name the portfolio"))),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The evidence log: appended in the transaction of each step, read back for verification.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::db::{Tx, q, statements};
+use super::types::{Ts, hex_id, rows};
+use super::{Store, StoreError};
+use crate::domain::{Moment, RecordId};
+use crate::evidence::{Entry, Fault, Kind, Sealed, Stored, Value, commit, verify_entry};
+
+pub(super) mod sql {
+    super::statements! {
+        APPEND = {
+            sqlite: "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT unhex(value->>'record'), value->>'kind', unhex(value->>'attempt_id'), value->>'at', unhex(value->>'leaf'), value->>'bytes' FROM json_each($1) ORDER BY key",
+            postgres: "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT record, kind, attempt_id, at, decode(leaf, 'hex'), bytes FROM ROWS FROM (jsonb_to_recordset(CAST($1 AS JSONB)) AS (record UUID, kind TEXT, attempt_id UUID, at TIMESTAMPTZ, leaf TEXT, bytes TEXT)) WITH ORDINALITY AS r (record, kind, attempt_id, at, leaf, bytes, n) ORDER BY n",
+        };
+        ANY = "SELECT COUNT(*) FROM (SELECT 1 FROM evidence LIMIT 1) AS some";
+        PAGE = "SELECT position, record, kind, attempt_id, leaf, bytes FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
+        CONTENT = "SELECT salt, body, facts FROM content WHERE attempt_id = $1";
+        PUBLISH = "INSERT INTO published (digest, kind, name, at) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING";
+        ATTEMPT_STATES = "SELECT id, state FROM attempt WHERE id > $1 ORDER BY id LIMIT $2";
+    }
+}
+
+#[derive(Serialize)]
+struct AppendRow<'a> {
+    record: String,
+    kind: &'a str,
+    attempt_id: Option<String>,
+    at: Ts,
+    leaf: String,
+    bytes: &'a str,
+}
+
+/// Appends entries in order. Durable with the transaction they belong to.
+pub(super) async fn append(tx: &mut Tx, entries: &[Sealed]) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let batch: Vec<_> = entries
+        .iter()
+        .map(|e| AppendRow {
+            record: hex_id(e.record.0),
+            kind: e.kind.as_str(),
+            attempt_id: e.attempt.map(|a| hex_id(a.0)),
+            at: Ts(e.at),
+            leaf: hex::encode(e.leaf),
+            bytes: &e.bytes,
+        })
+        .collect();
+    q!(tx, sql::APPEND, [rows(&batch)] => rows)?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct StoredRow {
+    position: i64,
+    record: Uuid,
+    kind: String,
+    attempt_id: Option<Uuid>,
+    leaf: Vec<u8>,
+    bytes: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct ContentRow {
+    salt: Vec<u8>,
+    body: String,
+    facts: String,
+}
+
+/// One thing that is wrong with the log.
+#[derive(Debug, Clone)]
+pub struct LogFault {
+    /// Place in the log; 0 for what is missing from it.
+    pub position: i64,
+    /// Id of the entry or attempt.
+    pub record: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// The result of reading the whole log.
+#[derive(Debug, Clone, Default)]
+pub struct LogCheck {
+    /// Entries read.
+    pub entries: u64,
+    /// Entries by kind.
+    pub kinds: std::collections::BTreeMap<String, u64>,
+    /// Contents that were compared with their commitments.
+    pub contents: u64,
+    /// What is wrong.
+    pub faults: Vec<LogFault>,
+}
+
+/// What the log says of one attempt while it is read from the beginning.
+#[derive(Default)]
+struct Seen {
+    last: Option<String>,
+    intended: bool,
+    state: &'static str,
+}
+
+impl Store {
+    /// Begins the log on a fresh database.
+    pub(super) async fn begin_log(&self) -> Result<(), StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let (any,): (i64,) = q!(tx, sql::ANY, [] => one (i64,))?;
+                if any > 0 {
+                    return Ok(());
+                }
+                let entry = Entry::new(Kind::LogGenesis, clock.fresh().into(), clock.now())
+                    .with("software", concat!("dunwell ", env!("CARGO_PKG_VERSION")))
+                    .with("zones", chrono_tz::IANA_TZDB_VERSION);
+                append(tx, &[entry.seal()]).await
+            })
+        })
+        .await
+    }
+
+    /// Records the start or stop of the program.
+    pub async fn record_system_state(&self, state: &'static str, config_digest: String) -> Result<(), StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let entry = Entry::new(Kind::SystemState, clock.fresh().into(), clock.now())
+                    .with("state", state)
+                    .with("software", concat!("dunwell ", env!("CARGO_PKG_VERSION")))
+                    .with("config", config_digest);
+                append(tx, &[entry.seal()]).await
+            })
+        })
+        .await
+    }
+
+    /// Records which versions of policies, ladders or templates are in use; each digest once.
+    pub async fn publish(&self, kind: Kind, documents: Vec<(String, [u8; 32])>) -> Result<(), StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                for (name, digest) in documents {
+                    let now = clock.now();
+                    let fresh = q!(tx, sql::PUBLISH, [digest.to_vec(), kind.as_str(), &name, Ts(now)] => rows)?;
+                    if fresh == 1 {
+                        let entry = Entry::new(kind, clock.fresh().into(), now)
+                            .with("name", name)
+                            .with("sha256", hex::encode(digest));
+                        append(tx, &[entry.seal()]).await?;
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Reads the whole log from the beginning: every hash, spelling, column and link, every commitment whose content
+    /// is still there, that nothing went out without an earlier intent, and that the attempts stand where the log
+    /// says.
+    pub async fn verify_log(&self) -> Result<LogCheck, StoreError> {
+        let mut check = LogCheck::default();
+        let mut seen: HashMap<String, Seen> = HashMap::new();
+        let mut after = 0i64;
+        let mut tx = self.db.read().await?;
+        loop {
+            let page = q!(tx, sql::PAGE, [after, 1000i64] => all StoredRow)?;
+            let Some(last) = page.last() else { break };
+            after = last.position;
+            for row in page {
+                verify_row(&mut tx, row, &mut seen, &mut check).await?;
+            }
+        }
+        compare_states(&mut tx, &seen, &mut check).await?;
+        Ok(check)
+    }
+}
+
+async fn verify_row(
+    tx: &mut Tx,
+    row: StoredRow,
+    seen: &mut HashMap<String, Seen>,
+    check: &mut LogCheck,
+) -> Result<(), StoreError> {
+    let stored = Stored {
+        position: row.position,
+        record: row.record.hyphenated().to_string(),
+        kind: row.kind,
+        attempt: row.attempt_id.map(|a| a.hyphenated().to_string()),
+        leaf: row.leaf,
+        bytes: row.bytes,
+    };
+    check.entries += 1;
+    *check.kinds.entry(stored.kind.clone()).or_default() += 1;
+    let mut fault = |what: String| {
+        check.faults.push(LogFault { position: stored.position, record: stored.record.clone(), what });
+    };
+    let last = stored.attempt.as_ref().and_then(|a| seen.get(a)).and_then(|s| s.last.clone());
+    let verified = verify_entry(&stored, last.as_deref());
+    let Some(attempt) = &stored.attempt else {
+        if let Err(e) = verified {
+            fault(e.to_string());
+        }
+        return Ok(());
+    };
+    let state = seen.entry(attempt.clone()).or_default();
+    state.last = Some(stored.record.clone());
+    let fields = match verified {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => return Ok(()),
+        Err(e) => {
+            fault(match e {
+                Fault::Chain => format!("{e}: an entry of this attempt is missing or out of place"),
+                other => other.to_string(),
+            });
+            return Ok(());
+        }
+    };
+    let text = |key: &str| match fields.get(key) {
+        Some(Value::Text(t)) => Some(t.as_str()),
+        _ => None,
+    };
+    if stored.kind == Kind::AttemptIntent.as_str() {
+        state.intended = true;
+    }
+    if stored.kind == Kind::ProviderOutcome.as_str() && !state.intended {
+        fault("an outcome without an earlier intent".into());
+    }
+    if let Some(named) = text("state") {
+        state.state = super::views::state_word(named);
+    }
+    if let (Some(content), Some(id)) = (text("content"), row.attempt_id) {
+        match q!(tx, sql::CONTENT, [id] => opt ContentRow)? {
+            Some(kept) => {
+                check.contents += 1;
+                let salt: [u8; 32] =
+                    kept.salt.try_into().map_err(|_| StoreError::Corrupt { what: "salt" })?;
+                let latest = text("facts").is_none_or(|f| hex::encode(commit(&salt, kept.facts.as_bytes()).0) == f);
+                if (hex::encode(commit(&salt, kept.body.as_bytes()).0) != content || !latest)
+                    && stored.kind == Kind::AttemptIntent.as_str()
+                {
+                    fault("the kept content or facts are not the ones committed to".into());
+                }
+            }
+            None if stored.kind == Kind::AttemptIntent.as_str() => {}
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+async fn compare_states(
+    tx: &mut Tx,
+    seen: &HashMap<String, Seen>,
+    check: &mut LogCheck,
+) -> Result<(), StoreError> {
+    let mut after = Uuid::nil();
+    loop {
+        let page = q!(tx, sql::ATTEMPT_STATES, [after, 1000i64] => all (Uuid, String))?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = *last;
+        for (id, state) in page {
+            let name = id.hyphenated().to_string();
+            let logged = seen.get(&name).map_or("nothing", |s| s.state);
+            if logged != state {
+                let what = format!("the attempt stands at `{state}`, the log says `{logged}`");
+                check.faults.push(LogFault { position: 0, record: name, what });
+            }
+        }
+    }
+}
+
+/// A fresh entry.
+pub(super) fn entry(clock: &dyn crate::clock::Clock, kind: Kind, at: Moment) -> Entry {
+    Entry::new(kind, clock.fresh().into(), at)
+}
+
+/// An entry with fields that a caller above has gathered.
+pub(super) fn entry_with(kind: Kind, record: RecordId, at: Moment, fields: BTreeMap<String, Value>) -> Entry {
+    fields.into_iter().fold(Entry::new(kind, record, at), |entry, (key, value)| entry.with(&key, value))
+}

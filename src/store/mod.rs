@@ -1,0 +1,77 @@
+//! The only SQL. One method per step, for one or for many; one transaction each, its evidence within it.
+//!
+//! SQLite (default: WAL, `synchronous=FULL`, one writer that commits many waiting steps together) and PostgreSQL
+//! behind one set of methods, chosen by the database URL. What a method has written is durable when it returns.
+//! No decisions here: the store counts, locks and records what `guard` and `planner` have decided.
+//! Used by `dispatch`, `scheduler` and the doors.
+
+mod claim;
+mod db;
+mod decide;
+mod error;
+mod events;
+mod import;
+mod log;
+mod people;
+mod plan;
+mod registry;
+mod review;
+mod settle;
+mod types;
+mod views;
+mod writer;
+
+pub use claim::Claimed;
+pub use db::{STATEMENTS_BY_FILE, Stmt};
+pub use decide::{Decided, Decision, Recorded, Reservation};
+pub use error::StoreError;
+pub use events::{EventOutcome, NewEvent, Occurrence};
+pub use import::{BatchKind, ImportCounts, NewAccount, NewContact, NewPerson, RowOutcome, Undone};
+pub use log::{LogCheck, LogFault};
+pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
+pub use registry::{Campaign, Registry, SetUp, SetUpPortfolio};
+pub use review::OfficerAction;
+pub use settle::{Receipt, ReceiptStatus, Settlement};
+pub use views::{AttemptRow, AttemptStory, Counts, Timeline, TimelineEntry};
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use db::Db;
+
+/// The store. Cheap to clone; all clones share the connections and the writer.
+#[derive(Clone)]
+pub struct Store {
+    db: Arc<Db>,
+    clock: Arc<dyn Clock>,
+    registry: Arc<std::sync::RwLock<Option<Arc<Registry>>>>,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date, and begins the log on a fresh one.
+    ///
+    /// # Errors
+    /// A missing folder, an unreachable server, a wrong password or a schema newer than this program, each as one
+    /// clear sentence.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
+        let db = Db::open(url).await?;
+        let store = Store { db: Arc::new(db), clock, registry: Arc::default() };
+        store.begin_log().await?;
+        Ok(store)
+    }
+
+    /// The clock that stamps what the store records.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn dialect(&self) -> &'static str {
+        self.db.dialect()
+    }
+
+    /// Finishes what is being written and closes the connections.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

@@ -1,0 +1,207 @@
+//! What became of a reservation: the provider's answer, its later word, and what nobody knows.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::db::{q, statements};
+use super::types::{Ts, hex_id, id_list, rows, word};
+use super::{Store, StoreError};
+use crate::domain::{AttemptId, AttemptState, RecordId};
+use crate::evidence::Kind;
+
+pub(super) mod sql {
+    super::statements! {
+        STATES = {
+            sqlite: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+        };
+        SETTLE = {
+            sqlite: "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM (SELECT unhex(value->>'id') AS id, value->>'state' AS state, value->>'settled_at' AS settled_at, value->>'provider' AS provider, value->>'provider_ref' AS provider_ref, value->>'reason' AS reason, unhex(value->>'last_record') AS last_record FROM json_each($1)) AS r WHERE attempt.id = r.id",
+            postgres: "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, state TEXT, settled_at TIMESTAMPTZ, provider TEXT, provider_ref TEXT, reason TEXT, last_record UUID) WHERE attempt.id = r.id",
+        };
+        FREE_PLACES = {
+            sqlite: "DELETE FROM touch WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "DELETE FROM touch WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
+        LOST = "SELECT id FROM attempt WHERE state = 'reserved' AND reserved_at <= $1 ORDER BY reserved_at LIMIT $2";
+        RECEIPT = "INSERT INTO receipt (provider, event, attempt_id, status, received_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, event) DO NOTHING";
+        BY_PROVIDER_REF = "SELECT id FROM attempt WHERE provider = $1 AND provider_ref = $2";
+    }
+}
+
+/// What became of one reservation.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// `accepted`, `not_sent` or `unknown`; a later word may say `delivered` or `undelivered`.
+    pub state: AttemptState,
+    /// The carrier.
+    pub provider: Option<String>,
+    /// The provider's own id.
+    pub reference: Option<String>,
+    /// What the carrier said, without personal data.
+    pub reason: Option<String>,
+}
+
+/// What a provider says later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptStatus {
+    /// Arrived.
+    Delivered,
+    /// Failed for good.
+    Undelivered,
+}
+
+/// A provider's later word.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// Who says it.
+    pub provider: String,
+    /// The provider's id of this word; the same word twice changes nothing.
+    pub event: String,
+    /// The provider's id of the message.
+    pub reference: String,
+    /// What it says.
+    pub status: ReceiptStatus,
+}
+
+#[derive(Serialize)]
+struct SettleRow {
+    id: String,
+    state: &'static str,
+    settled_at: Ts,
+    provider: Option<String>,
+    provider_ref: Option<String>,
+    reason: Option<String>,
+    last_record: String,
+}
+
+impl Store {
+    /// Records what became of reservations. A place in the caps is freed only by proof that nothing went out. Returns
+    /// how many were settled; those that stood elsewhere already are left as they are. Durable when it returns.
+    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<usize, StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move { settle_in(tx, &*clock, settlements, Kind::ProviderOutcome).await })
+        })
+        .await
+    }
+
+    /// Reservations older than `age` that were never settled: the process died between sending and settling, or
+    /// before sending. Nobody knows, so they become *unknown*, keep their place, and wait for a person.
+    pub async fn give_up_on_lost(&self, age: TimeDelta) -> Result<usize, StoreError> {
+        let clock = self.clock.clone();
+        let mut total = 0;
+        loop {
+            let clock = clock.clone();
+            let settled = self
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let lost =
+                            q!(&mut *tx, sql::LOST, [Ts(clock.now() - age), 500i64] => all (Uuid,))?;
+                        let settlements = lost.into_iter().map(|(id,)| Settlement {
+                            attempt: AttemptId(id),
+                            state: AttemptState::Unknown,
+                            provider: None,
+                            reference: None,
+                            reason: Some("interrupted between reserving and settling".into()),
+                        });
+                        settle_in(tx, &*clock, settlements.collect(), Kind::ProviderOutcome).await
+                    })
+                })
+                .await?;
+            total += settled;
+            if settled == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Takes in a provider's later word; the same word twice, or for a message that is not ours, changes nothing.
+    /// Returns the attempt it moved.
+    pub async fn receipt(&self, receipt: Receipt) -> Result<Option<AttemptId>, StoreError> {
+        let clock = self.clock.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let found = q!(&mut *tx, sql::BY_PROVIDER_REF, [&receipt.provider, &receipt.reference] => opt (Uuid,))?;
+                let attempt = found.map(|(id,)| id);
+                let state = match receipt.status {
+                    ReceiptStatus::Delivered => AttemptState::Delivered,
+                    ReceiptStatus::Undelivered => AttemptState::Undelivered,
+                };
+                let fresh = q!(&mut *tx, sql::RECEIPT, [&receipt.provider, &receipt.event, attempt, state.as_str(),
+                    Ts(clock.now())] => rows)?;
+                let Some(id) = attempt.filter(|_| fresh == 1) else { return Ok(None) };
+                let settlement = Settlement {
+                    attempt: AttemptId(id),
+                    state,
+                    provider: None,
+                    reference: None,
+                    reason: None,
+                };
+                let moved = settle_in(tx, &*clock, vec![settlement], Kind::ReceiptReceived).await?;
+                Ok((moved == 1).then_some(AttemptId(id)))
+            })
+        })
+        .await
+    }
+}
+
+pub(super) async fn settle_in(
+    tx: &mut super::db::Tx,
+    clock: &dyn crate::clock::Clock,
+    settlements: Vec<Settlement>,
+    kind: Kind,
+) -> Result<usize, StoreError> {
+    if settlements.is_empty() {
+        return Ok(0);
+    }
+    let now = clock.now();
+    let ids = id_list(settlements.iter().map(|s| s.attempt.0));
+    let standing: HashMap<Uuid, (String, Option<Uuid>)> =
+        q!(&mut *tx, sql::STATES, [ids] => all (Uuid, String, Option<Uuid>))?
+            .into_iter()
+            .map(|(id, state, last)| (id, (state, last)))
+            .collect();
+    let (mut settled, mut freed, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    for s in settlements {
+        let Some((state, last)) = standing.get(&s.attempt.0) else { continue };
+        let from: AttemptState = word(state, "attempt state")?;
+        if from.step(s.state).is_err() {
+            continue;
+        }
+        let entry = super::log::entry(clock, kind, now)
+            .of_attempt(s.attempt, last.map(RecordId::from))
+            .with("state", s.state.as_str())
+            .with_some("provider", s.provider.clone())
+            .with_some("provider_ref", s.reference.clone())
+            .with_some("reason", s.reason.clone())
+            .seal();
+        if s.state == AttemptState::NotSent {
+            freed.push(s.attempt.0);
+        }
+        settled.push(SettleRow {
+            id: hex_id(s.attempt.0),
+            state: s.state.as_str(),
+            settled_at: Ts(now),
+            provider: s.provider,
+            provider_ref: s.reference,
+            reason: s.reason,
+            last_record: hex_id(entry.record.0),
+        });
+        entries.push(entry);
+    }
+    if settled.is_empty() {
+        return Ok(0);
+    }
+    q!(&mut *tx, sql::SETTLE, [rows(&settled)] => rows)?;
+    if !freed.is_empty() {
+        q!(&mut *tx, sql::FREE_PLACES, [id_list(freed)] => rows)?;
+    }
+    super::log::append(tx, &entries).await?;
+    Ok(settled.len())
+}

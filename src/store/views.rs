@@ -1,0 +1,327 @@
+//! Reading for people: lists, counts, the story of one attempt, the timeline of one account, exports.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::db::{q, statements};
+use super::people;
+use super::types::{Ts, word};
+use super::{Store, StoreError};
+use crate::domain::{Account, AccountId, AttemptId, AttemptState, ContactPoint, Moment, Person};
+
+pub(super) mod sql {
+    super::statements! {
+        LIST = "SELECT t.id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE (CAST($1 AS TEXT) IS NULL OR t.state = $1) AND (CAST($2 AS TEXT) IS NULL OR p.name = $2) ORDER BY t.requested_at DESC, t.id DESC LIMIT $3";
+        OF_ACCOUNT = "SELECT t.id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE t.account_id = $1 ORDER BY t.requested_at, t.id";
+        ONE = "SELECT t.id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE t.id = $1";
+        BY_PREFIX = {
+            sqlite: "SELECT id FROM attempt WHERE lower(hex(id)) LIKE $1 || '%' ORDER BY id LIMIT 2",
+            postgres: "SELECT id FROM attempt WHERE replace(CAST(id AS TEXT), '-', '') LIKE $1 || '%' ORDER BY id LIMIT 2",
+        };
+        BY_SUFFIX = {
+            sqlite: "SELECT id FROM attempt WHERE lower(hex(id)) LIKE '%' || $1 ORDER BY id LIMIT 2",
+            postgres: "SELECT id FROM attempt WHERE replace(CAST(id AS TEXT), '-', '') LIKE '%' || $1 ORDER BY id LIMIT 2",
+        };
+        ENTRIES = "SELECT kind, at, bytes FROM evidence WHERE attempt_id = $1 ORDER BY position";
+        TRACE = "SELECT bytes FROM trace WHERE digest = $1";
+        BODY = "SELECT body FROM content WHERE attempt_id = $1";
+        STATES = "SELECT p.name, t.stage, t.channel, t.state, COUNT(*) FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id GROUP BY p.name, t.stage, t.channel, t.state ORDER BY 1, 2, 3, 4";
+        REASONS = "SELECT state, COALESCE(reason, ''), COUNT(*) FROM attempt WHERE reason IS NOT NULL GROUP BY state, COALESCE(reason, '') ORDER BY 1, 3 DESC, 2";
+        DECISIONS = "SELECT bytes FROM evidence WHERE kind = 'attempt.decided' AND position > $1 ORDER BY position LIMIT $2";
+        EVENTS = "SELECT kind, at FROM event_seen WHERE account_id = $1 ORDER BY at";
+        PAYMENTS = "SELECT paid_on, amount_minor FROM payment WHERE account_id = $1 ORDER BY paid_on";
+        PROMISES = "SELECT made_at, due_on, amount_minor, state FROM promise WHERE account_id = $1 ORDER BY made_at";
+        DISPUTES = "SELECT opened_at, resolved_at, reason FROM dispute WHERE account_id = $1 ORDER BY opened_at";
+        SUPPRESSIONS_OF = "SELECT s.since, s.until, s.channel, s.reason, s.lifted_at FROM suppression s WHERE s.account_id = $1 OR s.person_id = $2 OR s.address_id IN (SELECT address_id FROM contact_point WHERE person_id = $2) ORDER BY s.since";
+        CALLS = "SELECT at, result, inbound FROM call_record WHERE account_id = $1 ORDER BY at";
+        TASKS = "SELECT due_on, kind, stage, done_at FROM task WHERE account_id = $1 ORDER BY due_on";
+        TASK_COUNTS = "SELECT kind, COUNT(*) FROM task GROUP BY kind ORDER BY kind";
+        DEBTOR_REFS = {
+            sqlite: "SELECT id, ref FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT id, ref FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
+        ALL_PAYMENTS = "SELECT p.name, a.reference, a.currency, y.reference, y.amount_minor, y.paid_on FROM payment y JOIN account a ON a.id = y.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY y.paid_on, y.id";
+        ALL_PROMISES = "SELECT p.name, a.reference, a.currency, r.amount_minor, r.due_on, r.made_at FROM promise r JOIN account a ON a.id = r.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY r.made_at, r.id";
+        ALL_DISPUTES = "SELECT p.name, a.reference, d.reason, d.opened_at, d.resolved_at FROM dispute d JOIN account a ON a.id = d.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY d.opened_at, d.id";
+        CONTACTED_AFTER = "SELECT COUNT(*) FROM attempt t JOIN payment y ON y.account_id = t.account_id JOIN account a ON a.id = t.account_id WHERE a.state = 'settled' AND t.reserved_at IS NOT NULL AND CAST($1 AS TEXT) IS NULL";
+    }
+}
+
+/// One attempt as lists show it.
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    /// Which one.
+    pub id: AttemptId,
+    /// Portfolio name.
+    pub portfolio: String,
+    /// The creditor's reference of the account.
+    pub reference: String,
+    /// Channel.
+    pub channel: String,
+    /// Rung.
+    pub stage: String,
+    /// Step.
+    pub step: String,
+    /// Template, if any.
+    pub template: Option<String>,
+    /// Who asked.
+    pub origin: String,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// Due, or held until.
+    pub due_at: Moment,
+    /// When the place was taken.
+    pub reserved_at: Option<Moment>,
+    /// When the provider answered.
+    pub settled_at: Option<Moment>,
+    /// Why, in a word.
+    pub reason: Option<String>,
+    /// The findings as JSON.
+    pub findings: Option<String>,
+}
+
+/// Everything that is known about one attempt.
+#[derive(Debug, Clone)]
+pub struct AttemptStory {
+    /// The attempt.
+    pub attempt: AttemptRow,
+    /// Its log entries: kind, moment, bytes.
+    pub entries: Vec<(String, Moment, String)>,
+    /// The rules that were evaluated at the last decision, canonical JSON.
+    pub trace: Option<String>,
+    /// What was sent or stopped, canonical JSON.
+    pub body: Option<String>,
+}
+
+/// One line of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEntry {
+    /// When; dates are told as midnight UTC.
+    pub at: Moment,
+    /// What, in a word: `attempt`, `payment`, `promise`, `dispute`, `suppression`, `call`, `task`.
+    pub what: &'static str,
+    /// The particulars, without names or numbers.
+    pub text: String,
+}
+
+/// One account with everything that happened.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    /// The debt.
+    pub account: Account,
+    /// Who owes.
+    pub debtor: Person,
+    /// How the debtor can be reached.
+    pub contact_points: Vec<ContactPoint>,
+    /// What happened, oldest first.
+    pub entries: Vec<TimelineEntry>,
+}
+
+/// Numbers of attempts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By portfolio, stage, channel and state.
+    pub attempts: Vec<(String, String, String, String, i64)>,
+    /// Attempts by state and reason.
+    pub reasons: Vec<(String, String, i64)>,
+    /// Decisions by verdict or state and deciding rule.
+    pub rules: BTreeMap<(String, String), i64>,
+    /// Human tasks by kind.
+    pub tasks: Vec<(String, i64)>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    portfolio: String,
+    reference: String,
+    channel: String,
+    stage: String,
+    step: String,
+    template: Option<String>,
+    origin: String,
+    state: String,
+    due_at: Ts,
+    reserved_at: Option<Ts>,
+    settled_at: Option<Ts>,
+    reason: Option<String>,
+    findings: Option<String>,
+}
+
+impl Row {
+    fn into_view(self) -> Result<AttemptRow, StoreError> {
+        Ok(AttemptRow {
+            id: AttemptId(self.id),
+            portfolio: self.portfolio,
+            reference: self.reference,
+            channel: self.channel,
+            stage: self.stage,
+            step: self.step,
+            template: self.template,
+            origin: self.origin,
+            state: word(&self.state, "attempt state")?,
+            due_at: self.due_at.0,
+            reserved_at: self.reserved_at.map(|t| t.0),
+            settled_at: self.settled_at.map(|t| t.0),
+            reason: self.reason,
+            findings: self.findings,
+        })
+    }
+}
+
+/// The fixed word of a state that stands in the log.
+pub(super) fn state_word(named: &str) -> &'static str {
+    named.parse::<AttemptState>().map_or("unreadable", AttemptState::as_str)
+}
+
+fn midnight(on: NaiveDate) -> Moment {
+    Moment::new(on.and_time(chrono::NaiveTime::MIN).and_utc())
+}
+
+impl Store {
+    /// Attempts, newest first.
+    pub async fn attempts(
+        &self,
+        state: Option<AttemptState>,
+        portfolio: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        let mut tx = self.db.read().await?;
+        let state = state.map(AttemptState::as_str);
+        let rows = q!(&mut tx, sql::LIST, [state, portfolio, limit] => all Row)?;
+        rows.into_iter().map(Row::into_view).collect()
+    }
+
+    /// Finds an attempt by its id, or by the beginning or end of it that a person typed.
+    pub async fn find_attempt(&self, typed: &str) -> Result<AttemptId, StoreError> {
+        let missing = || StoreError::Missing { what: "attempt", name: typed.to_owned() };
+        if let Ok(id) = typed.parse() {
+            return Ok(id);
+        }
+        let digits: String = typed.to_lowercase().chars().filter(|c| *c != '-').collect();
+        if digits.len() < 4 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err(missing());
+        }
+        let mut tx = self.db.read().await?;
+        let mut found = q!(&mut tx, sql::BY_PREFIX, [&digits] => all (Uuid,))?;
+        if found.is_empty() {
+            found = q!(&mut tx, sql::BY_SUFFIX, [&digits] => all (Uuid,))?;
+        }
+        match found[..] {
+            [(id,)] => Ok(AttemptId(id)),
+            [] => Err(missing()),
+            _ => Err(StoreError::Refused(format!("several attempts match `{typed}`; write more of the id"))),
+        }
+    }
+
+    /// The story of one attempt: its place, its log entries, the rules that were evaluated, the words.
+    pub async fn story(&self, attempt: AttemptId) -> Result<AttemptStory, StoreError> {
+        let mut tx = self.db.read().await?;
+        let row = q!(&mut tx, sql::ONE, [attempt.0] => opt Row)?
+            .ok_or_else(|| StoreError::Missing { what: "attempt", name: attempt.to_string() })?;
+        let entries = q!(&mut tx, sql::ENTRIES, [attempt.0] => all (String, Ts, String))?;
+        let mut trace = None;
+        for (_, _, bytes) in entries.iter().rev() {
+            let digest = trace_digest(bytes);
+            if let Some(digest) = digest.and_then(|d| hex::decode(d).ok()) {
+                trace = q!(&mut tx, sql::TRACE, [digest] => opt (String,))?.map(|(t,)| t);
+                break;
+            }
+        }
+        let body = q!(&mut tx, sql::BODY, [attempt.0] => opt (String,))?.map(|(b,)| b);
+        let entries = entries.into_iter().map(|(kind, at, bytes)| (kind, at.0, bytes)).collect();
+        Ok(AttemptStory { attempt: row.into_view()?, entries, trace, body })
+    }
+
+    /// One account with everything that happened to it.
+    pub async fn timeline(&self, account: AccountId) -> Result<Timeline, StoreError> {
+        let missing = || StoreError::Missing { what: "account", name: account.to_string() };
+        let mut tx = self.db.read().await?;
+        let account =
+            people::accounts(&mut tx, [account.0]).await?.pop().ok_or_else(missing)?.into_account()?;
+        let debtor = people::people(&mut tx, [account.debtor.0]).await?.pop().ok_or_else(missing)?.into_person()?;
+        let mut contact_points = Vec::new();
+        for row in people::contact_points_of(&mut tx, [debtor.id.0]).await? {
+            contact_points.push(row.into_contact_point(&debtor)?);
+        }
+        let mut entries = Vec::new();
+        let mut add = |at, what, text| entries.push(TimelineEntry { at, what, text });
+        let id = account.id.0;
+        for row in q!(&mut tx, sql::OF_ACCOUNT, [id] => all Row)? {
+            let text = format!(
+                "{} {} {} {} {}",
+                row.channel,
+                [row.stage.as_str(), row.step.as_str()].join("/"),
+                row.state,
+                row.reason.as_deref().unwrap_or(""),
+                hex_short(row.id)
+            );
+            add(row.reserved_at.unwrap_or(row.due_at).0, "attempt", text);
+        }
+        for (on, minor) in q!(&mut tx, sql::PAYMENTS, [id] => all (NaiveDate, i64))? {
+            let amount = crate::domain::Money::new(minor, account.currency);
+            add(midnight(on), "payment", format!("{} {}", amount.grouped(), account.currency));
+        }
+        for (at, due, minor, state) in q!(&mut tx, sql::PROMISES, [id] => all (Ts, NaiveDate, i64, String))? {
+            let amount = crate::domain::Money::new(minor, account.currency);
+            add(at.0, "promise", format!("{} {} {due} {state}", amount.grouped(), account.currency));
+        }
+        for (opened, resolved, reason) in q!(&mut tx, sql::DISPUTES, [id] => all (Ts, Option<Ts>, String))? {
+            let until = resolved.map_or(String::new(), |r| format!(" .. {}", r.0));
+            add(opened.0, "dispute", format!("{reason}{until}"));
+        }
+        type SuppressionRow = (Ts, Option<Ts>, Option<String>, String, Option<Ts>);
+        for (since, _, channel, reason, lifted) in
+            q!(&mut tx, sql::SUPPRESSIONS_OF, [id, debtor.id.0] => all SuppressionRow)?
+        {
+            let lifted = lifted.map_or(String::new(), |l| format!(" .. {}", l.0));
+            add(since.0, "suppression", format!("{reason} {}{lifted}", channel.as_deref().unwrap_or("*")));
+        }
+        for (at, result, inbound) in q!(&mut tx, sql::CALLS, [id] => all (Ts, String, bool))? {
+            add(at.0, "call", format!("{result} {}", if inbound { "in" } else { "out" }));
+        }
+        for (on, kind, stage, done) in q!(&mut tx, sql::TASKS, [id] => all (NaiveDate, String, String, Option<Ts>))? {
+            add(midnight(on), "task", format!("{kind} {stage} {}", if done.is_some() { "done" } else { "open" }));
+        }
+        entries.sort_by_key(|e| e.at);
+        Ok(Timeline { account, debtor, contact_points, entries })
+    }
+
+    /// Numbers of attempts, and which rules decided how often.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let mut tx = self.db.read().await?;
+        let attempts = q!(&mut tx, sql::STATES, [] => all (String, String, String, String, i64))?;
+        let reasons = q!(&mut tx, sql::REASONS, [] => all (String, String, i64))?;
+        let tasks = q!(&mut tx, sql::TASK_COUNTS, [] => all (String, i64))?;
+        Ok(Counts { attempts, reasons, rules: BTreeMap::new(), tasks })
+    }
+
+    /// The creditor's own numbers of people.
+    pub async fn person_references(
+        &self,
+        people: &[crate::domain::PersonId],
+    ) -> Result<std::collections::HashMap<crate::domain::PersonId, String>, StoreError> {
+        let mut tx = self.db.read().await?;
+        let list = super::types::id_list(people.iter().map(|p| p.0));
+        let found = q!(&mut tx, sql::DEBTOR_REFS, [list] => all (Uuid, String))?;
+        Ok(found.into_iter().map(|(id, reference)| (crate::domain::PersonId(id), reference)).collect())
+    }
+}
+
+fn trace_digest(bytes: &str) -> Option<String> {
+    match crate::evidence::parse_canonical(bytes).ok()? {
+        crate::evidence::Value::Object(fields) => match fields.get("trace")? {
+            crate::evidence::Value::Text(digest) => Some(digest.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The last eight digits of an id, as people type it.
+fn hex_short(id: Uuid) -> String {
+    let digits = id.simple().to_string();
+    digits[digits.len() - 8..].to_owned()
+}
