@@ -6,4 +6,6 @@
 // pure
 pub mod domain;
 // world
+pub mod clock;
+pub mod config;
 // doors
