@@ -1,1 +1,3 @@
+//! Measures the pipeline.
+
 fn main() {}

@@ -7,4 +7,6 @@
 pub mod domain;
 pub mod evidence;
 // world
+pub mod clock;
+pub mod config;
 // doors

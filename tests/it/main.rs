@@ -1,1 +1,7 @@
+//! One test binary for everything that looks at Dunwell from outside: one file per topic.
+#![allow(clippy::unwrap_used)]
 
+mod support;
+
+mod config;
+mod tidy;

@@ -1,0 +1,23 @@
+# `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
+
+.PHONY: help check format test bench demo
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+check: ## format and lints; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+format: ## format the code
+	cargo fmt --all
+
+test: ## all tests on SQLite and on a private PostgreSQL; installs what is missing
+	./scripts/install-missing
+	./scripts/with-postgres cargo test --locked
+
+bench: ## measure the pipeline on both databases; prints a table and writes JSON
+	./scripts/with-postgres cargo bench --locked --bench pipeline
+
+demo: ## a whole campaign on invented people, into the folder demo/
+	cargo run --locked -- demo

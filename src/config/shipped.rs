@@ -1,0 +1,97 @@
+//! The templates and policy packs that travel inside the program, or a folder that replaces them.
+
+use std::path::Path;
+
+use rust_embed::RustEmbed;
+
+use super::read::text_of;
+use super::{Config, ConfigError};
+
+#[derive(RustEmbed)]
+#[folder = "templates/"]
+#[exclude = ".*"]
+#[exclude = "*/.*"]
+#[exclude = "*.md"]
+#[exclude = "*.ttf"]
+#[exclude = "*.otf"]
+#[exclude = "*.ttc"]
+#[exclude = "*.woff2"]
+struct Templates;
+
+#[derive(RustEmbed)]
+#[folder = "policies/"]
+#[exclude = ".*"]
+#[exclude = "*/.*"]
+#[exclude = "*.md"]
+struct Policies;
+
+/// Endings of files that are no text for us.
+const LEFT_OUT: &[&str] = &["md", "ttf", "otf", "ttc", "woff2"];
+
+/// Every template file: path below the templates folder, and text; sorted by path.
+pub fn templates(config: &Config) -> Result<Vec<(String, String)>, ConfigError> {
+    match &config.templates_dir {
+        Some(folder) => of_folder(folder),
+        None => embedded::<Templates>("templates"),
+    }
+}
+
+/// Every file of the policy packs: path below the policies folder, and text; sorted by path.
+pub fn policies(config: &Config) -> Result<Vec<(String, String)>, ConfigError> {
+    match &config.policies_dir {
+        Some(folder) => of_folder(folder),
+        None => embedded::<Policies>("policies"),
+    }
+}
+
+fn embedded<E: RustEmbed>(folder: &str) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut files = Vec::new();
+    for path in E::iter() {
+        let not_text = || ConfigError::NotText {
+            path: Path::new(folder).join(path.as_ref()),
+        };
+        let file = E::get(&path).ok_or_else(not_text)?;
+        let text = String::from_utf8(file.data.into_owned()).map_err(|_| not_text())?;
+        files.push((path.replace('\\', "/"), text));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn of_folder(folder: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut files = Vec::new();
+    collect(folder, "", &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+/// Adds the files of `folder`, whose own path below the first folder is `below`.
+fn collect(folder: &Path, below: &str, files: &mut Vec<(String, String)>) -> Result<(), ConfigError> {
+    let unreadable = |e: std::io::Error| ConfigError::Unreadable {
+        path: folder.into(),
+        reason: e.to_string(),
+    };
+    for found in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = found.map_err(unreadable)?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            return Err(ConfigError::NotText { path });
+        };
+        let left_out = path
+            .extension()
+            .is_some_and(|e| LEFT_OUT.iter().any(|left_out| e == *left_out));
+        let inside = if below.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{below}/{name}")
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, &inside, files)?;
+        } else if !left_out {
+            files.push((inside, text_of(&path)?));
+        }
+    }
+    Ok(())
+}
