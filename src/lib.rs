@@ -5,6 +5,8 @@
 
 // pure
 pub mod domain;
+pub mod policy;
 pub mod evidence;
+pub mod guard;
 // world
 // doors

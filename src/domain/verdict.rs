@@ -115,6 +115,8 @@ pub struct CapClaim {
     pub channels: Channels,
     /// Which kinds of touch count.
     pub kinds: Vec<TouchKind>,
+    /// Whether only touches that ask for payment count.
+    pub collection_only: bool,
     /// Start of the window; a touch at this instant counts.
     pub since: Moment,
     /// The most there may be, this one included.
