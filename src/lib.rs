@@ -5,7 +5,9 @@
 
 // pure
 pub mod domain;
+pub mod policy;
 pub mod evidence;
+pub mod guard;
 // world
 pub mod clock;
 pub mod config;

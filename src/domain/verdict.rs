@@ -116,6 +116,7 @@ pub struct CapClaim {
     /// Which kinds of touch count.
     pub kinds: Vec<TouchKind>,
     /// Only touches that asked for payment count.
+    /// Whether only touches that ask for payment count.
     pub collection_only: bool,
     /// Start of the window; a touch at this instant counts.
     pub since: Moment,

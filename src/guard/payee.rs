@@ -1,0 +1,421 @@
+//! Money may go to the creditor only: every number that looks like an account must be a confirmed payee.
+//!
+//! Works on folded text, so that full-width digits and split numbers read alike. Telephone numbers, dates, amounts,
+//! the account's own reference and random ids are not accounts.
+
+use std::ops::Range;
+
+use crate::domain::{Address, PhoneNumber, Situation};
+
+/// Digits in one piece, and how many separators stand between it and the piece before.
+struct Group {
+    digits: String,
+    span: Range<usize>,
+    /// Belongs to the piece before: only a few separators lie between.
+    joined: bool,
+    /// Letters touch it.
+    lettered: bool,
+    /// A plus sign stands before it.
+    plus: bool,
+}
+
+/// Shortest number that is taken for an account.
+const SHORTEST: usize = 12;
+
+/// Longest number that a payee has.
+const LONGEST: usize = 34;
+
+/// The spans of all numbers that look like accounts and are none of the confirmed payees.
+pub(crate) fn unregistered(text: &str, s: &Situation) -> Vec<Range<usize>> {
+    if text.bytes().filter(u8::is_ascii_digit).take(SHORTEST).count() < 2 {
+        return Vec::new();
+    }
+    let payees: Vec<String> = s
+        .payees
+        .iter()
+        .filter(|p| p.confirmed)
+        .map(|p| alnum(&p.number))
+        .collect();
+    let mut text = text.to_owned();
+    blank_known(&mut text, s, &payees);
+    let mut found: Vec<Range<usize>> = ibans(&text);
+    let groups = groups(&text);
+    let mut start = 0;
+    while start < groups.len() {
+        let mut end = start + 1;
+        while end < groups.len() && groups[end].joined {
+            end += 1;
+        }
+        judge(&groups[start..end], s, &payees, &mut found);
+        start = end;
+    }
+    found.sort_by_key(|r| (r.start, std::cmp::Reverse(r.end)));
+    found.dedup_by(|b, a| b.start < a.end);
+    found
+}
+
+/// Letters and digits only, lower case.
+fn alnum(text: &str) -> String {
+    text.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+/// Replaces what is certainly no account by `~`, byte for byte, so that spans stay true.
+fn blank_known(text: &mut String, s: &Situation, payees: &[String]) {
+    let own: [Option<&str>; 3] = [
+        Some(s.account.reference.as_str()),
+        s.sender.licence.as_deref(),
+        s.sender.mandate.as_deref(),
+    ];
+    for known in own.into_iter().flatten() {
+        let known = known.to_lowercase();
+        // A short reference could be part of anything; a reference that is a payee's look-alike is still no payee.
+        if known.len() >= 4 && !payees.contains(&alnum(&known)) {
+            blank_each(text, &known);
+        }
+    }
+    let lettered: Vec<&String> = payees
+        .iter()
+        .filter(|p| p.bytes().any(|b| b.is_ascii_alphabetic()))
+        .collect();
+    let bytes = text.as_bytes();
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        let rest = &bytes[at..];
+        let payee = || lettered.iter().find_map(|p| spelled(rest, p.as_bytes()));
+        let shape = begins
+            .then(|| {
+                payee()
+                    .or_else(|| uuid(rest))
+                    .or_else(|| date(rest))
+                    .or_else(|| amount(rest))
+            })
+            .flatten();
+        if let Some(length) = shape {
+            spans.push(at..at + length);
+            at += length;
+        } else {
+            at += 1;
+        }
+    }
+    for span in spans {
+        text.replace_range(span.clone(), &"~".repeat(span.len()));
+    }
+}
+
+fn blank_each(text: &mut String, known: &str) {
+    let edge = |b: Option<&u8>| b.is_none_or(|b| !b.is_ascii_alphanumeric());
+    let spans: Vec<usize> = text
+        .match_indices(known)
+        .map(|(at, _)| at)
+        .filter(|&at| {
+            edge(text.as_bytes().get(at.wrapping_sub(1))) && edge(text.as_bytes().get(at + known.len()))
+        })
+        .collect();
+    for at in spans {
+        text.replace_range(at..at + known.len(), &"~".repeat(known.len()));
+    }
+}
+
+/// How many bytes `number` takes at the start of `bytes`, blanks and dashes between its characters allowed.
+fn spelled(bytes: &[u8], number: &[u8]) -> Option<usize> {
+    let mut wanted = number.iter();
+    let mut next = wanted.next()?;
+    for (i, b) in bytes.iter().enumerate() {
+        if b == next {
+            match wanted.next() {
+                Some(n) => next = n,
+                None => {
+                    return bytes
+                        .get(i + 1)
+                        .is_none_or(|n| !n.is_ascii_alphanumeric())
+                        .then_some(i + 1);
+                }
+            }
+        } else if i == 0 || !matches!(b, b' ' | b'-') {
+            return None;
+        }
+    }
+    None
+}
+
+/// `8-4-4-4-12` hexadecimal.
+fn uuid(bytes: &[u8]) -> Option<usize> {
+    let token = bytes.get(..36)?;
+    let fits = token.iter().enumerate().all(|(i, b)| match i {
+        8 | 13 | 18 | 23 => *b == b'-',
+        _ => b.is_ascii_hexdigit(),
+    });
+    let letters = token.iter().any(u8::is_ascii_alphabetic);
+    (fits
+        && letters
+        && bytes
+            .get(36)
+            .is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'-'))
+    .then_some(36)
+}
+
+/// `2026-04-07`, `2026/4/7`, `2026.04.07`.
+fn date(bytes: &[u8]) -> Option<usize> {
+    let number = |from: usize, most: usize| {
+        let length = bytes[from..]
+            .iter()
+            .take(most)
+            .take_while(|b| b.is_ascii_digit())
+            .count();
+        let value = std::str::from_utf8(&bytes[from..from + length])
+            .ok()?
+            .parse::<u32>()
+            .ok()?;
+        Some((length, value))
+    };
+    let (4, 1900..=2199) = number(0, 4)? else {
+        return None;
+    };
+    let separator = *bytes.get(4).filter(|b| matches!(b, b'-' | b'/' | b'.'))?;
+    let (month_length, 1..=12) = number(5, 2)? else {
+        return None;
+    };
+    let day_at = 5 + month_length + 1;
+    if bytes.get(day_at - 1) != Some(&separator) || day_at >= bytes.len() {
+        return None;
+    }
+    let (day_length, 1..=31) = number(day_at, 2)? else {
+        return None;
+    };
+    let end = day_at + day_length;
+    // A date is followed by no further digit, and by no further group of the same number.
+    let goes_on = bytes.get(end).is_some_and(u8::is_ascii_digit)
+        || (bytes.get(end) == Some(&separator) && bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
+    (!goes_on).then_some(end)
+}
+
+/// `1234.50` or `1,234,567.89`: digits, a point, one or two digits, and nothing that goes on.
+fn amount(bytes: &[u8]) -> Option<usize> {
+    let whole = bytes
+        .iter()
+        .take_while(|b| b.is_ascii_digit() || **b == b',')
+        .count();
+    let digits = bytes[..whole].iter().filter(|b| b.is_ascii_digit()).count();
+    if whole == 0 || digits == 0 || digits > 11 || bytes.get(whole) != Some(&b'.') {
+        return None;
+    }
+    let places = bytes[whole + 1..]
+        .iter()
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    let end = whole + 1 + places;
+    let goes_on = bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
+        || (bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
+    ((1..=2).contains(&places) && !goes_on).then_some(end)
+}
+
+fn is_joint(c: char) -> bool {
+    matches!(c, ' ' | '-' | '.' | '_' | '*' | '/' | '|' | '·' | '•' | '‐'..='―')
+}
+
+fn groups(text: &str) -> Vec<Group> {
+    let mut out: Vec<Group> = Vec::new();
+    let mut chars = text.char_indices().peekable();
+    // Separators since the last group; `None` once something else came between.
+    let mut gap: Option<usize> = None;
+    let mut before = ' ';
+    while let Some((at, c)) = chars.next() {
+        let Some(_) = c.to_digit(10) else {
+            gap = gap.map(|n| n + 1).filter(|n| is_joint(c) && *n <= 3);
+            before = c;
+            continue;
+        };
+        let mut digits = String::from(c);
+        let mut end = at + c.len_utf8();
+        while let Some((next_at, next)) = chars.peek().copied().filter(|(_, n)| n.is_ascii_digit()) {
+            digits.push(next);
+            end = next_at + 1;
+            chars.next();
+        }
+        let after = chars.peek().is_some_and(|(_, n)| n.is_ascii_alphabetic());
+        out.push(Group {
+            digits,
+            span: at..end,
+            joined: gap.is_some(),
+            lettered: before.is_ascii_alphabetic() || after,
+            plus: before == '+',
+        });
+        gap = Some(0);
+        before = c;
+    }
+    out
+}
+
+/// Judges pieces that may form one number together. Pieces that form a payee or a telephone number are taken out;
+/// what remains between them is judged alone.
+fn judge(groups: &[Group], s: &Situation, payees: &[String], found: &mut Vec<Range<usize>>) {
+    let mut rest_from = 0;
+    let mut at = 0;
+    while at < groups.len() {
+        match known_length(&groups[at..], s, payees) {
+            Some(length) => {
+                suspect(&groups[rest_from..at], found);
+                at += length;
+                rest_from = at;
+            }
+            None => at += 1,
+        }
+    }
+    suspect(&groups[rest_from..], found);
+}
+
+/// How many pieces at the start form a payee or a telephone number; the longest.
+fn known_length(groups: &[Group], s: &Situation, payees: &[String]) -> Option<usize> {
+    let mut digits = String::new();
+    let mut best = None;
+    for (i, group) in groups.iter().enumerate() {
+        digits.push_str(&group.digits);
+        if digits.len() > LONGEST {
+            break;
+        }
+        if payees.contains(&digits) || is_phone(&groups[..=i], &digits, s) {
+            best = Some(i + 1);
+        }
+    }
+    best
+}
+
+fn suspect(groups: &[Group], found: &mut Vec<Range<usize>>) {
+    let (Some(first), Some(last)) = (groups.first(), groups.last()) else {
+        return;
+    };
+    let total: usize = groups.iter().map(|g| g.digits.len()).sum();
+    let long_piece = groups.iter().any(|g| g.digits.len() >= SHORTEST);
+    let spelled_apart = total >= SHORTEST && groups.iter().all(|g| !g.lettered);
+    if long_piece || spelled_apart {
+        found.push(first.span.start..last.span.end);
+    }
+}
+
+/// Whether pieces form a telephone number: ours, the recipient's, an international or a plain national one.
+fn is_phone(run: &[Group], digits: &str, s: &Situation) -> bool {
+    if run.iter().any(|g| g.lettered) || !(7..=15).contains(&digits.len()) {
+        return false;
+    }
+    let to = match &s.contact_point.address {
+        Address::Phone(phone) => Some(phone),
+        _ => None,
+    };
+    if [s.sender.phone.as_ref(), to]
+        .into_iter()
+        .flatten()
+        .any(|p| same_phone(p, digits))
+    {
+        return true;
+    }
+    if run[0].plus {
+        return PhoneNumber::parse(&format!("+{digits}"), "CN").is_ok();
+    }
+    let mobile =
+        run.len() == 1 && digits.len() == 11 && digits.starts_with('1') && digits.as_bytes()[1] >= b'3';
+    let hotline = digits.len() == 10 && (digits.starts_with("400") || digits.starts_with("800"));
+    let landline = run.len() == 2
+        && run[0].digits.starts_with('0')
+        && (3..=4).contains(&run[0].digits.len())
+        && (7..=8).contains(&run[1].digits.len());
+    mobile || hotline || landline
+}
+
+fn same_phone(phone: &PhoneNumber, digits: &str) -> bool {
+    let e164 = phone.e164().trim_start_matches('+');
+    let national = digits.trim_start_matches('0');
+    national.len() >= 7 && e164.ends_with(national) && e164.len() - national.len() <= 3
+}
+
+/// International account numbers with right check digits.
+fn ibans(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::new();
+    for at in 0..bytes.len().saturating_sub(14) {
+        let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        let shape = bytes[at].is_ascii_lowercase()
+            && bytes[at + 1].is_ascii_lowercase()
+            && bytes[at + 2].is_ascii_digit()
+            && bytes[at + 3].is_ascii_digit();
+        if begins && shape {
+            out.extend(iban_length(&bytes[at..]).map(|length| at..at + length));
+        }
+    }
+    out
+}
+
+/// How many bytes an international account number at the start of `bytes` takes.
+fn iban_length(bytes: &[u8]) -> Option<usize> {
+    let mut token: Vec<u8> = Vec::with_capacity(34);
+    let mut best = None;
+    for (i, b) in bytes.iter().enumerate() {
+        match b {
+            b'a'..=b'z' | b'0'..=b'9' if token.len() < 34 => token.push(*b),
+            b' ' | b'-' => continue,
+            _ => break,
+        }
+        let ends = bytes.get(i + 1).is_none_or(|n| !n.is_ascii_alphanumeric());
+        if token.len() >= 15 && ends && checks_out(&token) {
+            best = Some(i + 1);
+        }
+    }
+    best
+}
+
+/// ISO 7064 MOD 97-10 over the number with its first four characters moved to the end.
+fn checks_out(token: &[u8]) -> bool {
+    let mut rest = 0u32;
+    for b in token[4..].iter().chain(&token[..4]) {
+        rest = match b {
+            b'0'..=b'9' => rest * 10 + u32::from(b - b'0'),
+            _ => rest * 100 + u32::from(b - b'a') + 10,
+        } % 97;
+    }
+    rest == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::tests::situation;
+    use crate::policy::fold::fold;
+
+    #[test]
+    fn accounts_are_told_from_other_numbers() {
+        let s = situation();
+        let check = |text: &str, expected: &[&str]| {
+            let folded = fold(text);
+            let found: Vec<&str> = unregistered(folded.text(), &s)
+                .into_iter()
+                .map(|r| &text[folded.original(r)])
+                .collect();
+            assert_eq!(found, expected, "{text}");
+        };
+        let payee = s.payees[0].number.clone();
+        check(&format!("请付至账户{payee}。"), &[]);
+        check("请付至账户6644 0012-3311 7704 825", &[]);
+        check("请付至6222021234567890123", &["6222021234567890123"]);
+        check("请付至6222 0212 3456 7890 123谢谢", &["6222 0212 3456 7890 123"]);
+        check(
+            "请付至６２２２０２１２３４５６７８９",
+            &["６２２２０２１２３４５６７８９"],
+        );
+        check("6222-0212-3456-7890", &["6222-0212-3456-7890"]);
+        check(&format!("{payee}9"), &[&format!("{payee}9")]);
+        check("请于2026-04-07至2026-04-30付1,234,567.89元,电话400-000-0001", &[]);
+        check("电话13800000001 13800000002", &[]);
+        check("电话0755-12345678 或 +86 138 0000 0001", &[]);
+        check("编号3f2a9c10-1234-5678-9012-123456789012", &[]);
+        check(
+            "付至 DE89 3704 0044 0532 0130 00 即可",
+            &["DE89 3704 0044 0532 0130 00"],
+        );
+        check("NL91ABNA0417164300", &["NL91ABNA0417164300"]);
+        check("1 2 3 4 5 6", &[]);
+    }
+}

@@ -1,0 +1,212 @@
+//! What stops contact whatever the words are: suppressions, states of the account, facts about people, and whom one
+//! may write to at all.
+
+use crate::domain::*;
+use crate::policy::{AccountTrigger, Body, Credential, PersonTrigger, Rule};
+
+use super::Desk;
+
+/// Judges everything that stands on record.
+pub(super) fn judge(desk: &mut Desk<'_>) {
+    consistency(desk);
+    account(desk);
+    people(desk);
+    suppressions(desk);
+}
+
+fn consistency(desk: &mut Desk<'_>) {
+    let s = desk.s;
+    let a = &s.attempt;
+    let carries = match desk.draft {
+        Draft::Sms(_) => matches!(a.channel, Channel::Sms | Channel::Call),
+        Draft::Email(_) => a.channel == Channel::Email,
+        Draft::Letter(_) => a.channel == Channel::Letter,
+    };
+    let fits = carries
+        && a.account == s.account.id
+        && a.recipient == s.recipient.id
+        && a.contact_point == s.contact_point.id
+        && s.contact_point.person == s.recipient.id
+        && s.contact_point.carries(a.channel)
+        && s.account.debtor == s.debtor.id
+        && s.account.portfolio == s.portfolio.id
+        && s.portfolio.creditor == s.creditor.id
+        && s.portfolio.sender == s.sender.id
+        && (s.role == Role::Debtor) == (s.recipient.id == s.debtor.id);
+    desk.core_if(!fits, "situation.inconsistent", Verdict::Blocked);
+    desk.core_if(desk.now >= a.expires_at, "attempt.expired", Verdict::Blocked);
+    desk.core_hold("attempt.not_due", (desk.now < a.due_at).then_some(a.due_at));
+    desk.core_if(!s.contact_point.usable, "status.unreachable", Verdict::Blocked);
+}
+
+fn account(desk: &mut Desk<'_>) {
+    let s = desk.s;
+    let asks = matches!(s.attempt.purpose, Purpose::Collection | Purpose::StatutoryNotice);
+    let collects = s.attempt.purpose == Purpose::Collection;
+    let paid = s.account.state == AccountState::Settled
+        || (s.account.balance_minor <= 0 && s.account.state == AccountState::Open);
+    desk.core_if(asks && paid, "status.paid", Verdict::Blocked);
+    desk.core_if(
+        asks && s.account.state == AccountState::Closed,
+        "status.closed",
+        Verdict::Blocked,
+    );
+    desk.core_if(
+        collects && s.account.disputed,
+        "status.disputed",
+        Verdict::Blocked,
+    );
+    let zones = &s.zones().candidates;
+    // The promise covers its own day, in every zone the recipient could be in.
+    let over = s
+        .account
+        .promised_until
+        .and_then(|d| d.succ_opt())
+        .and_then(|day| {
+            zones
+                .iter()
+                .filter_map(|z| super::hours::day_start(*z, day, true))
+                .max()
+        });
+    let until = match (s.account.promised_until, over) {
+        (Some(_), None) => Some(desk.now + chrono::TimeDelta::days(1)),
+        (_, over) => over,
+    };
+    desk.core_hold(
+        "status.promised",
+        until.filter(|until| collects && desk.now < *until),
+    );
+}
+
+fn people(desk: &mut Desk<'_>) {
+    let s = desk.s;
+    let survives = matches!(s.role, Role::Executor | Role::Guarantor | Role::Counsel);
+    let dead = s.recipient.deceased || (s.debtor.deceased && !survives);
+    desk.core_if(dead, "status.deceased", Verdict::Blocked);
+    let speaks_for_minor = matches!(s.role, Role::Guardian | Role::Guarantor | Role::Counsel);
+    let minor = s.recipient.minor || (s.debtor.minor && !speaks_for_minor);
+    desk.core_if(minor, "status.minor", Verdict::Blocked);
+    let asks = matches!(s.attempt.purpose, Purpose::Collection | Purpose::StatutoryNotice);
+    let reference = crate::policy::fold::fold(&s.account.reference);
+    let named = reference.text().len() >= 4
+        && desk
+            .parts
+            .iter()
+            .any(|p| p.folded.text().contains(reference.text()));
+    let discloses = !s.role.answers_for_the_debt() && (asks || named);
+    desk.core_if(discloses, "recipient.third_party", Verdict::Blocked);
+}
+
+/// Suppressions that stand and cover this attempt, with what each leads to.
+fn suppressions(desk: &mut Desk<'_>) {
+    let s = desk.s;
+    for reason in SuppressionReason::ALL {
+        let worst = s
+            .suppressions
+            .iter()
+            .filter(|x| x.reason == *reason && x.stands_at(desk.now))
+            .filter(|x| x.channel.is_none_or(|c| c == s.attempt.channel))
+            .filter_map(|x| stops(x, s))
+            .max();
+        let id = match reason {
+            SuppressionReason::Death => "status.deceased".to_owned(),
+            other => format!("status.{other}"),
+        };
+        desk.core_if(worst.is_some(), &id, worst.unwrap_or(Verdict::Cleared));
+    }
+}
+
+fn stops(x: &Suppression, s: &Situation) -> Option<Verdict> {
+    use SuppressionReason::*;
+    match x.scope {
+        SuppressionScope::Address(address) if address != s.contact_point.address_id => return None,
+        SuppressionScope::Account(account) if account != s.account.id => return None,
+        SuppressionScope::Person(person) if person != s.recipient.id => {
+            return (person == s.debtor.id)
+                .then(|| through_debtor(x.reason, s.role))
+                .flatten();
+        }
+        _ => {}
+    }
+    let purpose = s.attempt.purpose;
+    let passes = match x.reason {
+        OptOut => purpose == Purpose::Reply,
+        CeaseCommunication => matches!(purpose, Purpose::Reply | Purpose::StatutoryNotice),
+        Counsel => s.role == Role::Counsel,
+        Insolvency => matches!(purpose, Purpose::Reply | Purpose::StatutoryNotice),
+        Death => matches!(s.role, Role::Executor),
+        Minor => matches!(s.role, Role::Guardian),
+        WrongParty | Unreachable | PoliceOrder => false,
+        BreathingSpace | Hardship | Complaint => purpose != Purpose::Collection,
+    };
+    (!passes).then_some(Verdict::Blocked)
+}
+
+/// What a suppression of the debtor means for somebody else who is addressed about the same debt.
+fn through_debtor(reason: SuppressionReason, role: Role) -> Option<Verdict> {
+    use SuppressionReason::*;
+    match reason {
+        Death if matches!(role, Role::Executor | Role::Guarantor | Role::Counsel) => None,
+        Minor if matches!(role, Role::Guardian | Role::Guarantor | Role::Counsel) => None,
+        Death | Minor => Some(Verdict::Blocked),
+        // Whether a co-obligor may still be asked depends on the order and the court: a person decides.
+        Insolvency | PoliceOrder | BreathingSpace | Complaint if role != Role::Counsel => {
+            Some(Verdict::Review)
+        }
+        _ => None,
+    }
+}
+
+/// Rules of packs about statuses, recipients and senders.
+pub(super) fn by_rule(rule: &Rule, s: &Situation, now: Moment) -> Option<Verdict> {
+    match &rule.body {
+        Body::Status {
+            suppression,
+            account,
+            person,
+            outcome,
+        } => {
+            let suppressed = s.suppressions.iter().any(|x| {
+                suppression.contains(&x.reason)
+                    && x.stands_at(now)
+                    && x.channel.is_none_or(|c| c == s.attempt.channel)
+                    && match x.scope {
+                        SuppressionScope::Person(p) => p == s.recipient.id,
+                        SuppressionScope::Account(a) => a == s.account.id,
+                        SuppressionScope::Address(a) => a == s.contact_point.address_id,
+                    }
+            });
+            let in_state = account.iter().any(|t| match t {
+                AccountTrigger::Settled => s.account.state == AccountState::Settled,
+                AccountTrigger::Closed => s.account.state == AccountState::Closed,
+                AccountTrigger::Disputed => s.account.disputed,
+            });
+            let is = person.iter().any(|t| match t {
+                PersonTrigger::Deceased => s.recipient.deceased,
+                PersonTrigger::Minor => s.recipient.minor,
+            });
+            (suppressed || in_state || is).then(|| super::verdict_of(*outcome))
+        }
+        Body::Recipients {
+            allowed,
+            refused_uses,
+            outcome,
+        } => {
+            let role_refused = !allowed.is_empty() && !allowed.contains(&s.role);
+            (role_refused || refused_uses.contains(&s.contact_point.usage))
+                .then(|| super::verdict_of(*outcome))
+        }
+        Body::Sender {
+            refused,
+            requires,
+            outcome,
+        } => {
+            let lacks = requires.iter().any(|c| match c {
+                Credential::Licence => s.sender.licence.is_none(),
+                Credential::Mandate => s.sender.mandate.is_none(),
+            });
+            (*refused || lacks).then(|| super::verdict_of(*outcome))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,98 @@
+//! One policy pack: the three files of a place, read, checked and named by their digest.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::cases::{self, CaseBook};
+use super::error::PolicyError;
+use super::lexicon::{self, Entry};
+use super::read::{self, Context};
+use super::rules::{Applies, Kind, Rule};
+
+/// The texts of one pack, as read by whoever may touch files.
+#[derive(Debug, Clone)]
+pub struct PackFiles<'a> {
+    /// Name of the pack: the folder, e.g. `cn`.
+    pub name: &'a str,
+    /// `policy.toml`.
+    pub policy: &'a str,
+    /// `lexicon.toml`; empty when there is none.
+    pub lexicon: &'a str,
+    /// `cases.toml`.
+    pub cases: &'a str,
+}
+
+/// One policy pack.
+#[derive(Debug)]
+pub struct Pack {
+    /// Name, e.g. `cn`.
+    pub name: Arc<str>,
+    /// First twelve hex digits of the digest.
+    pub version: Arc<str>,
+    /// SHA-256 over the texts, in hex.
+    pub digest: String,
+    /// What the pack is, in Chinese.
+    pub title_zh: String,
+    /// What the pack is, in English.
+    pub title_en: String,
+    /// Kinds of rules that give way to an applying pack of the place.
+    pub fallback: Vec<Kind>,
+    /// Who the pack applies to.
+    pub applies: Applies,
+    /// Its rules, in the order of the file.
+    pub rules: Vec<Rule>,
+    /// Its prohibited words.
+    pub lexicon: Vec<Entry>,
+    /// Its cases.
+    pub cases: CaseBook,
+}
+
+impl Pack {
+    /// Reads a pack from the texts of its files.
+    pub fn parse(files: &PackFiles<'_>) -> Result<Pack, PolicyError> {
+        let texts = [
+            ("policy.toml", files.policy),
+            ("lexicon.toml", files.lexicon),
+            ("cases.toml", files.cases),
+        ];
+        let digest = digest_of(texts.iter().map(|(name, text)| (*name, *text)));
+        let name: Arc<str> = files.name.into();
+        let version: Arc<str> = digest[..12].into();
+        let paths = texts.map(|(file, _)| format!("policies/{}/{file}", files.name));
+        let cx = |i: usize| Context {
+            file: &paths[i],
+            text: texts[i].1,
+            pack: name.clone(),
+            version: version.clone(),
+        };
+        let policy = read::read(&cx(0))?;
+        let lexicon = lexicon::read(&cx(1))?;
+        let cases = cases::read(&cx(2))?;
+        Ok(Pack {
+            title_zh: policy.title_zh,
+            title_en: policy.title_en,
+            fallback: policy.fallback,
+            applies: policy.applies,
+            rules: policy.rules,
+            lexicon,
+            cases,
+            digest,
+            version: version.clone(),
+            name: name.clone(),
+        })
+    }
+}
+
+/// SHA-256 over named texts; line ends are read as `\n`, so that a checkout on another system has the same version.
+pub(crate) fn digest_of<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut hash = Sha256::new();
+    for (name, text) in texts {
+        let canonical = text.replace("\r\n", "\n");
+        hash.update((name.len() as u64).to_be_bytes());
+        hash.update(name.as_bytes());
+        hash.update((canonical.len() as u64).to_be_bytes());
+        hash.update(canonical.as_bytes());
+    }
+    hex::encode(hash.finalize())
+}
