@@ -6,4 +6,5 @@
 // pure
 pub mod domain;
 // world
+pub mod channels;
 // doors

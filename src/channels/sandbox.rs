@@ -1,0 +1,167 @@
+//! The default carrier: writes what would have gone out into a folder that a person can open.
+//!
+//! `<folder>/sms/<date>/<time>-<id>.txt`, `<folder>/email/...eml`, `<folder>/letters/...pdf`; dates and times in UTC.
+//! A file appears whole or not at all (written beside its place, then renamed). The name comes from the attempt, so
+//! the same attempt given twice is one file, like a provider that knows our id.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, NotSentProof, Outcome};
+use super::parcel::Parcel;
+use crate::domain::{Address, Channel, Draft, Sms};
+
+const NAME: &str = "sandbox";
+
+/// Writes files instead of sending.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    channel: Channel,
+    folder: PathBuf,
+}
+
+impl Sandbox {
+    /// For `channel`, below `folder` (the outbox).
+    pub fn new(channel: Channel, folder: impl Into<PathBuf>) -> Sandbox {
+        Sandbox {
+            channel,
+            folder: folder.into(),
+        }
+    }
+}
+
+impl Carrier for Sandbox {
+    fn capability(&self) -> Capability {
+        Capability {
+            name: NAME,
+            channel: self.channel,
+            idempotency: Idempotency::Always,
+            lookup: Lookup::ByOurId,
+            latest_accept_seconds: 300,
+            not_sent_answers: &["the file could not be written"],
+            refuses: &["letters with a character that no font covers"],
+        }
+    }
+
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome> {
+        let group = self.send_group(Arc::new(vec![parcel.clone()]));
+        Box::pin(async move {
+            let first = match group {
+                Some(group) => group.await.pop(),
+                None => None,
+            };
+            first.unwrap_or_else(|| Outcome::unknown("no outcome came back"))
+        })
+    }
+
+    fn send_group(&self, parcels: Arc<Vec<Parcel>>) -> Option<BoxFuture<'_, Vec<Outcome>>> {
+        let folder = self.folder.clone();
+        Some(Box::pin(async move {
+            let count = parcels.len();
+            let writing = tokio::task::spawn_blocking(move || write_all(&folder, &parcels));
+            writing
+                .await
+                .unwrap_or_else(|_| vec![Outcome::unknown("the writer broke down"); count])
+        }))
+    }
+}
+
+/// Writes every parcel; the folders of a group are made once.
+fn write_all(folder: &Path, parcels: &[Parcel]) -> Vec<Outcome> {
+    let mut made = BTreeSet::new();
+    parcels
+        .iter()
+        .map(|parcel| write_one(folder, parcel, &mut made).unwrap_or_else(|outcome| outcome))
+        .collect()
+}
+
+fn write_one(folder: &Path, parcel: &Parcel, made: &mut BTreeSet<PathBuf>) -> Result<Outcome, Outcome> {
+    let place = place_of(parcel);
+    let target = folder.join(&place);
+    let accepted = || Outcome::Accepted {
+        provider: NAME.to_owned(),
+        reference: Some(place.clone()),
+    };
+    if target.exists() {
+        return Ok(accepted());
+    }
+    let content = content_of(parcel)?;
+    let day = target.parent().unwrap_or(folder);
+    if !made.contains(day) {
+        std::fs::create_dir_all(day).map_err(|e| unwritable(&e))?;
+        made.insert(day.to_owned());
+    }
+    let draft = day.join(format!(".{}.part", parcel.attempt));
+    let written = std::fs::write(&draft, content).and_then(|()| std::fs::rename(&draft, &target));
+    if let Err(e) = written {
+        let _ = std::fs::remove_file(&draft);
+        return Err(unwritable(&e));
+    }
+    Ok(accepted())
+}
+
+fn unwritable(e: &std::io::Error) -> Outcome {
+    Outcome::not_sent(
+        NotSentProof::Unwritable,
+        format!("the outbox cannot be written: {}", e.kind()),
+    )
+}
+
+/// Where the file stands below the outbox. The id's last twelve digits are its random part.
+fn place_of(parcel: &Parcel) -> String {
+    let (kind, suffix) = match parcel.channel() {
+        Channel::Sms | Channel::Call => ("sms", "txt"),
+        Channel::Email => ("email", "eml"),
+        Channel::Letter => ("letters", "pdf"),
+    };
+    let at = parcel.at.utc();
+    let id = parcel.attempt.0.simple().to_string();
+    format!(
+        "{kind}/{}/{}-{}.{suffix}",
+        at.format("%Y-%m-%d"),
+        at.format("%H%M%S"),
+        &id[20..]
+    )
+}
+
+fn content_of(parcel: &Parcel) -> Result<Vec<u8>, Outcome> {
+    match &*parcel.draft {
+        Draft::Sms(sms) => Ok(sms_text(parcel, sms).into_bytes()),
+        Draft::Email(_) | Draft::Letter(_) => Err(Outcome::not_sent(
+            NotSentProof::Misconfigured,
+            "the sandbox carries SMS only",
+        )),
+    }
+}
+
+fn sms_text(parcel: &Parcel, sms: &Sms) -> String {
+    let number = match &parcel.to {
+        Address::Phone(phone) => phone.e164(),
+        Address::Email(_) | Address::Postal(_) => "",
+    };
+    let segments = sms.segments;
+    let mut text = String::with_capacity(sms.text.len() + 400);
+    let mut line = |label: &str, value: &dyn std::fmt::Display| {
+        let _ = writeln!(text, "{label}: {value}");
+    };
+    line(
+        "收件人 To",
+        &format_args!("{number} {}", parcel.recipient_name.as_str()),
+    );
+    line(
+        "签名 From",
+        &format_args!("【{}】 {}", parcel.sender.signature, parcel.sender.name),
+    );
+    line("时间 At", &parcel.at);
+    line("编号 Attempt", &parcel.attempt);
+    line(
+        "条数 Segments",
+        &format_args!("{} ({}, {})", segments.count, segments.coding, segments.units),
+    );
+    text.push('\n');
+    text.push_str(&sms.text);
+    text.push('\n');
+    text
+}
