@@ -8,6 +8,9 @@
 mod breaker;
 mod carrier;
 mod carriers;
+#[cfg(feature = "letters")]
+pub mod letters;
+mod mail;
 mod null;
 mod parcel;
 mod sandbox;

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, NotSentProof, Outcome};
+use super::mail;
 use super::parcel::Parcel;
-use crate::domain::{Address, Channel, Draft, Sms};
+use crate::domain::{Address, Channel, Draft, Letter, Sms};
 
 const NAME: &str = "sandbox";
 
@@ -129,11 +130,27 @@ fn place_of(parcel: &Parcel) -> String {
 fn content_of(parcel: &Parcel) -> Result<Vec<u8>, Outcome> {
     match &*parcel.draft {
         Draft::Sms(sms) => Ok(sms_text(parcel, sms).into_bytes()),
-        Draft::Email(_) | Draft::Letter(_) => Err(Outcome::not_sent(
-            NotSentProof::Misconfigured,
-            "the sandbox carries SMS only",
-        )),
+        Draft::Email(_) => mail::build(parcel).map(|mail| mail.bytes),
+        Draft::Letter(letter) => pdf(parcel, letter),
     }
+}
+
+#[cfg(feature = "letters")]
+fn pdf(parcel: &Parcel, letter: &Letter) -> Result<Vec<u8>, Outcome> {
+    use super::letters::{LetterError, typeset};
+    typeset(letter, parcel.at.utc().date_naive()).map_err(|e| {
+        let proof = match e {
+            LetterError::Uncovered => NotSentProof::ContentRefused,
+            LetterError::Layout { .. } => NotSentProof::Misconfigured,
+        };
+        Outcome::not_sent(proof, e.to_string())
+    })
+}
+
+#[cfg(not(feature = "letters"))]
+fn pdf(_: &Parcel, _: &Letter) -> Result<Vec<u8>, Outcome> {
+    const REASON: &str = "this build has no typesetter; build with the feature `letters`";
+    Err(Outcome::not_sent(NotSentProof::Misconfigured, REASON))
 }
 
 fn sms_text(parcel: &Parcel, sms: &Sms) -> String {
