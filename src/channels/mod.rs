@@ -14,6 +14,7 @@ mod mail;
 mod null;
 mod parcel;
 mod sandbox;
+mod smtp;
 
 pub use breaker::Readiness;
 pub use carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, NotSentProof, Outcome};
@@ -21,3 +22,4 @@ pub use carriers::{Carriers, Pace, Terms};
 pub use null::Null;
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;
+pub use smtp::{Smtp, SmtpError, SmtpSecurity, SmtpSettings};
