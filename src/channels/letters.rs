@@ -200,3 +200,72 @@ impl World for Desk {
         self.date
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::sample;
+
+    fn on() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 4, 7).unwrap()
+    }
+
+    fn with_layout(layout: &str) -> Result<Vec<u8>, LetterError> {
+        typeset(
+            &Letter {
+                layout: layout.to_owned(),
+                ..sample::letter_words()
+            },
+            on(),
+        )
+    }
+
+    #[test]
+    fn the_same_letter_is_the_same_bytes() {
+        let first = typeset(&sample::letter_words(), on()).unwrap();
+        typst::comemo::evict(0);
+        let second = typeset(&sample::letter_words(), on()).unwrap();
+        assert!(first == second);
+        // Known from an earlier process: a change means that old letters can no longer be reproduced.
+        let digest = hex::encode(Sha256::digest(&first));
+        assert_eq!(digest, "ccc1fc65f4bf1e7fc25e8e41dad08f8862c1a799900da33e4e2836a4eecdb62f", "{} bytes", first.len());
+        if let Ok(place) = std::env::var("DUNWELL_KEEP_LETTER") {
+            std::fs::write(place, first).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_character_without_glyph_is_refused_and_not_repeated() {
+        let mut letter = sample::letter_words();
+        letter.recipient[0] = "李𓀀先生".to_owned();
+        assert_eq!(typeset(&letter, on()), Err(LetterError::Uncovered));
+    }
+
+    #[test]
+    fn nothing_outside_can_be_read() {
+        for layout in [
+            "#read(\"/etc/hostname\")",
+            "#import \"@preview/tablex:0.0.8\": *",
+            "#include \"other.typ\"",
+        ] {
+            let error = with_layout(layout).unwrap_err();
+            assert!(matches!(error, LetterError::Layout { line: 1, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn warnings_are_errors() {
+        let error = with_layout("#set text(font: \"No Such Family\")\nwords")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("unknown font family"), "{error}");
+    }
+
+    #[test]
+    fn errors_name_the_line_and_nobody() {
+        let layout = "#let letter = json(bytes(sys.inputs.letter))\n#panic(\"no street for \" + letter.recipient.at(0))";
+        let error = with_layout(layout).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("panicked"), "{error}");
+        assert!(!error.contains("李伟"), "{error}");
+    }
+}

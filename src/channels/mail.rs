@@ -158,3 +158,117 @@ outgoing_header!(ListUnsubscribe, "List-Unsubscribe", |this| this.0.clone());
 outgoing_header!(ListUnsubscribePost, "List-Unsubscribe-Post", |_this| {
     "List-Unsubscribe=One-Click".to_owned()
 });
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::channels::sample;
+    use crate::domain::{Email, Sender};
+
+    fn text_of(parcel: &Parcel) -> String {
+        String::from_utf8(build(parcel).unwrap().bytes).unwrap()
+    }
+
+    fn proof_of(parcel: &Parcel) -> NotSentProof {
+        match build(parcel) {
+            Err(Outcome::NotSent { proof, .. }) => proof,
+            _ => panic!("expected a refusal"),
+        }
+    }
+
+    #[test]
+    fn headers_come_from_the_parcel() {
+        let text = text_of(&sample::email(1));
+        for line in [
+            "Message-ID: <01900000-0000-7000-8000-000000000001@ruian.example>\r\n",
+            "Date: Tue, 07 Apr 2026 07:30:00 +0000\r\n",
+            "Auto-Submitted: auto-generated\r\n",
+            "MIME-Version: 1.0\r\n",
+            "<li.wei@example.com>\r\n",
+            "boundary=\"dunwell-01900000000070008000000000000001\"",
+            "Content-Type: text/plain; charset=utf-8\r\n",
+            "Content-Type: text/html; charset=utf-8\r\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert!(!text.contains("List-Unsubscribe"));
+        assert_eq!(
+            text,
+            text_of(&sample::email(1)),
+            "the same parcel is the same bytes"
+        );
+        assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 998));
+    }
+
+    #[test]
+    fn unsubscribing() {
+        let check = |uri: &str, list: &str, one_click: bool| {
+            let text = text_of(&Parcel {
+                unsubscribe: Some(uri.to_owned()),
+                ..sample::email(1)
+            });
+            assert!(
+                text.contains(&format!("\r\nList-Unsubscribe: {list}\r\n")),
+                "{uri}: {text}"
+            );
+            assert_eq!(
+                text.contains("\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"),
+                one_click
+            );
+        };
+        check("https://pay.example/u/abc", "<https://pay.example/u/abc>", true);
+        check("mailto:stop@ruian.example", "<mailto:stop@ruian.example>", false);
+        for bad in [
+            "http://pay.example/u",
+            "https://pay.example/a b",
+            "mailto:a@b>\r\nBcc: c@example.com",
+            "stop",
+        ] {
+            let parcel = Parcel {
+                unsubscribe: Some(bad.to_owned()),
+                ..sample::email(1)
+            };
+            assert_eq!(proof_of(&parcel), NotSentProof::Misconfigured, "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_smuggles_in_a_header() {
+        for name in ["瑞安\r\nBcc: c@example.com", "a\nb", "a\rb", "a\0b", "\r\n"] {
+            let sender = Sender {
+                name: name.to_owned(),
+                ..sample::sender()
+            };
+            let parcel = Parcel {
+                sender: Arc::new(sender),
+                ..sample::email(1)
+            };
+            assert_eq!(proof_of(&parcel), NotSentProof::ContentRefused, "{name:?}");
+        }
+        let email = Email {
+            subject: "a\r\nBcc: c@example.com".to_owned(),
+            text: "a".to_owned(),
+            html: String::new(),
+        };
+        let parcel = Parcel {
+            draft: Arc::new(Draft::Email(email)),
+            ..sample::email(1)
+        };
+        assert_eq!(proof_of(&parcel), NotSentProof::ContentRefused);
+    }
+
+    #[test]
+    fn a_sender_without_address_cannot_write() {
+        let sender = Sender {
+            email: None,
+            ..sample::sender()
+        };
+        let parcel = Parcel {
+            sender: Arc::new(sender),
+            ..sample::email(1)
+        };
+        assert_eq!(proof_of(&parcel), NotSentProof::Misconfigured);
+    }
+}

@@ -13,6 +13,8 @@ pub mod letters;
 mod mail;
 mod null;
 mod parcel;
+#[cfg(test)]
+mod sample;
 mod sandbox;
 mod smtp;
 

@@ -182,3 +182,95 @@ fn sms_text(parcel: &Parcel, sms: &Sms) -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::sample;
+
+    fn write(folder: &Path, parcels: &[Parcel]) -> Vec<Outcome> {
+        write_all(folder, parcels)
+    }
+
+    fn files(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut open = vec![folder.to_owned()];
+        while let Some(next) = open.pop() {
+            for entry in std::fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    found.push(path.strip_prefix(folder).unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn files_that_a_person_can_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcomes = write(folder.path(), &[sample::sms(1), sample::email(2)]);
+        assert!(outcomes.iter().all(Outcome::is_accepted), "{outcomes:?}");
+        let names = [
+            "email/2026-04-07/073000-000000000002.eml",
+            "sms/2026-04-07/073000-000000000001.txt",
+        ];
+        assert_eq!(files(folder.path()), names);
+        let text = std::fs::read_to_string(folder.path().join(names[1])).unwrap();
+        for part in [
+            "+8613800000123 李伟",
+            "【瑞安商贸】",
+            "1 (ucs2, ",
+            "\n\n【瑞安商贸】李先生您好",
+            "拒收请回复T\n",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn the_same_attempt_is_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcomes = write(folder.path(), &[sample::sms(1), sample::sms(1)]);
+        assert_eq!(outcomes[0], outcomes[1]);
+        assert_eq!(files(folder.path()).len(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_proves_that_nothing_went_out() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("sms"), "a file where a folder should be").unwrap();
+        let outcomes = write(folder.path(), &[sample::sms(1)]);
+        assert!(
+            matches!(
+                &outcomes[0],
+                Outcome::NotSent {
+                    proof: NotSentProof::Unwritable,
+                    ..
+                }
+            ),
+            "{outcomes:?}"
+        );
+    }
+
+    #[test]
+    #[cfg(not(feature = "letters"))]
+    fn without_the_typesetter_letters_are_refused_aloud() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcomes = write(folder.path(), &[sample::letter(1)]);
+        assert!(format!("{outcomes:?}").contains("feature `letters`"));
+        assert!(files(folder.path()).is_empty());
+    }
+
+    #[test]
+    #[cfg(feature = "letters")]
+    fn letters_become_pdf_files() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write(folder.path(), &[sample::letter(1)])[0].is_accepted());
+        let bytes = std::fs::read(folder.path().join("letters/2026-04-07/073000-000000000001.pdf")).unwrap();
+        assert!(bytes.starts_with(b"%PDF-1.7"));
+    }
+}

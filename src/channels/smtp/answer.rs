@@ -103,18 +103,19 @@ pub(super) fn outcome_of(step: Step, failure: &Failure) -> Outcome {
         (Step::Open, Failure::Answer(_)) => NotSentProof::NeverConnected,
         (_, Failure::Answer(500..)) => NotSentProof::Refused,
         (_, Failure::Answer(_)) => NotSentProof::Deferred,
-        (Step::Message, _) => return Outcome::unknown(format!("{} during {place}", words(failure))),
+        (Step::Message, _) => return Outcome::unknown(format!("{} during {place}", words(step, failure))),
         _ => NotSentProof::NeverConnected,
     };
     let reason = match failure {
         Failure::Answer(code) => format!("the server answered {code} to {place}"),
-        other => format!("{} during {place}", words(other)),
+        other => format!("{} during {place}", words(step, other)),
     };
     Outcome::not_sent(proof, reason)
 }
 
-fn words(failure: &Failure) -> &'static str {
+fn words(step: Step, failure: &Failure) -> &'static str {
     match failure {
+        Failure::Lost if step != Step::Open => "the connection broke",
         Failure::Answer(_) => "a negative answer",
         Failure::Lost => "no connection",
         Failure::Silent => "no answer in time",
