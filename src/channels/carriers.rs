@@ -312,3 +312,189 @@ impl<T> Future for Caught<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::channels::carrier::{Idempotency, Lookup};
+    use crate::channels::{Null, sample};
+
+    /// Answers by script; notes how many were under way at once.
+    struct Scripted {
+        answer: fn(usize) -> Outcome,
+        sent: AtomicUsize,
+        under_way: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Scripted {
+        fn new(answer: fn(usize) -> Outcome) -> Arc<Scripted> {
+            let zero = AtomicUsize::default;
+            Arc::new(Scripted {
+                answer,
+                sent: zero(),
+                under_way: zero(),
+                most: zero(),
+            })
+        }
+    }
+
+    impl Carrier for Scripted {
+        fn capability(&self) -> Capability {
+            Capability {
+                name: "scripted",
+                channel: Channel::Sms,
+                idempotency: Idempotency::None,
+                lookup: Lookup::None,
+                latest_accept_seconds: 60,
+                not_sent_answers: &[],
+                refuses: &[],
+            }
+        }
+
+        fn send<'a>(&'a self, _: &'a Parcel) -> BoxFuture<'a, Outcome> {
+            Box::pin(async {
+                let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+                self.most.fetch_max(now, Ordering::SeqCst);
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                self.under_way.fetch_sub(1, Ordering::SeqCst);
+                (self.answer)(self.sent.fetch_add(1, Ordering::SeqCst))
+            })
+        }
+    }
+
+    fn accepted(_: usize) -> Outcome {
+        Outcome::Accepted {
+            provider: "scripted".to_owned(),
+            reference: None,
+        }
+    }
+
+    fn one_at_a_time() -> Terms {
+        Terms {
+            concurrency: 1,
+            open_after: 3,
+            ..Terms::default()
+        }
+    }
+
+    fn at() -> Moment {
+        sample::sms(0).at
+    }
+
+    fn proofs(outcomes: &[(AttemptId, Outcome)]) -> Vec<&'static str> {
+        let word = |outcome: &Outcome| match outcome {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::NotSent { proof, .. } => proof.as_str(),
+            Outcome::Unknown { .. } => "unknown",
+        };
+        outcomes.iter().map(|(_, outcome)| word(outcome)).collect()
+    }
+
+    #[tokio::test]
+    async fn outcomes_keep_the_order_of_the_parcels() {
+        let carriers = Carriers::new().with(Arc::new(Null::new(Channel::Sms)), Terms::default());
+        let mut misaddressed = sample::sms(4);
+        misaddressed.to = sample::email(4).to;
+        let parcels = vec![
+            sample::email(1),
+            sample::sms(2),
+            sample::letter(3),
+            misaddressed,
+            sample::sms(5),
+        ];
+        let attempts: Vec<AttemptId> = parcels.iter().map(|p| p.attempt).collect();
+        let outcomes = carriers.send_all(parcels).await;
+        assert_eq!(outcomes.iter().map(|(id, _)| *id).collect::<Vec<_>>(), attempts);
+        let expected = [
+            "misconfigured",
+            "accepted",
+            "misconfigured",
+            "misconfigured",
+            "accepted",
+        ];
+        assert_eq!(proofs(&outcomes), expected);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_unknown_and_touches_nobody_else() {
+        let carrier = Scripted::new(|n| if n == 1 { panic!("scripted") } else { accepted(n) });
+        let carriers = Carriers::new().with(carrier, one_at_a_time());
+        let outcomes = carriers.send_all((0..3).map(sample::sms).collect()).await;
+        assert_eq!(proofs(&outcomes), ["accepted", "unknown", "accepted"]);
+    }
+
+    #[tokio::test]
+    async fn concurrency_is_bounded() {
+        let carrier = Scripted::new(accepted);
+        let carriers = Carriers::new().with(
+            carrier.clone(),
+            Terms {
+                concurrency: 3,
+                ..Terms::default()
+            },
+        );
+        carriers.send_all((0..40).map(sample::sms).collect()).await;
+        assert_eq!(carrier.most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn trouble_in_a_row_withholds_the_rest_until_a_probe_succeeds() {
+        let carrier = Scripted::new(|n| {
+            if n < 4 {
+                Outcome::unknown("scripted")
+            } else {
+                accepted(n)
+            }
+        });
+        let carriers = Carriers::new().with(carrier.clone(), one_at_a_time());
+        let outcomes = carriers.send_all((0..5).map(sample::sms).collect()).await;
+        assert_eq!(
+            proofs(&outcomes),
+            ["unknown", "unknown", "unknown", "withheld", "withheld"]
+        );
+        assert_eq!(carrier.sent.load(Ordering::SeqCst), 3);
+        assert_eq!(carriers.room(Channel::Sms, at()), 0);
+
+        let later = |seconds: i64, number: u128| {
+            let at = at() + TimeDelta::seconds(seconds);
+            assert_eq!(carriers.ready(Channel::Sms, at), Readiness::Probe);
+            vec![Parcel {
+                at,
+                ..sample::sms(number)
+            }]
+        };
+        assert_eq!(proofs(&carriers.send_all(later(30, 6)).await), ["unknown"]);
+        assert_eq!(proofs(&carriers.send_all(later(60, 7)).await), ["accepted"]);
+        assert_eq!(carriers.ready(Channel::Sms, at()), Readiness::Ready);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_does_not_come_in_time_is_withheld() {
+        let one = NonZeroU32::MIN;
+        let pace = Some(Pace {
+            per_second: one,
+            burst: one,
+        });
+        let terms = Terms {
+            pace,
+            longest_wait_seconds: 0,
+            ..Terms::default()
+        };
+        let carriers = Carriers::new().with(Arc::new(Null::new(Channel::Sms)), terms);
+        let outcomes = carriers.send_all((0..3).map(sample::sms).collect()).await;
+        let mut words = proofs(&outcomes);
+        words.sort_unstable();
+        assert_eq!(words, ["accepted", "withheld", "withheld"]);
+    }
+
+    #[tokio::test]
+    async fn no_carrier_no_reservation() {
+        assert_eq!(Carriers::new().ready(Channel::Letter, at()), Readiness::NoCarrier);
+        assert_eq!(Carriers::new().room(Channel::Letter, at()), 0);
+    }
+}

@@ -228,7 +228,12 @@ mod tests {
         assert!(first == second);
         // Known from an earlier process: a change means that old letters can no longer be reproduced.
         let digest = hex::encode(Sha256::digest(&first));
-        assert_eq!(digest, "ccc1fc65f4bf1e7fc25e8e41dad08f8862c1a799900da33e4e2836a4eecdb62f", "{} bytes", first.len());
+        assert_eq!(
+            digest,
+            "ccc1fc65f4bf1e7fc25e8e41dad08f8862c1a799900da33e4e2836a4eecdb62f",
+            "{} bytes",
+            first.len()
+        );
         if let Ok(place) = std::env::var("DUNWELL_KEEP_LETTER") {
             std::fs::write(place, first).unwrap();
         }

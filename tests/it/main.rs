@@ -1,1 +1,4 @@
+//! The one test binary; one file per topic.
+#![allow(clippy::unwrap_used)]
 
+mod channels_smtp;

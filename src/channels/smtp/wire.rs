@@ -3,6 +3,7 @@
 //! The mail library writes the body and the final dot apart; with Nagle's algorithm that costs 40 ms a message.
 //! It cannot switch it off, so the streams are opened here.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl Wire {
                 connection
                     .starttls(tls.clone(), &hello)
                     .await
-                    .map_err(|e| Failure::of(&e))?;
+                    .map_err(|e| upgrade_failure(&e))?;
                 connection
             }
             Wire::Encrypted(connector, name) => {
@@ -131,6 +132,17 @@ fn handshake_failure(e: &std::io::Error) -> Failure {
         Failure::NotEncrypted
     } else {
         Failure::Lost
+    }
+}
+
+/// The same for STARTTLS, where the mail library wraps the cause.
+fn upgrade_failure(e: &lettre::transport::smtp::Error) -> Failure {
+    match e
+        .source()
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+    {
+        Some(cause) => handshake_failure(cause),
+        None => Failure::of(e),
     }
 }
 
