@@ -186,7 +186,7 @@ print(m.get_body(('plain',)).get_content(), m.get_body(('html',)).get_content())
         .env("PYTHONIOENCODING", "utf-8")
         .output()
         .unwrap();
-    let read = String::from_utf8(read.stdout).unwrap();
+    let read = String::from_utf8(read.stdout).unwrap().replace("\r\n", "\n");
     for line in [
         "X-Envelope-From: accounts@ruian.example",
         "X-Envelope-To: li.wei@example.com",

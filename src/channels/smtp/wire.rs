@@ -135,15 +135,16 @@ fn handshake_failure(e: &std::io::Error) -> Failure {
     }
 }
 
-/// The same for STARTTLS, where the mail library wraps the cause.
+/// The same for STARTTLS, where the mail library wraps the cause, more than once.
 fn upgrade_failure(e: &lettre::transport::smtp::Error) -> Failure {
-    match e
-        .source()
-        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
-    {
-        Some(cause) => handshake_failure(cause),
-        None => Failure::of(e),
+    let mut cause = e.source();
+    while let Some(next) = cause {
+        if let Some(io) = next.downcast_ref::<std::io::Error>() {
+            return handshake_failure(io);
+        }
+        cause = next.source();
     }
+    Failure::of(e)
 }
 
 fn certificates(e: &dyn std::fmt::Display) -> SmtpError {

@@ -12,10 +12,12 @@ the script: `to-550`, `to-451`, `dot-554`, `dot-451`, `dot-421` answer with that
 
 import argparse
 import asyncio
+import logging
 import pathlib
 import ssl
 import sys
 import threading
+import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
@@ -87,6 +89,9 @@ def main():
         given = f"{data.login.decode()}:{data.password.decode()}"
         return AuthResult(success=given == asked.login, handled=False)
 
+    # Refused handshakes and logins are part of the script.
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     script = Script(asked.folder)
 
     def session():
