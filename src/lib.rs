@@ -11,4 +11,5 @@ pub mod guard;
 // world
 pub mod clock;
 pub mod config;
+pub mod channels;
 // doors

@@ -5,3 +5,7 @@ mod support;
 
 mod config;
 mod tidy;
+//! The one test binary; one file per topic.
+#![allow(clippy::unwrap_used)]
+
+mod channels_smtp;

@@ -1,0 +1,175 @@
+//! What every carrier promises, and the three things that can have happened to a message.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::parcel::Parcel;
+use crate::domain::Channel;
+
+/// A future that a carrier hands back.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What happened to one message. Reasons never hold personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took it over.
+    Accepted {
+        /// Which carrier, e.g. `smtp`.
+        provider: String,
+        /// The provider's own name for the message, where it gave one.
+        reference: Option<String>,
+    },
+    /// Proven not to have gone out.
+    NotSent {
+        /// What proves it.
+        proof: NotSentProof,
+        /// One sentence for people.
+        reason: String,
+    },
+    /// Nobody knows: no answer, an unclear answer, a connection lost too late, trouble inside the carrier.
+    Unknown {
+        /// One sentence for people.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Proven not to have gone out.
+    pub fn not_sent(proof: NotSentProof, reason: impl Into<String>) -> Outcome {
+        Outcome::NotSent {
+            proof,
+            reason: reason.into(),
+        }
+    }
+
+    /// Nobody knows whether it went out.
+    pub fn unknown(reason: impl Into<String>) -> Outcome {
+        Outcome::Unknown {
+            reason: reason.into(),
+        }
+    }
+
+    /// Whether the provider took it over.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Outcome::Accepted { .. })
+    }
+
+    /// Whether this speaks of trouble with the provider rather than with this one message.
+    pub(super) fn is_trouble(&self) -> bool {
+        use NotSentProof::*;
+        match self {
+            Outcome::Accepted { .. } => false,
+            Outcome::Unknown { .. } => true,
+            Outcome::NotSent { proof, .. } => matches!(proof, NeverConnected | Misconfigured | Unwritable),
+        }
+    }
+}
+
+/// Why it is certain that nothing went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotSentProof {
+    /// The provider answered that it will not take this message.
+    Refused,
+    /// The provider answered that it does not take this message now.
+    Deferred,
+    /// The provider, or our own message builder, refused the content.
+    ContentRefused,
+    /// The conversation broke off before anything of the message could count as handed over.
+    NeverConnected,
+    /// Settings are missing or wrong: no carrier, no sender address, credentials refused, no encryption.
+    Misconfigured,
+    /// The file could not be written.
+    Unwritable,
+    /// Held back here: the carrier was in trouble, or its turn did not come in time.
+    Withheld,
+}
+
+impl NotSentProof {
+    /// Every proof, in order.
+    pub const ALL: &'static [NotSentProof] = &[
+        NotSentProof::Refused,
+        NotSentProof::Deferred,
+        NotSentProof::ContentRefused,
+        NotSentProof::NeverConnected,
+        NotSentProof::Misconfigured,
+        NotSentProof::Unwritable,
+        NotSentProof::Withheld,
+    ];
+
+    /// The fixed word, as stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            NotSentProof::Refused => "refused",
+            NotSentProof::Deferred => "deferred",
+            NotSentProof::ContentRefused => "content_refused",
+            NotSentProof::NeverConnected => "never_connected",
+            NotSentProof::Misconfigured => "misconfigured",
+            NotSentProof::Unwritable => "unwritable",
+            NotSentProof::Withheld => "withheld",
+        }
+    }
+}
+
+impl std::fmt::Display for NotSentProof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Whether the provider recognises a repeated id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idempotency {
+    /// It does not: the same id twice is two messages.
+    None,
+    /// It does, for so many minutes.
+    For(u32),
+    /// It does, always.
+    Always,
+}
+
+/// Whether the provider can be asked about a message afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// It cannot.
+    None,
+    /// By the attempt's id.
+    ByOurId,
+    /// By the reference it returned.
+    ByTheirs,
+}
+
+/// What a carrier can do, declared and not guessed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capability {
+    /// Name of the carrier, as outcomes and evidence show it.
+    pub name: &'static str,
+    /// The channel it carries.
+    pub channel: Channel,
+    /// Whether a repeated id is recognised.
+    pub idempotency: Idempotency,
+    /// Whether a message can be looked up afterwards.
+    pub lookup: Lookup,
+    /// How long after handing over the provider may still take a message; beyond it a send counts as unknown.
+    pub latest_accept_seconds: u32,
+    /// The answers that prove that nothing went out.
+    pub not_sent_answers: &'static [&'static str],
+    /// The content it refuses by its nature.
+    pub refuses: &'static [&'static str],
+}
+
+/// Carries messages of one channel. Sends each at most once and never retries by itself.
+pub trait Carrier: Send + Sync {
+    /// What it can do.
+    fn capability(&self) -> Capability;
+
+    /// Sends one message, once.
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome>;
+
+    /// Sends many at once, if that is cheaper here than one by one; outcomes in the order of the parcels.
+    /// `None`: this carrier sends one by one.
+    fn send_group(&self, parcels: Arc<Vec<Parcel>>) -> Option<BoxFuture<'_, Vec<Outcome>>> {
+        let _ = parcels;
+        None
+    }
+}

@@ -1,0 +1,500 @@
+//! One carrier for each channel, with its pace, its concurrency and its breaker.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::breaker::{Breaker, Readiness};
+use super::carrier::{BoxFuture, Capability, Carrier, NotSentProof, Outcome};
+use super::parcel::Parcel;
+use crate::domain::{AttemptId, Channel, Moment};
+
+/// How fast a provider wants its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Messages a second, in the long run.
+    pub per_second: NonZeroU32,
+    /// Messages at once after a pause.
+    pub burst: NonZeroU32,
+}
+
+/// How one provider is treated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Its pace; `None`: as fast as it answers.
+    pub pace: Option<Pace>,
+    /// Messages under way at the same time.
+    pub concurrency: usize,
+    /// How long a reserved parcel may wait here for its turn; older ones are withheld, never sent late.
+    pub longest_wait_seconds: u32,
+    /// After how many troubles in a row nothing more is handed over.
+    pub open_after: u32,
+    /// How long it is then left alone before one probe goes.
+    pub rest_seconds: u32,
+}
+
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms {
+            pace: None,
+            concurrency: 8,
+            longest_wait_seconds: 60,
+            open_after: 5,
+            rest_seconds: 30,
+        }
+    }
+}
+
+/// The carriers of a running Dunwell, at most one for each channel.
+#[derive(Default)]
+pub struct Carriers {
+    lanes: BTreeMap<Channel, Arc<Lane>>,
+}
+
+impl std::fmt::Debug for Carriers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.lanes.values().map(|lane| lane.capability.name);
+        f.write_str("Carriers")?;
+        f.debug_map()
+            .entries(self.lanes.keys().map(|c| c.as_str()).zip(names))
+            .finish()
+    }
+}
+
+impl Carriers {
+    /// No carrier at all: every parcel is refused as misconfigured.
+    pub fn new() -> Carriers {
+        Carriers::default()
+    }
+
+    /// Adds `carrier` for its channel, in place of an earlier one.
+    pub fn with(mut self, carrier: Arc<dyn Carrier>, terms: Terms) -> Carriers {
+        let lane = Lane::new(carrier, terms);
+        self.lanes.insert(lane.capability.channel, Arc::new(lane));
+        self
+    }
+
+    /// What the carrier of `channel` can do.
+    pub fn capability(&self, channel: Channel) -> Option<&Capability> {
+        self.lanes.get(&channel).map(|lane| &lane.capability)
+    }
+
+    /// Whether parcels for `channel` may be reserved at `now`, and if so whether many or one.
+    pub fn ready(&self, channel: Channel, now: Moment) -> Readiness {
+        match self.lanes.get(&channel) {
+            Some(lane) => lane.breaker().readiness(now),
+            None => Readiness::NoCarrier,
+        }
+    }
+
+    /// How many parcels of `channel` may be reserved at `now` so that all of them get their turn in time.
+    pub fn room(&self, channel: Channel, now: Moment) -> usize {
+        let most = self.ready(channel, now).most();
+        self.lanes
+            .get(&channel)
+            .map_or(0, |lane| most.min(lane.turns_in_time()))
+    }
+
+    /// Sends every parcel once, channels and messages side by side, and says what happened to each, in order.
+    ///
+    /// Nothing is tried twice. A parcel that no carrier takes, whose turn does not come in time or whose carrier is
+    /// in trouble is `NotSent`; a carrier that panics or does not answer in time makes it `Unknown`.
+    pub async fn send_all(&self, parcels: Vec<Parcel>) -> Vec<(AttemptId, Outcome)> {
+        let attempts: Vec<AttemptId> = parcels.iter().map(|p| p.attempt).collect();
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; parcels.len()];
+        let mut by_channel: BTreeMap<Channel, Vec<(usize, Parcel)>> = BTreeMap::new();
+        for (place, parcel) in parcels.into_iter().enumerate() {
+            if !parcel.is_addressed() {
+                outcomes[place] = Some(misconfigured("the address is not of the kind the channel needs"));
+            } else if !self.lanes.contains_key(&parcel.channel()) {
+                outcomes[place] = Some(misconfigured("no carrier is set up for the channel"));
+            } else {
+                by_channel
+                    .entry(parcel.channel())
+                    .or_default()
+                    .push((place, parcel));
+            }
+        }
+        let mut under_way: Vec<(Vec<usize>, JoinHandle<Vec<Outcome>>)> = Vec::new();
+        for (channel, parcels) in by_channel {
+            under_way.extend(Arc::clone(&self.lanes[&channel]).start(parcels));
+        }
+        for (places, task) in under_way {
+            // A task cannot panic (panics of carriers are caught inside); it is only lost when the runtime stops.
+            let lost = |_| vec![Outcome::unknown("the process was stopping"); places.len()];
+            for (place, outcome) in places.iter().zip(task.await.unwrap_or_else(lost)) {
+                outcomes[*place] = Some(outcome);
+            }
+        }
+        let settled = outcomes
+            .into_iter()
+            .map(|o| o.unwrap_or_else(|| Outcome::unknown("no outcome came back")));
+        attempts.into_iter().zip(settled).collect()
+    }
+}
+
+fn misconfigured(reason: &str) -> Outcome {
+    Outcome::not_sent(NotSentProof::Misconfigured, reason)
+}
+
+fn withheld(reason: &str) -> Outcome {
+    Outcome::not_sent(NotSentProof::Withheld, reason)
+}
+
+const IN_TROUBLE: &str = "the carrier is in trouble and is being left alone";
+const TOO_LATE: &str = "the turn of the message did not come in time";
+
+/// One carrier and how it is treated.
+struct Lane {
+    carrier: Arc<dyn Carrier>,
+    capability: Capability,
+    terms: Terms,
+    limiter: Option<DefaultDirectRateLimiter>,
+    permits: Semaphore,
+    breaker: Mutex<Breaker>,
+}
+
+impl Lane {
+    fn new(carrier: Arc<dyn Carrier>, terms: Terms) -> Lane {
+        let limiter = terms
+            .pace
+            .map(|pace| RateLimiter::direct(Quota::per_second(pace.per_second).allow_burst(pace.burst)));
+        Lane {
+            capability: carrier.capability(),
+            limiter,
+            permits: Semaphore::new(terms.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            breaker: Mutex::new(Breaker::new(
+                terms.open_after,
+                TimeDelta::seconds(terms.rest_seconds.into()),
+            )),
+            carrier,
+            terms,
+        }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turns_in_time(&self) -> usize {
+        self.terms.pace.map_or(usize::MAX, |pace| {
+            let steady = u64::from(pace.per_second.get()) * u64::from(self.terms.longest_wait_seconds) / 2;
+            usize::try_from(steady.max(1)).unwrap_or(usize::MAX)
+        })
+    }
+
+    /// Starts one task for each message, or one for each group where the carrier takes groups.
+    fn start(self: Arc<Lane>, parcels: Vec<(usize, Parcel)>) -> Vec<(Vec<usize>, JoinHandle<Vec<Outcome>>)> {
+        let deadline = Instant::now() + Duration::from_secs(self.terms.longest_wait_seconds.into());
+        let size = if self.carrier.send_group(Arc::new(Vec::new())).is_some() {
+            self.terms
+                .pace
+                .map_or(usize::MAX, |pace| pace.burst.get() as usize)
+        } else {
+            1
+        };
+        let mut tasks = Vec::new();
+        let mut rest = parcels.into_iter().peekable();
+        while rest.peek().is_some() {
+            let (places, group): (Vec<usize>, Vec<Parcel>) = rest.by_ref().take(size).unzip();
+            let lane = Arc::clone(&self);
+            tasks.push((
+                places,
+                tokio::spawn(async move { lane.send(group, deadline).await }),
+            ));
+        }
+        tasks
+    }
+
+    /// Waits for the turn of `group`, asks the breaker, and sends what it admits.
+    async fn send(&self, group: Vec<Parcel>, deadline: Instant) -> Vec<Outcome> {
+        let Ok(_permit) = timeout_at(deadline, self.turn(group.len())).await else {
+            return vec![withheld(TOO_LATE); group.len()];
+        };
+        let admitted: Vec<bool> = {
+            let mut breaker = self.breaker();
+            group.iter().map(|parcel| breaker.admit(parcel.at)).collect()
+        };
+        let at = group.iter().map(|parcel| parcel.at).max();
+        let going: Vec<Parcel> = group
+            .into_iter()
+            .zip(&admitted)
+            .filter(|(_, go)| **go)
+            .map(|(parcel, _)| parcel)
+            .collect();
+        let sent = if going.is_empty() {
+            Vec::new()
+        } else {
+            self.hand_over(going).await
+        };
+        if let Some(at) = at {
+            let mut breaker = self.breaker();
+            sent.iter()
+                .for_each(|outcome| breaker.note(outcome.is_trouble(), at));
+        }
+        let mut sent = sent.into_iter();
+        let held = || withheld(IN_TROUBLE);
+        let lost = || Outcome::unknown("no outcome came back");
+        admitted
+            .into_iter()
+            .map(|went| {
+                if went {
+                    sent.next().unwrap_or_else(lost)
+                } else {
+                    held()
+                }
+            })
+            .collect()
+    }
+
+    /// A free place and, where there is a pace, the right to so many messages.
+    async fn turn(&self, messages: usize) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        let permit = self.permits.acquire().await.ok();
+        let messages = u32::try_from(messages).ok().and_then(NonZeroU32::new);
+        if let (Some(limiter), Some(messages)) = (&self.limiter, messages) {
+            // Groups are never larger than the burst, so the wait is always possible.
+            let _ = limiter.until_n_ready(messages).await;
+        }
+        permit
+    }
+
+    /// Point of no return: the carrier gets the parcels, once.
+    async fn hand_over(&self, going: Vec<Parcel>) -> Vec<Outcome> {
+        let going = Arc::new(going);
+        let limit = Duration::from_secs(self.capability.latest_accept_seconds.into());
+        let sending = async {
+            match self.carrier.send_group(Arc::clone(&going)) {
+                Some(sending) => sending.await,
+                None => {
+                    let mut outcomes = Vec::with_capacity(going.len());
+                    for parcel in going.iter() {
+                        outcomes.push(self.carrier.send(parcel).await);
+                    }
+                    outcomes
+                }
+            }
+        };
+        let outcomes = match timeout(limit, Caught(Box::pin(sending))).await {
+            Ok(Some(outcomes)) if outcomes.len() == going.len() => outcomes,
+            Ok(Some(_)) => {
+                vec![Outcome::unknown("the carrier answered for another number of messages"); going.len()]
+            }
+            Ok(None) => vec![Outcome::unknown("the carrier broke down"); going.len()],
+            Err(_) => vec![Outcome::unknown("the carrier did not answer in time"); going.len()],
+        };
+        debug_assert_eq!(outcomes.len(), going.len());
+        outcomes
+    }
+}
+
+/// A future whose panic becomes `None`.
+struct Caught<'a, T>(BoxFuture<'a, T>);
+
+impl<T> Future for Caught<'_, T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::channels::carrier::{Idempotency, Lookup};
+    use crate::channels::{Null, sample};
+
+    /// Answers by script; notes how many were under way at once.
+    struct Scripted {
+        answer: fn(usize) -> Outcome,
+        sent: AtomicUsize,
+        under_way: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Scripted {
+        fn new(answer: fn(usize) -> Outcome) -> Arc<Scripted> {
+            let zero = AtomicUsize::default;
+            Arc::new(Scripted {
+                answer,
+                sent: zero(),
+                under_way: zero(),
+                most: zero(),
+            })
+        }
+    }
+
+    impl Carrier for Scripted {
+        fn capability(&self) -> Capability {
+            Capability {
+                name: "scripted",
+                channel: Channel::Sms,
+                idempotency: Idempotency::None,
+                lookup: Lookup::None,
+                latest_accept_seconds: 60,
+                not_sent_answers: &[],
+                refuses: &[],
+            }
+        }
+
+        fn send<'a>(&'a self, _: &'a Parcel) -> BoxFuture<'a, Outcome> {
+            Box::pin(async {
+                let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+                self.most.fetch_max(now, Ordering::SeqCst);
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                self.under_way.fetch_sub(1, Ordering::SeqCst);
+                (self.answer)(self.sent.fetch_add(1, Ordering::SeqCst))
+            })
+        }
+    }
+
+    fn accepted(_: usize) -> Outcome {
+        Outcome::Accepted {
+            provider: "scripted".to_owned(),
+            reference: None,
+        }
+    }
+
+    fn one_at_a_time() -> Terms {
+        Terms {
+            concurrency: 1,
+            open_after: 3,
+            ..Terms::default()
+        }
+    }
+
+    fn at() -> Moment {
+        sample::sms(0).at
+    }
+
+    fn proofs(outcomes: &[(AttemptId, Outcome)]) -> Vec<&'static str> {
+        let word = |outcome: &Outcome| match outcome {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::NotSent { proof, .. } => proof.as_str(),
+            Outcome::Unknown { .. } => "unknown",
+        };
+        outcomes.iter().map(|(_, outcome)| word(outcome)).collect()
+    }
+
+    #[tokio::test]
+    async fn outcomes_keep_the_order_of_the_parcels() {
+        let carriers = Carriers::new().with(Arc::new(Null::new(Channel::Sms)), Terms::default());
+        let mut misaddressed = sample::sms(4);
+        misaddressed.to = sample::email(4).to;
+        let parcels = vec![
+            sample::email(1),
+            sample::sms(2),
+            sample::letter(3),
+            misaddressed,
+            sample::sms(5),
+        ];
+        let attempts: Vec<AttemptId> = parcels.iter().map(|p| p.attempt).collect();
+        let outcomes = carriers.send_all(parcels).await;
+        assert_eq!(outcomes.iter().map(|(id, _)| *id).collect::<Vec<_>>(), attempts);
+        let expected = [
+            "misconfigured",
+            "accepted",
+            "misconfigured",
+            "misconfigured",
+            "accepted",
+        ];
+        assert_eq!(proofs(&outcomes), expected);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_unknown_and_touches_nobody_else() {
+        let carrier = Scripted::new(|n| if n == 1 { panic!("scripted") } else { accepted(n) });
+        let carriers = Carriers::new().with(carrier, one_at_a_time());
+        let outcomes = carriers.send_all((0..3).map(sample::sms).collect()).await;
+        assert_eq!(proofs(&outcomes), ["accepted", "unknown", "accepted"]);
+    }
+
+    #[tokio::test]
+    async fn concurrency_is_bounded() {
+        let carrier = Scripted::new(accepted);
+        let carriers = Carriers::new().with(
+            carrier.clone(),
+            Terms {
+                concurrency: 3,
+                ..Terms::default()
+            },
+        );
+        carriers.send_all((0..40).map(sample::sms).collect()).await;
+        assert_eq!(carrier.most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn trouble_in_a_row_withholds_the_rest_until_a_probe_succeeds() {
+        let carrier = Scripted::new(|n| {
+            if n < 4 {
+                Outcome::unknown("scripted")
+            } else {
+                accepted(n)
+            }
+        });
+        let carriers = Carriers::new().with(carrier.clone(), one_at_a_time());
+        let outcomes = carriers.send_all((0..5).map(sample::sms).collect()).await;
+        assert_eq!(
+            proofs(&outcomes),
+            ["unknown", "unknown", "unknown", "withheld", "withheld"]
+        );
+        assert_eq!(carrier.sent.load(Ordering::SeqCst), 3);
+        assert_eq!(carriers.room(Channel::Sms, at()), 0);
+
+        let later = |seconds: i64, number: u128| {
+            let at = at() + TimeDelta::seconds(seconds);
+            assert_eq!(carriers.ready(Channel::Sms, at), Readiness::Probe);
+            vec![Parcel {
+                at,
+                ..sample::sms(number)
+            }]
+        };
+        assert_eq!(proofs(&carriers.send_all(later(30, 6)).await), ["unknown"]);
+        assert_eq!(proofs(&carriers.send_all(later(60, 7)).await), ["accepted"]);
+        assert_eq!(carriers.ready(Channel::Sms, at()), Readiness::Ready);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_does_not_come_in_time_is_withheld() {
+        let one = NonZeroU32::MIN;
+        let pace = Some(Pace {
+            per_second: one,
+            burst: one,
+        });
+        let terms = Terms {
+            pace,
+            longest_wait_seconds: 0,
+            ..Terms::default()
+        };
+        let carriers = Carriers::new().with(Arc::new(Null::new(Channel::Sms)), terms);
+        let outcomes = carriers.send_all((0..3).map(sample::sms).collect()).await;
+        let mut words = proofs(&outcomes);
+        words.sort_unstable();
+        assert_eq!(words, ["accepted", "withheld", "withheld"]);
+    }
+
+    #[tokio::test]
+    async fn no_carrier_no_reservation() {
+        assert_eq!(Carriers::new().ready(Channel::Letter, at()), Readiness::NoCarrier);
+        assert_eq!(Carriers::new().room(Channel::Letter, at()), 0);
+    }
+}

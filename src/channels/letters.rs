@@ -1,0 +1,276 @@
+//! Letters as PDF/A-2b: the words are data, the layout is a Typst source, and nothing else can be read.
+//!
+//! The same letter and date give the same bytes in every process: the font is built in, the present moment, files,
+//! packages and the network are out of reach. A character without a glyph, and every warning, is an error: no letter
+//! with a blank box leaves. Errors name places in the layout, never the words of the letter.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::{Datelike, NaiveDate};
+use sha2::{Digest, Sha256};
+use typst::diag::{FileError, FileResult, SourceDiagnostic};
+use typst::foundations::{Bytes, Datetime, Dict, Duration, Smart, Str, Value};
+use typst::syntax::{FileId, Source};
+use typst::text::{Font, FontBook};
+use typst::utils::LazyHash;
+use typst::{Library, LibraryExt, World, WorldExt};
+use typst_layout::PagedDocument;
+use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
+
+use crate::domain::Letter;
+
+/// The one family a layout may name: all of GB 2312, Big5 and the unified ideographs of Unicode 1.
+pub const FONT_FAMILY: &str = "Noto Sans S Chinese";
+
+static FONT: &[u8] = include_bytes!("../../templates/fonts/NotoSansSC-Regular.otf");
+
+/// Letters after which what the typesetter remembers is thinned out.
+const REMEMBERED_LETTERS: usize = 64;
+
+/// Why a letter cannot be typeset.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LetterError {
+    /// The words hold a character that the font does not have.
+    #[error("the letter holds a character that the font does not cover")]
+    Uncovered,
+    /// The layout is wrong.
+    #[error("the layout is wrong in line {line}: {message}")]
+    Layout {
+        /// Line of the layout, from 1; 0 where no line can be named.
+        line: usize,
+        /// What the typesetter says, without anything quoted from the letter.
+        message: String,
+    },
+}
+
+/// Typesets `letter`; `date` is the document's date and what the layout sees as today.
+pub fn typeset(letter: &Letter, date: NaiveDate) -> Result<Vec<u8>, LetterError> {
+    let words = words_of(letter);
+    let world = Desk::new(letter, &words, date);
+    let compiled = typst::compile::<PagedDocument>(&world);
+    let document = compiled
+        .output
+        .map_err(|errors| world.error(letter, errors.first()))?;
+    if !compiled.warnings.is_empty() {
+        return Err(world.error(letter, compiled.warnings.first()));
+    }
+    let options = options(&words, letter, date);
+    let pdf = typst_pdf::pdf(&document, &options).map_err(|errors| {
+        let uncovered = errors
+            .iter()
+            .any(|e| e.message.contains("could not be displayed"));
+        if uncovered {
+            LetterError::Uncovered
+        } else {
+            world.error(letter, errors.first())
+        }
+    });
+    static TYPESET: AtomicUsize = AtomicUsize::new(0);
+    if TYPESET.fetch_add(1, Ordering::Relaxed) % REMEMBERED_LETTERS == REMEMBERED_LETTERS - 1 {
+        typst::comemo::evict(4);
+    }
+    pdf
+}
+
+/// The fields of the letter as the layout reads them: `json(bytes(sys.inputs.letter))`.
+fn words_of(letter: &Letter) -> String {
+    serde_json::json!({
+        "recipient": letter.recipient,
+        "letterhead": letter.letterhead,
+        "date": letter.date,
+        "reference": letter.reference,
+        "subject": letter.subject,
+        "paragraphs": letter.paragraphs,
+        "table": letter.table,
+        "after_table": letter.after_table,
+        "closing": letter.closing,
+        "return_slip": letter.return_slip,
+        "lang": letter.lang,
+    })
+    .to_string()
+}
+
+fn options(words: &str, letter: &Letter, date: NaiveDate) -> PdfOptions {
+    let mut hash = Sha256::new();
+    hash.update(words);
+    hash.update(&letter.layout);
+    let midnight = datetime(date).map(Timestamp::new_utc);
+    PdfOptions {
+        ident: Smart::Custom(hex::encode(hash.finalize())),
+        creator: Smart::Custom(Some("Dunwell".to_owned())),
+        timestamp: midnight,
+        standards: PdfStandards::new(&[PdfStandard::A_2b]).expect("PDF/A-2b alone is a valid choice"),
+        ..PdfOptions::default()
+    }
+}
+
+fn datetime(date: NaiveDate) -> Option<Datetime> {
+    let (month, day) = (u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?);
+    Datetime::from_ymd_hms(date.year(), month, day, 0, 0, 0)
+}
+
+/// Font and book, read once.
+fn font() -> &'static (Font, LazyHash<FontBook>) {
+    static PARSED: OnceLock<(Font, LazyHash<FontBook>)> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        let font = Font::new(Bytes::new(FONT), 0).expect("the built-in font is readable");
+        let book = LazyHash::new(FontBook::from_fonts([&font]));
+        (font, book)
+    })
+}
+
+/// All that the typesetter can see: one layout, one font, the words, a date.
+struct Desk {
+    library: LazyHash<Library>,
+    layout: Source,
+    date: Option<Datetime>,
+}
+
+impl Desk {
+    fn new(letter: &Letter, words: &str, date: NaiveDate) -> Desk {
+        let mut inputs = Dict::new();
+        inputs.insert(Str::from("letter"), Value::Str(Str::from(words)));
+        Desk {
+            library: LazyHash::new(Library::builder().with_inputs(inputs).build()),
+            layout: Source::detached(letter.layout.clone()),
+            date: datetime(date),
+        }
+    }
+
+    /// A message of the typesetter may quote the letter, so only words that stand in no field of it are kept.
+    fn error(&self, letter: &Letter, found: Option<&SourceDiagnostic>) -> LetterError {
+        let Some(found) = found else {
+            return LetterError::Layout {
+                line: 0,
+                message: "the typesetter gives no reason".to_owned(),
+            };
+        };
+        let line = self
+            .range(found.span)
+            .and_then(|range| self.layout.lines().byte_to_line(range.start))
+            .map_or(0, |line| line + 1);
+        let words = words_of(letter).to_lowercase();
+        let is_ours = |word: &str| {
+            let core = word.trim_matches(|c: char| !c.is_alphanumeric());
+            let plain = word.is_ascii() && !word.bytes().any(|b| b.is_ascii_digit() || b"\"`".contains(&b));
+            plain && (letter.layout.contains(core) || !words.contains(&core.to_lowercase()))
+        };
+        let kept = found
+            .message
+            .split_whitespace()
+            .map(|word| if is_ours(word) { word } else { "…" });
+        LetterError::Layout {
+            line,
+            message: kept.collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
+impl World for Desk {
+    fn library(&self) -> &LazyHash<Library> {
+        &self.library
+    }
+
+    fn book(&self) -> &LazyHash<FontBook> {
+        &font().1
+    }
+
+    fn main(&self) -> FileId {
+        self.layout.id()
+    }
+
+    fn source(&self, id: FileId) -> FileResult<Source> {
+        if id == self.layout.id() {
+            Ok(self.layout.clone())
+        } else {
+            Err(FileError::AccessDenied)
+        }
+    }
+
+    fn file(&self, _: FileId) -> FileResult<Bytes> {
+        Err(FileError::AccessDenied)
+    }
+
+    fn font(&self, index: usize) -> Option<Font> {
+        (index == 0).then(|| font().0.clone())
+    }
+
+    fn today(&self, _: Option<Duration>) -> Option<Datetime> {
+        self.date
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::sample;
+
+    fn on() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 4, 7).unwrap()
+    }
+
+    fn with_layout(layout: &str) -> Result<Vec<u8>, LetterError> {
+        typeset(
+            &Letter {
+                layout: layout.to_owned(),
+                ..sample::letter_words()
+            },
+            on(),
+        )
+    }
+
+    #[test]
+    fn the_same_letter_is_the_same_bytes() {
+        let first = typeset(&sample::letter_words(), on()).unwrap();
+        typst::comemo::evict(0);
+        let second = typeset(&sample::letter_words(), on()).unwrap();
+        assert!(first == second);
+        // Known from an earlier process: a change means that old letters can no longer be reproduced.
+        let digest = hex::encode(Sha256::digest(&first));
+        assert_eq!(
+            digest,
+            "ccc1fc65f4bf1e7fc25e8e41dad08f8862c1a799900da33e4e2836a4eecdb62f",
+            "{} bytes",
+            first.len()
+        );
+        if let Ok(place) = std::env::var("DUNWELL_KEEP_LETTER") {
+            std::fs::write(place, first).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_character_without_glyph_is_refused_and_not_repeated() {
+        let mut letter = sample::letter_words();
+        letter.recipient[0] = "李𓀀先生".to_owned();
+        assert_eq!(typeset(&letter, on()), Err(LetterError::Uncovered));
+    }
+
+    #[test]
+    fn nothing_outside_can_be_read() {
+        for layout in [
+            "#read(\"/etc/hostname\")",
+            "#import \"@preview/tablex:0.0.8\": *",
+            "#include \"other.typ\"",
+        ] {
+            let error = with_layout(layout).unwrap_err();
+            assert!(matches!(error, LetterError::Layout { line: 1, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn warnings_are_errors() {
+        let error = with_layout("#set text(font: \"No Such Family\")\nwords")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("unknown font family"), "{error}");
+    }
+
+    #[test]
+    fn errors_name_the_line_and_nobody() {
+        let layout = "#let letter = json(bytes(sys.inputs.letter))\n#panic(\"no street for \" + letter.recipient.at(0))";
+        let error = with_layout(layout).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("panicked"), "{error}");
+        assert!(!error.contains("李伟"), "{error}");
+    }
+}

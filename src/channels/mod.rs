@@ -1,0 +1,27 @@
+//! The only outgoing network: takes a parcel whose attempt is already reserved, sends it once, returns an outcome.
+//!
+//! `Carriers` keeps one carrier for each channel with its pace, its concurrency and its circuit breaker. The
+//! carriers are `Null` (benchmarks), `Sandbox` (files a person can open) and `Smtp`. A carrier never decides
+//! whether something may be sent, never tries twice, and claims `NotSent` only with proof; all else is `Unknown`.
+//! No SQL, no clock, no wording. `dispatch` calls it between reserving and settling.
+
+mod breaker;
+mod carrier;
+mod carriers;
+#[cfg(feature = "letters")]
+pub mod letters;
+mod mail;
+mod null;
+mod parcel;
+#[cfg(test)]
+mod sample;
+mod sandbox;
+mod smtp;
+
+pub use breaker::Readiness;
+pub use carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, NotSentProof, Outcome};
+pub use carriers::{Carriers, Pace, Terms};
+pub use null::Null;
+pub use parcel::Parcel;
+pub use sandbox::Sandbox;
+pub use smtp::{Smtp, SmtpError, SmtpSecurity, SmtpSettings};

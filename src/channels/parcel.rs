@@ -1,0 +1,51 @@
+//! What a carrier is handed: everything one message needs, and nothing to look up.
+
+use std::sync::Arc;
+
+use crate::domain::{Address, AttemptId, Channel, Draft, Moment, PersonName, Sender};
+
+/// One reserved attempt, ready to leave. Made from the store's reservation; `Debug` shows ids and the channel only.
+#[derive(Clone)]
+pub struct Parcel {
+    /// Which attempt; also the idempotency key and the Message-ID.
+    pub attempt: AttemptId,
+    /// The words, byte for byte as the guard judged them.
+    pub draft: Arc<Draft>,
+    /// The one recipient.
+    pub to: Address,
+    /// The recipient's name, for display beside the address.
+    pub recipient_name: PersonName,
+    /// Who speaks.
+    pub sender: Arc<Sender>,
+    /// When it was reserved; the date every carrier writes on the message.
+    pub at: Moment,
+    /// `mailto:` or `https:` URI by which an e-mail is unsubscribed.
+    pub unsubscribe: Option<String>,
+}
+
+impl Parcel {
+    /// The channel that the words are written for.
+    pub fn channel(&self) -> Channel {
+        match *self.draft {
+            Draft::Sms(_) => Channel::Sms,
+            Draft::Email(_) => Channel::Email,
+            Draft::Letter(_) => Channel::Letter,
+        }
+    }
+
+    /// Whether the address is of the kind that the channel needs.
+    pub fn is_addressed(&self) -> bool {
+        matches!(
+            (&self.to, &*self.draft),
+            (Address::Phone(_), Draft::Sms(_))
+                | (Address::Email(_), Draft::Email(_))
+                | (Address::Postal(_), Draft::Letter(_))
+        )
+    }
+}
+
+impl std::fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Parcel({}, {}, {})", self.attempt, self.channel(), self.at)
+    }
+}
