@@ -22,3 +22,6 @@ pub use faults::{RenderFault, TemplateError};
 pub use message::{Rendered, facts, render};
 pub use samples::{Sample, samples};
 pub use segments::{segments, split};
+
+#[cfg(test)]
+mod tests;
