@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
 use sha2::{Digest, Sha256};
 
@@ -181,13 +180,6 @@ fn environment() -> Environment<'static> {
     // Debug information would carry the values of variables into error texts.
     env.set_debug(false);
     env.remove_filter("safe");
-    env.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()
-            .unwrap_or_default(),
-    );
     env
 }
 
@@ -383,7 +375,7 @@ impl<'a> Compiler<'a> {
         }
         let env = &mut self.catalogue.env;
         if env.get_template(&name).is_err() {
-            env.add_template_owned(name.clone(), text.trim_end().to_owned())
+            env.add_template_owned(name.clone(), statement_lines_vanish(text.trim_end()))
                 .map_err(|e| {
                     let found = e.detail().unwrap_or("a mistake").to_owned();
                     TemplateError::new(file, at(e.line().unwrap_or(1)), found, "a minijinja template")
@@ -439,6 +431,24 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// A line that holds one statement and nothing else leaves no trace: its line break moves into the tag, so that
+/// the lines of error messages stay right. Statements within a line leave the line break alone.
+fn statement_lines_vanish(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim();
+        let inside = bare.strip_prefix("{%").and_then(|l| l.strip_suffix("%}"));
+        match inside {
+            Some(inside) if !inside.contains("{%") && !inside.ends_with(['-', '+']) => {
+                let end = if line.ends_with('\n') { "\n" } else { "" };
+                out.extend(["{%", inside, end, "%}"]);
+            }
+            _ => out.push_str(line),
+        }
+    }
+    out
+}
+
 /// The first statement that would make a template depend on another or switch escaping off, with its line.
 fn forbidden(text: &str) -> Option<(usize, &str)> {
     const WORDS: &[&str] = &[
@@ -460,4 +470,28 @@ fn forbidden(text: &str) -> Option<(usize, &str)> {
             .unwrap_or("");
         WORDS.contains(&word).then(|| (line_of(text, at), word))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_only_a_statement_vanishes() {
+        let check = |text: &str, expected: &str| assert_eq!(statement_lines_vanish(text), expected);
+        check(
+            "a\n  {% if x %}\nb\n{% endif %}\nc",
+            "a\n{% if x \n%}b\n{% endif \n%}c",
+        );
+        check("a{% if x %}b{% endif %}\nc", "a{% if x %}b{% endif %}\nc");
+        check("{% if x %}b{% endif %}\nc", "{% if x %}b{% endif %}\nc");
+        check("{% endif %}", "{% endif %}");
+    }
+
+    #[test]
+    fn statements_that_reach_beyond_the_template_are_found() {
+        let check = |text: &str, expected: Option<(usize, &str)>| assert_eq!(forbidden(text), expected);
+        check("a\n{%- include 'x' %}", Some((2, "include")));
+        check("{% if x %}{% endif %}", None);
+    }
 }

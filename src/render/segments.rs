@@ -102,7 +102,7 @@ mod tests {
         check(&"a".repeat(161), Gsm7, 161, 2);
         check(&"a".repeat(306), Gsm7, 306, 2);
         check(&"a".repeat(307), Gsm7, 307, 3);
-        check("@£$¥èéùìòÇΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà", Gsm7, 39, 1);
+        check("@£$¥èéùìòÇΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà", Gsm7, 38, 1);
         check(&"中".repeat(70), Ucs2, 70, 1);
         check(&"中".repeat(71), Ucs2, 71, 2);
         check(&"中".repeat(134), Ucs2, 134, 2);
