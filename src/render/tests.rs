@@ -73,11 +73,12 @@ fn everywhere(mut look: impl FnMut(&str, &Template, &Rendered)) -> usize {
         for &channel in &template.channels {
             let mut suited = 0;
             for sample in SAMPLES.iter() {
-                for &locale in Locale::ALL {
+                for (locale, first_contact) in both_contacts() {
                     let Some(mut s) = sample.situation(template, channel) else {
                         continue;
                     };
                     s.recipient.locale = locale;
+                    s.first_contact = first_contact;
                     if template.id == OWN_WORDS {
                         s.attempt.own_subject = Some("Subject 主题".to_owned());
                         s.attempt.own_text = Some("One.\nTwo.\n\n第二段。".to_owned());
@@ -103,6 +104,10 @@ fn everywhere(mut look: impl FnMut(&str, &Template, &Rendered)) -> usize {
         }
     }
     seen
+}
+
+fn both_contacts() -> impl Iterator<Item = (Locale, bool)> {
+    Locale::ALL.iter().flat_map(|l| [(*l, true), (*l, false)])
 }
 
 const OPTIONAL: &[&str] = &["statement_rows", "payment_amount"];
