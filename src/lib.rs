@@ -8,6 +8,7 @@ pub mod domain;
 pub mod policy;
 pub mod evidence;
 pub mod guard;
+pub mod render;
 // world
 pub mod clock;
 pub mod config;
