@@ -5,5 +5,6 @@
 
 // pure
 pub mod domain;
+pub mod ledger;
 // world
 // doors

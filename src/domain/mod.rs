@@ -33,6 +33,7 @@ pub use events::{
 pub use ids::*;
 pub use moment::Moment;
 pub use money::{Currency, Money, MoneyError};
+pub(crate) use person::is_hidden;
 pub use person::{Locale, Person, PersonKind, PersonName, Role};
 pub use phone::{PhoneError, PhoneNumber};
 pub use situation::{Situation, Touch, TouchKind};

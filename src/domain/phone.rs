@@ -45,12 +45,18 @@ impl PhoneNumber {
         let assumed = Region::from_str(&region).ok();
         let number = PHONE_NUMBER_UTIL
             .parse(t, assumed)
-            .map_err(|_| PhoneError::Unreadable { region: region.clone() })?;
+            .map_err(|_| PhoneError::Unreadable {
+                region: region.clone(),
+            })?;
         if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
             return Err(PhoneError::Invalid { region });
         }
-        let e164 = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned();
-        let region = PHONE_NUMBER_UTIL.get_region_for_number(&number).map(|r| r.as_region_str().as_str().to_owned());
+        let e164 = PHONE_NUMBER_UTIL
+            .format(&number, PhoneNumberFormat::E164)
+            .into_owned();
+        let region = PHONE_NUMBER_UTIL
+            .get_region_for_number(&number)
+            .map(|r| r.as_region_str().as_str().to_owned());
         Ok(PhoneNumber { e164, region })
     }
 
