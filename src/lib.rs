@@ -9,6 +9,7 @@ pub mod policy;
 pub mod evidence;
 pub mod guard;
 pub mod render;
+pub mod ledger;
 // world
 pub mod clock;
 pub mod config;
