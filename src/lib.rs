@@ -5,13 +5,15 @@
 
 // pure
 pub mod domain;
+pub mod ledger;
 pub mod policy;
+pub mod render;
 pub mod evidence;
 pub mod guard;
-pub mod render;
-pub mod ledger;
+pub mod planner;
 // world
 pub mod clock;
 pub mod config;
+pub mod store;
 pub mod channels;
 // doors

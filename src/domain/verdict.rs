@@ -115,7 +115,6 @@ pub struct CapClaim {
     pub channels: Channels,
     /// Which kinds of touch count.
     pub kinds: Vec<TouchKind>,
-    /// Only touches that asked for payment count.
     /// Whether only touches that ask for payment count.
     pub collection_only: bool,
     /// Start of the window; a touch at this instant counts.

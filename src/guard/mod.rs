@@ -56,6 +56,7 @@ pub struct Clearance {
     attempt: AttemptId,
     account_revision: i64,
     recipient_revision: i64,
+    debtor_revision: i64,
     caps: Vec<CapClaim>,
     decided_at: Moment,
     valid_until: Moment,
@@ -75,6 +76,11 @@ impl Clearance {
     /// Revision of the recipient that was judged.
     pub fn recipient_revision(&self) -> i64 {
         self.recipient_revision
+    }
+
+    /// Revision of the debtor that was judged.
+    pub fn debtor_revision(&self) -> i64 {
+        self.debtor_revision
     }
 
     /// Caps to count again, under a lock on their keys.
@@ -411,6 +417,7 @@ fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, valid_until: Moment) -> Review {
         attempt: s.attempt.id,
         account_revision: s.account.revision,
         recipient_revision: s.recipient.revision,
+        debtor_revision: s.debtor.revision,
         caps,
         decided_at: now,
         valid_until,

@@ -28,11 +28,11 @@ macro_rules! statements {
     (@one $both:literal) => { ($both, $both) };
     (@one { sqlite: $a:literal, postgres: $b:literal $(,)? }) => { ($a, $b) };
     ($($(#[$m:meta])* $name:ident = $body:tt;)*) => {
-        $($(#[$m])* pub(super) const $name: $crate::store::db::Stmt = {
+        $($(#[$m])* pub(in crate::store) const $name: $crate::store::db::Stmt = {
             let (sqlite, postgres) = $crate::store::db::statements!(@one $body);
             $crate::store::db::Stmt { name: stringify!($name), sqlite, postgres }
         };)*
-        pub(super) const ALL: &[&$crate::store::db::Stmt] = &[$(&$name),*];
+        pub(in crate::store) const ALL: &[&$crate::store::db::Stmt] = &[$(&$name),*];
     };
 }
 pub(super) use statements;
