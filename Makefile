@@ -14,7 +14,7 @@ format: ## format the code
 
 test: ## all tests on SQLite and on a private PostgreSQL; installs what is missing
 	./scripts/install-missing
-	./scripts/with-postgres cargo test --locked
+	DUNWELL_PYTHON="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/venv/bin/python" ./scripts/with-postgres cargo test --locked
 
 bench: ## measure the pipeline on both databases; prints a table and writes JSON
 	./scripts/with-postgres cargo bench --locked --bench pipeline

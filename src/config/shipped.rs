@@ -12,10 +12,7 @@ use super::{Config, ConfigError};
 #[exclude = ".*"]
 #[exclude = "*/.*"]
 #[exclude = "*.md"]
-#[exclude = "*.ttf"]
-#[exclude = "*.otf"]
-#[exclude = "*.ttc"]
-#[exclude = "*.woff2"]
+#[exclude = "fonts/*"]
 struct Templates;
 
 #[derive(RustEmbed)]
@@ -24,9 +21,6 @@ struct Templates;
 #[exclude = "*/.*"]
 #[exclude = "*.md"]
 struct Policies;
-
-/// Endings of files that are no text for us.
-const LEFT_OUT: &[&str] = &["md", "ttf", "otf", "ttc", "woff2"];
 
 /// Every template file: path below the templates folder, and text; sorted by path.
 pub fn templates(config: &Config) -> Result<Vec<(String, String)>, ConfigError> {
@@ -76,20 +70,18 @@ fn collect(folder: &Path, below: &str, files: &mut Vec<(String, String)>) -> Res
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(ConfigError::NotText { path });
         };
-        let left_out = path
-            .extension()
-            .is_some_and(|e| LEFT_OUT.iter().any(|left_out| e == *left_out));
         let inside = if below.is_empty() {
             name.to_owned()
         } else {
             format!("{below}/{name}")
         };
-        if name.starts_with('.') {
+        // As inside the program: no hidden files, no notes for people, and no fonts, which are no text.
+        if name.starts_with('.') || name.ends_with(".md") || inside == "fonts" {
             continue;
         }
         if path.is_dir() {
             collect(&path, &inside, files)?;
-        } else if !left_out {
+        } else {
             files.push((inside, text_of(&path)?));
         }
     }
