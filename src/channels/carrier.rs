@@ -109,6 +109,32 @@ impl NotSentProof {
             NotSentProof::Withheld => "withheld",
         }
     }
+
+    /// What it means, in English.
+    pub const fn en(self) -> &'static str {
+        match self {
+            NotSentProof::Refused => "the provider refused this message",
+            NotSentProof::Deferred => "the provider takes no messages for this recipient now",
+            NotSentProof::ContentRefused => "the content cannot be sent as it is",
+            NotSentProof::NeverConnected => "the provider could not be reached",
+            NotSentProof::Misconfigured => "the settings of the channel must be mended",
+            NotSentProof::Unwritable => "the file could not be written",
+            NotSentProof::Withheld => "held back here because the channel was in trouble or too slow",
+        }
+    }
+
+    /// What it means, in Chinese.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            NotSentProof::Refused => "服务商拒收此消息",
+            NotSentProof::Deferred => "服务商暂不接收发给此收件人的消息",
+            NotSentProof::ContentRefused => "内容无法按原样发送",
+            NotSentProof::NeverConnected => "未能连接到服务商",
+            NotSentProof::Misconfigured => "渠道设置有误，需要修正",
+            NotSentProof::Unwritable => "文件无法写入",
+            NotSentProof::Withheld => "渠道故障或过慢，消息在本机被扣留，未发出",
+        }
+    }
 }
 
 impl std::fmt::Display for NotSentProof {
@@ -166,10 +192,19 @@ pub trait Carrier: Send + Sync {
     /// Sends one message, once.
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome>;
 
-    /// Sends many at once, if that is cheaper here than one by one; outcomes in the order of the parcels.
-    /// `None`: this carrier sends one by one.
-    fn send_group(&self, parcels: Arc<Vec<Parcel>>) -> Option<BoxFuture<'_, Vec<Outcome>>> {
-        let _ = parcels;
-        None
+    /// How many parcels it likes to take at once; one unless a group is cheaper than its parcels one by one.
+    fn group_size(&self) -> usize {
+        1
+    }
+
+    /// Sends a group of at most `group_size` parcels, each once; outcomes in the order of the parcels.
+    fn send_group(&self, parcels: Arc<Vec<Parcel>>) -> BoxFuture<'_, Vec<Outcome>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(parcels.len());
+            for parcel in parcels.iter() {
+                outcomes.push(self.send(parcel).await);
+            }
+            outcomes
+        })
     }
 }

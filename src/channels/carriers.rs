@@ -194,16 +194,14 @@ impl Lane {
         })
     }
 
-    /// Starts one task for each message, or one for each group where the carrier takes groups.
+    /// Starts one task for each message, or one for each group where the carrier likes groups.
     fn start(self: Arc<Lane>, parcels: Vec<(usize, Parcel)>) -> Vec<(Vec<usize>, JoinHandle<Vec<Outcome>>)> {
         let deadline = Instant::now() + Duration::from_secs(self.terms.longest_wait_seconds.into());
-        let size = if self.carrier.send_group(Arc::new(Vec::new())).is_some() {
-            self.terms
-                .pace
-                .map_or(usize::MAX, |pace| pace.burst.get() as usize)
-        } else {
-            1
-        };
+        let burst = self
+            .terms
+            .pace
+            .map_or(usize::MAX, |pace| pace.burst.get() as usize);
+        let size = self.carrier.group_size().clamp(1, burst);
         let mut tasks = Vec::new();
         let mut rest = parcels.into_iter().peekable();
         while rest.peek().is_some() {
@@ -273,18 +271,8 @@ impl Lane {
     async fn hand_over(&self, going: Vec<Parcel>) -> Vec<Outcome> {
         let going = Arc::new(going);
         let limit = Duration::from_secs(self.capability.latest_accept_seconds.into());
-        let sending = async {
-            match self.carrier.send_group(Arc::clone(&going)) {
-                Some(sending) => sending.await,
-                None => {
-                    let mut outcomes = Vec::with_capacity(going.len());
-                    for parcel in going.iter() {
-                        outcomes.push(self.carrier.send(parcel).await);
-                    }
-                    outcomes
-                }
-            }
-        };
+        // The call itself stands inside, so that a panic before the first await is caught too.
+        let sending = async { self.carrier.send_group(Arc::clone(&going)).await };
         let outcomes = match timeout(limit, Caught(Box::pin(sending))).await {
             Ok(Some(outcomes)) if outcomes.len() == going.len() => outcomes,
             Ok(Some(_)) => {

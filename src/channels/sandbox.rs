@@ -49,23 +49,27 @@ impl Carrier for Sandbox {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome> {
         let group = self.send_group(Arc::new(vec![parcel.clone()]));
         Box::pin(async move {
-            let first = match group {
-                Some(group) => group.await.pop(),
-                None => None,
-            };
-            first.unwrap_or_else(|| Outcome::unknown("no outcome came back"))
+            group
+                .await
+                .pop()
+                .unwrap_or_else(|| Outcome::unknown("no outcome came back"))
         })
     }
 
-    fn send_group(&self, parcels: Arc<Vec<Parcel>>) -> Option<BoxFuture<'_, Vec<Outcome>>> {
+    /// Small files are written in large groups; letters in small ones, so that several are typeset side by side.
+    fn group_size(&self) -> usize {
+        if self.channel == Channel::Letter { 8 } else { 256 }
+    }
+
+    fn send_group(&self, parcels: Arc<Vec<Parcel>>) -> BoxFuture<'_, Vec<Outcome>> {
         let folder = self.folder.clone();
-        Some(Box::pin(async move {
+        Box::pin(async move {
             let count = parcels.len();
             let writing = tokio::task::spawn_blocking(move || write_all(&folder, &parcels));
             writing
                 .await
                 .unwrap_or_else(|_| vec![Outcome::unknown("the writer broke down"); count])
-        }))
+        })
     }
 }
 
@@ -137,8 +141,20 @@ fn content_of(parcel: &Parcel) -> Result<Vec<u8>, Outcome> {
 
 #[cfg(feature = "letters")]
 fn pdf(parcel: &Parcel, letter: &Letter) -> Result<Vec<u8>, Outcome> {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::letters::{LetterError, typeset};
-    typeset(letter, parcel.at.utc().date_naive()).map_err(|e| {
+
+    let date = parcel.at.utc().date_naive();
+    let typeset = catch_unwind(AssertUnwindSafe(|| typeset(letter, date)));
+    // Nothing has been written yet, so a typesetter that breaks down proves that nothing went out.
+    let broke_down = |_| {
+        Outcome::not_sent(
+            NotSentProof::ContentRefused,
+            "the typesetter broke down over the letter",
+        )
+    };
+    typeset.map_err(broke_down)?.map_err(|e| {
         let proof = match e {
             LetterError::Uncovered => NotSentProof::ContentRefused,
             LetterError::Layout { .. } => NotSentProof::Misconfigured,
