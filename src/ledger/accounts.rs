@@ -200,7 +200,9 @@ fn locale_of(country: Option<&str>, mapping: &Mapping) -> Locale {
 }
 
 fn debtor(cells: &mut Cells<'_>, plan: &AccountPlan, mapping: &Mapping) -> Debtor {
+    let before = cells.faults.len();
     let country = cells.read(&plan.account.country, values::country);
+    let misread = cells.faults.len() > before;
     let by = country.as_deref();
     let phone_region = by.or(mapping.phone_region.as_deref());
     let mut contacts = Vec::new();
@@ -237,6 +239,12 @@ fn debtor(cells: &mut Cells<'_>, plan: &AccountPlan, mapping: &Mapping) -> Debto
             (None, None) if !theirs.is_empty() => missing(cells, &slot.role),
             _ => {}
         }
+    }
+    if misread {
+        // Numbers and addresses cannot be judged before their country is corrected.
+        cells
+            .faults
+            .retain(|f| !matches!(f.code, Code::Phone | Code::Postal));
     }
     Debtor {
         country,
@@ -290,7 +298,7 @@ fn sums(cells: &mut Cells<'_>, at: &AccountSlots, mapping: &Mapping) -> Option<S
     let overdue = cells.read(&at.instalments_overdue, values::count);
     let instalment = cells.read(&at.instalment_amount, positive);
     if amount.is_none() && balance.is_none() && cells.faults.len() == before {
-        let slot = if at.amount.rule.is_some() {
+        let slot = if at.amount.is_there() {
             &at.amount
         } else {
             &at.balance

@@ -15,6 +15,13 @@ pub(super) struct Slot {
     pub(super) rule: Option<Rule>,
 }
 
+impl Slot {
+    /// Whether the file or the mapping states anything here.
+    pub(super) fn is_there(&self) -> bool {
+        self.index.is_some() || self.rule.as_ref().is_some_and(|r| r.fixed.is_some())
+    }
+}
+
 /// One record under a mapping.
 pub(super) struct Cells<'r> {
     pub(super) line: u64,

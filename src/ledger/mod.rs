@@ -29,3 +29,6 @@ pub use reader::{AccountReader, EventReader, Line, Reader, Reading, read_account
 pub use reject::{Code, Reject, Warning, shape, write_rejects};
 pub use table::Format;
 pub use text::Encoding;
+
+#[cfg(test)]
+mod tests;

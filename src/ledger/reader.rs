@@ -83,8 +83,18 @@ impl Kind for AccountRow {
         let mut one = |rule: Option<&Rule>| find.slot(rule);
         Some(AccountPlan {
             account: fields.slots(&mut one),
-            contacts: mapping.contacts.iter().map(|c| c.slots(&mut one)).collect(),
-            related: mapping.related.iter().map(|r| r.slots(&mut one)).collect(),
+            contacts: mapping
+                .contacts
+                .iter()
+                .map(|c| c.slots(&mut one))
+                .filter(|c| [&c.phone, &c.email, &c.address].into_iter().any(Slot::is_there))
+                .collect(),
+            related: mapping
+                .related
+                .iter()
+                .map(|r| r.slots(&mut one))
+                .filter(|r| [&r.role, &r.name].into_iter().any(Slot::is_there))
+                .collect(),
         })
     }
     fn read(cells: &mut Cells<'_>, plan: &AccountPlan, mapping: &Mapping) -> Option<AccountRow> {

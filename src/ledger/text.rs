@@ -1,6 +1,8 @@
 //! Bytes to text: which encoding a file has, and the traces of a wrong one.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use encoding_rs::{GB18030, GBK, UTF_8, WINDOWS_1252};
 
@@ -56,6 +58,20 @@ pub(super) fn is_garbled(text: &str) -> bool {
         || was_western(text)
 }
 
+/// Whether the first character that is not ASCII is one that the first two bytes of UTF-8 give when read as GBK.
+/// Encoding is slow, so that nearly all texts should stop here.
+fn may_be_gbk_of_utf8(text: &str) -> bool {
+    static FIRST: LazyLock<HashSet<char>> = LazyLock::new(|| {
+        let pairs = (0xE3..=0xEFu8).flat_map(|a| (0x80..=0xBFu8).map(move |b| [a, b]));
+        pairs
+            .filter_map(|pair| GBK.decode_without_bom_handling(&pair).0.chars().next())
+            .collect()
+    });
+    text.chars()
+        .find(|c| !c.is_ascii())
+        .is_some_and(|c| FIRST.contains(&c))
+}
+
 /// Whether the bytes of `text` in `encoding` are in truth UTF-8.
 fn was_utf8_in(text: &str, encoding: &'static encoding_rs::Encoding) -> bool {
     let (bytes, _, unmappable) = encoding.encode(text.trim_end_matches('?'));
@@ -98,10 +114,11 @@ mod tests {
         let as_gbk = GBK.decode("李伟".as_bytes()).0;
         let as_latin = WINDOWS_1252.decode("李伟".as_bytes()).0;
         let latin_as_gbk = GBK.decode(b"M\xFCller").0;
+        let cut = GBK.decode(&"李伟明".as_bytes()[..8]).0 + "?";
         check(&as_gbk, true);
         check(&as_latin, true);
         check(&latin_as_gbk, true);
-        check("涓浗浜?", true);
+        check(&cut, true);
         check("李\u{FFFD}", true);
         for fine in [
             "李伟",
