@@ -68,7 +68,10 @@ impl PhoneNumber {
 
     /// A number that was parsed at a door and stored; not parsed again.
     pub(crate) fn stored(e164: &str, region: Option<&str>) -> PhoneNumber {
-        PhoneNumber { e164: e164.to_owned(), region: region.map(str::to_owned) }
+        PhoneNumber {
+            e164: e164.to_owned(),
+            region: region.map(str::to_owned),
+        }
     }
 
     /// E.164 with the leading `+`.

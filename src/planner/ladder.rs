@@ -198,11 +198,16 @@ impl Ladder {
         let found: LadderFile = toml::from_str(text)
             .map_err(|e| reading.fault(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
         let slots = |list: &[toml::Spanned<String>]| {
-            list.iter().map(|s| reading.slot(s)).collect::<Result<Vec<_>, _>>()
+            list.iter()
+                .map(|s| reading.slot(s))
+                .collect::<Result<Vec<_>, _>>()
         };
         let stem = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml");
         if found.name.get_ref() != stem {
-            let what = format!("`name` is `{}`, expected the file's own name `{stem}`", found.name.get_ref());
+            let what = format!(
+                "`name` is `{}`, expected the file's own name `{stem}`",
+                found.name.get_ref()
+            );
             return Err(reading.fault(found.name.span().start, what));
         }
         let mut stages = Vec::with_capacity(found.stage.len());
@@ -212,7 +217,11 @@ impl Ladder {
         if stages.is_empty() {
             return Err(reading.fault(0, "expected at least one `[[stage]]`".into()));
         }
-        let on_broken_promise = found.on_broken_promise.as_ref().map(|s| reading.step(s, 0..=0)).transpose()?;
+        let on_broken_promise = found
+            .on_broken_promise
+            .as_ref()
+            .map(|s| reading.step(s, 0..=0))
+            .transpose()?;
         Ok(Ladder {
             name: found.name.into_inner(),
             version: found.version,
@@ -227,7 +236,11 @@ impl Ladder {
 
     /// Every template the ladder names.
     pub fn templates(&self) -> impl Iterator<Item = &str> {
-        let steps = self.stages.iter().flat_map(|s| &s.steps).chain(&self.on_broken_promise);
+        let steps = self
+            .stages
+            .iter()
+            .flat_map(|s| &s.steps)
+            .chain(&self.on_broken_promise);
         steps.flat_map(|s| std::iter::once(s.template.as_str()).chain(s.observation_template.as_deref()))
     }
 }
@@ -240,7 +253,11 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn fault(&self, at: usize, what: String) -> LadderError {
         let line = self.text[..at.min(self.text.len())].matches('\n').count() + 1;
-        LadderError { file: self.file.to_owned(), line, what }
+        LadderError {
+            file: self.file.to_owned(),
+            line,
+            what,
+        }
     }
 
     fn stage(&self, found: &toml::Spanned<StageFile>) -> Result<Stage, LadderError> {
@@ -253,18 +270,39 @@ impl Reading<'_> {
             return Err(self.fault(at, what));
         }
         let dpd = stage.from_dpd..=stage.to_dpd;
-        let steps = stage.step.iter().map(|s| self.step(s, dpd.clone())).collect::<Result<Vec<_>, _>>()?;
-        let tasks = stage.task.iter().map(|t| self.task(t, &dpd)).collect::<Result<Vec<_>, _>>()?;
-        let mut ids: Vec<_> = steps.iter().map(|s| &s.id).chain(tasks.iter().map(|t| &t.id)).collect();
+        let steps = stage
+            .step
+            .iter()
+            .map(|s| self.step(s, dpd.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let tasks = stage
+            .task
+            .iter()
+            .map(|t| self.task(t, &dpd))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut ids: Vec<_> = steps
+            .iter()
+            .map(|s| &s.id)
+            .chain(tasks.iter().map(|t| &t.id))
+            .collect();
         ids.sort();
         if let Some(twice) = ids.windows(2).find(|w| w[0] == w[1]) {
-            return Err(self.fault(at, format!("stage `{}` has `{}` twice; expected ids to differ", stage.id, twice[0])));
+            return Err(self.fault(
+                at,
+                format!(
+                    "stage `{}` has `{}` twice; expected ids to differ",
+                    stage.id, twice[0]
+                ),
+            ));
         }
         Ok(Stage {
             id: stage.id.clone(),
             title: stage.title.clone(),
             dpd,
-            instalments: stage.instalments.as_ref().map(|i| i.min..=i.max.unwrap_or(u32::MAX)),
+            instalments: stage
+                .instalments
+                .as_ref()
+                .map(|i| i.min..=i.max.unwrap_or(u32::MAX)),
             steps,
             tasks,
         })
@@ -284,14 +322,19 @@ impl Reading<'_> {
         }
         let mut channels = Vec::with_capacity(step.channels.len());
         for word in &step.channels {
-            let channel: Channel = word.get_ref().parse().map_err(|e| self.fault(word.span().start, format!("{e}")))?;
+            let channel: Channel = word
+                .get_ref()
+                .parse()
+                .map_err(|e| self.fault(word.span().start, format!("{e}")))?;
             if channel == Channel::Call {
-                let what = "calls are not dispatched; expected `sms`, `email` or `letter`, or a `[[stage.task]]`";
+                let what =
+                    "calls are not dispatched; expected `sms`, `email` or `letter`, or a `[[stage.task]]`";
                 return Err(self.fault(word.span().start, what.into()));
             }
             channels.push(channel);
         }
-        let bad_cadence = step.every_days.is_some_and(|n| n < 1) || step.times == Some(0) || step.valid_days < 1;
+        let bad_cadence =
+            step.every_days.is_some_and(|n| n < 1) || step.times == Some(0) || step.valid_days < 1;
         if channels.is_empty() || bad_cadence || (step.times.is_some() && step.every_days.is_none()) {
             let what = format!(
                 "step `{}`: expected at least one channel, `valid_days` of 1 or more, and `times` only beside `every_days`",
@@ -303,7 +346,11 @@ impl Reading<'_> {
             id: step.id.clone(),
             dpd: step.dpd,
             every_days: step.every_days,
-            times: if step.every_days.is_some() { step.times.unwrap_or(u32::MAX) } else { 1 },
+            times: if step.every_days.is_some() {
+                step.times.unwrap_or(u32::MAX)
+            } else {
+                1
+            },
             channels,
             template: step.template.clone(),
             observation_template: step.observation_template.clone(),
@@ -312,15 +359,27 @@ impl Reading<'_> {
         })
     }
 
-    fn task(&self, found: &toml::Spanned<TaskFile>, stage: &RangeInclusive<i64>) -> Result<Task, LadderError> {
+    fn task(
+        &self,
+        found: &toml::Spanned<TaskFile>,
+        stage: &RangeInclusive<i64>,
+    ) -> Result<Task, LadderError> {
         let (at, task) = (found.span().start, found.get_ref());
         const KINDS: [&str; 3] = ["call", "legal_assessment", "stop_new_business"];
         if !KINDS.contains(&task.kind.get_ref().as_str()) {
-            let what = format!("task `{}`: kind `{}`; expected one of {}", task.id, task.kind.get_ref(), KINDS.join(", "));
+            let what = format!(
+                "task `{}`: kind `{}`; expected one of {}",
+                task.id,
+                task.kind.get_ref(),
+                KINDS.join(", ")
+            );
             return Err(self.fault(task.kind.span().start, what));
         }
         if !stage.contains(&task.dpd) {
-            return Err(self.fault(at, format!("task `{}`: `dpd` {} is outside its stage", task.id, task.dpd)));
+            return Err(self.fault(
+                at,
+                format!("task `{}`: `dpd` {} is outside its stage", task.id, task.dpd),
+            ));
         }
         Ok(Task {
             id: task.id.clone(),
@@ -332,13 +391,23 @@ impl Reading<'_> {
 
     fn slot(&self, found: &toml::Spanned<String>) -> Result<Slot, LadderError> {
         let wrong = || {
-            let what = format!("slot `{}`; expected a time of day such as `15:30-17:00`", found.get_ref());
+            let what = format!(
+                "slot `{}`; expected a time of day such as `15:30-17:00`",
+                found.get_ref()
+            );
             self.fault(found.span().start, what)
         };
         let (from, to) = found.get_ref().split_once('-').ok_or_else(wrong)?;
         let time = |t: &str| NaiveTime::parse_from_str(t.trim(), "%H:%M").map_err(|_| wrong());
-        let slot = Slot { from: time(from)?, to: time(to)? };
-        if slot.from < slot.to { Ok(slot) } else { Err(wrong()) }
+        let slot = Slot {
+            from: time(from)?,
+            to: time(to)?,
+        };
+        if slot.from < slot.to {
+            Ok(slot)
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -375,12 +444,22 @@ template = "overdue-reminder"
             assert!(e.to_string().contains(words), "{e}");
         };
         assert!(Ladder::parse("ladders/x.toml", GOOD, [0; 32]).is_ok());
-        check("name = \"x\"", "name = \"y\"", 2, "expected the file's own name `x`");
+        check(
+            "name = \"x\"",
+            "name = \"y\"",
+            2,
+            "expected the file's own name `x`",
+        );
         check("to_dpd = 30", "to_dpd = 0", 9, "expected from at most to");
         check("dpd = 2", "dpd = 99", 14, "expected 1 to 30");
         check("[\"sms\"]", "[\"fax\"]", 17, "expected one of `sms`");
         check("[\"sms\"]", "[\"call\"]", 17, "not dispatched");
         check("15:30-17:00", "17:00-15:30", 8, "15:30-17:00");
-        check("version = 1", "version = 1\ncolour = 2", 4, "unknown field `colour`");
+        check(
+            "version = 1",
+            "version = 1\ncolour = 2",
+            4,
+            "unknown field `colour`",
+        );
     }
 }

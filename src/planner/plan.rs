@@ -74,7 +74,12 @@ pub struct Plan {
 
 /// What is due for `account` on `today`.
 pub fn plan(ladder: &Ladder, account: &Account, today: NaiveDate) -> Plan {
-    let waiting = |standing, next_on| Plan { standing, steps: Vec::new(), tasks: Vec::new(), next_on };
+    let waiting = |standing, next_on| Plan {
+        standing,
+        steps: Vec::new(),
+        tasks: Vec::new(),
+        next_on,
+    };
     match account.state {
         AccountState::Settled => return waiting(Standing::Settled, None),
         AccountState::Closed => return waiting(Standing::Closed, None),
@@ -119,15 +124,20 @@ fn standing(ladder: &Ladder, dpd: i64, overdue: u32) -> Standing {
 fn stage_today(ladder: &Ladder, stage: &Stage, account: &Account, today: NaiveDate, plan: &mut Plan) {
     let dpd = account.days_past_due(today);
     let usable = |s: &&Step| !(account.observation && s.skip_observation);
-    let started: Vec<_> =
-        stage.steps.iter().filter(usable).filter_map(|s| Some((s, latest(s, dpd, stage)?))).collect();
+    let started: Vec<_> = stage
+        .steps
+        .iter()
+        .filter(usable)
+        .filter_map(|s| Some((s, latest(s, dpd, stage)?)))
+        .collect();
     let current = started.iter().map(|(_, (_, day))| *day).max();
     for (step, (n, day)) in started {
         if Some(day) != current || dpd - day >= step.valid_days {
             continue;
         }
         let stale_on = account.due_on + TimeDelta::days(day + step.valid_days);
-        plan.steps.push(due_step(ladder, &stage.id, step, account, n, stale_on));
+        plan.steps
+            .push(due_step(ladder, &stage.id, step, account, n, stale_on));
     }
     for task in stage.tasks.iter().filter(|t| t.dpd <= dpd) {
         plan.tasks.push(DueTask {
@@ -154,7 +164,10 @@ fn due_step(
     };
     // The agreed channel first, where the step knows it.
     let mut channels = step.channels.clone();
-    if let Some(at) = account.preferred.and_then(|p| channels.iter().position(|c| *c == p)) {
+    if let Some(at) = account
+        .preferred
+        .and_then(|p| channels.iter().position(|c| *c == p))
+    {
         channels[..=at].rotate_right(1);
     }
     DueStep {
@@ -168,9 +181,17 @@ fn due_step(
 }
 
 /// The message after a promise that was broken on `today`.
-pub fn after_broken_promise(ladder: &Ladder, account: &Account, promised: NaiveDate, today: NaiveDate) -> Option<DueStep> {
+pub fn after_broken_promise(
+    ladder: &Ladder,
+    account: &Account,
+    promised: NaiveDate,
+    today: NaiveDate,
+) -> Option<DueStep> {
     let step = ladder.on_broken_promise.as_ref()?;
-    if account.disputed || account.state != AccountState::Open || (account.observation && step.skip_observation) {
+    if account.disputed
+        || account.state != AccountState::Open
+        || (account.observation && step.skip_observation)
+    {
         return None;
     }
     let occurrence = u32::try_from((promised - account.due_on).num_days().rem_euclid(100_000)).unwrap_or(0);
@@ -183,7 +204,9 @@ fn latest(step: &Step, dpd: i64, stage: &Stage) -> Option<(u32, i64)> {
     if dpd < step.dpd {
         return None;
     }
-    let Some(every) = step.every_days else { return Some((0, step.dpd)) };
+    let Some(every) = step.every_days else {
+        return Some((0, step.dpd));
+    };
     let most = i64::from(step.times - 1).min((stage.dpd.end() - step.dpd) / every);
     let n = ((dpd - step.dpd) / every).min(most);
     Some((u32::try_from(n).unwrap_or(0), step.dpd + n * every))
@@ -281,7 +304,11 @@ mod tests {
     }
 
     fn steps_on(ladder: &Ladder, account: &Account, dpd: i64) -> Vec<String> {
-        plan(ladder, account, due() + TimeDelta::days(dpd)).steps.into_iter().map(|s| s.step).collect()
+        plan(ladder, account, due() + TimeDelta::days(dpd))
+            .steps
+            .into_iter()
+            .map(|s| s.step)
+            .collect()
     }
 
     #[test]
@@ -290,7 +317,11 @@ mod tests {
         let check = |dpd, standing: Standing, steps: &[&str]| {
             let plan = plan(&ladder, &account(), due() + TimeDelta::days(dpd));
             assert_eq!(plan.standing, standing, "{dpd}");
-            assert_eq!(plan.steps.iter().map(|s| s.step.as_str()).collect::<Vec<_>>(), steps, "{dpd}");
+            assert_eq!(
+                plan.steps.iter().map(|s| s.step.as_str()).collect::<Vec<_>>(),
+                steps,
+                "{dpd}"
+            );
         };
         check(-31, Standing::BeforeLadder, &[]);
         check(-30, Standing::OnStage("green".into()), &["payment-notice"]);
@@ -304,7 +335,13 @@ mod tests {
     #[test]
     fn instalments_decide_the_rung() {
         let ladder = ladder("instalments");
-        let with = |overdue| Account { instalments: Some(Instalments { overdue, amount_minor: 10 }), ..account() };
+        let with = |overdue| Account {
+            instalments: Some(Instalments {
+                overdue,
+                amount_minor: 10,
+            }),
+            ..account()
+        };
         assert_eq!(steps_on(&ladder, &with(0), -1), ["due-tomorrow"]);
         assert_eq!(steps_on(&ladder, &with(1), 1), ["first-contact"]);
         assert_eq!(steps_on(&ladder, &with(2), 18), ["follow-up"]);
@@ -315,24 +352,42 @@ mod tests {
     fn pauses_and_ends_stop_the_ladder() {
         let ladder = ladder("traffic-light");
         let day = due() + TimeDelta::days(2);
-        let disputed = Account { disputed: true, ..account() };
-        let promised = Account { promised_until: Some(day), ..account() };
-        let settled = Account { state: AccountState::Settled, ..account() };
+        let disputed = Account {
+            disputed: true,
+            ..account()
+        };
+        let promised = Account {
+            promised_until: Some(day),
+            ..account()
+        };
+        let settled = Account {
+            state: AccountState::Settled,
+            ..account()
+        };
         for (account, standing, next_on) in [
             (disputed, Standing::Disputed, None),
             (promised, Standing::Promised, Some(day + Days::new(1))),
             (settled, Standing::Settled, None),
         ] {
             let plan = plan(&ladder, &account, day);
-            assert_eq!((plan.standing, plan.steps.len(), plan.next_on), (standing, 0, next_on));
+            assert_eq!(
+                (plan.standing, plan.steps.len(), plan.next_on),
+                (standing, 0, next_on)
+            );
         }
     }
 
     #[test]
     fn the_agreed_channel_comes_first_and_the_rest_keep_their_order() {
-        let account = Account { preferred: Some(Channel::Letter), ..account() };
+        let account = Account {
+            preferred: Some(Channel::Letter),
+            ..account()
+        };
         let plan = plan(&ladder("traffic-light"), &account, due() + TimeDelta::days(2));
-        assert_eq!(plan.steps[0].channels, [Channel::Letter, Channel::Sms, Channel::Email]);
+        assert_eq!(
+            plan.steps[0].channels,
+            [Channel::Letter, Channel::Sms, Channel::Email]
+        );
     }
 
     proptest! {

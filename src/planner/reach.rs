@@ -52,7 +52,9 @@ pub fn preferred_time(now: Moment, zone: Tz, prefer: &[Slot], avoid: &[Slot]) ->
     let (day, time) = (local.date_naive(), local.time());
     let at = |t: NaiveTime| {
         let moment = zone.from_local_datetime(&day.and_time(t)).earliest();
-        moment.map_or(now + TimeDelta::hours(1), |m| Moment::new(m.to_utc())).max(now)
+        moment
+            .map_or(now + TimeDelta::hours(1), |m| Moment::new(m.to_utc()))
+            .max(now)
     };
     if prefer.iter().any(|s| s.from <= time && time < s.to) {
         return now;
@@ -60,7 +62,10 @@ pub fn preferred_time(now: Moment, zone: Tz, prefer: &[Slot], avoid: &[Slot]) ->
     if let Some(next) = prefer.iter().filter(|s| s.from > time).min_by_key(|s| s.from) {
         return at(next.from);
     }
-    avoid.iter().find(|s| s.from <= time && time < s.to).map_or(now, |s| at(s.to))
+    avoid
+        .iter()
+        .find(|s| s.from <= time && time < s.to)
+        .map_or(now, |s| at(s.to))
 }
 
 #[cfg(test)]
@@ -71,16 +76,39 @@ mod tests {
     fn preferred_times() {
         let slot = |from: &str, to: &str| {
             let t = |s| NaiveTime::parse_from_str(s, "%H:%M").unwrap();
-            Slot { from: t(from), to: t(to) }
+            Slot {
+                from: t(from),
+                to: t(to),
+            }
         };
         let check = |now: &str, prefer: &[Slot], avoid: &[Slot], expected: &str| {
             let at = preferred_time(Moment::parse(now).unwrap(), Tz::Asia__Shanghai, prefer, avoid);
             assert_eq!(at, Moment::parse(expected).unwrap(), "{now}");
         };
         let (prefer, avoid) = ([slot("15:30", "17:00")], [slot("11:45", "14:00")]);
-        check("2026-04-07T09:00:00+08:00", &prefer, &avoid, "2026-04-07T15:30:00+08:00");
-        check("2026-04-07T16:00:00+08:00", &prefer, &avoid, "2026-04-07T16:00:00+08:00");
-        check("2026-04-07T18:00:00+08:00", &prefer, &avoid, "2026-04-07T18:00:00+08:00");
-        check("2026-04-07T12:00:00+08:00", &[], &avoid, "2026-04-07T14:00:00+08:00");
+        check(
+            "2026-04-07T09:00:00+08:00",
+            &prefer,
+            &avoid,
+            "2026-04-07T15:30:00+08:00",
+        );
+        check(
+            "2026-04-07T16:00:00+08:00",
+            &prefer,
+            &avoid,
+            "2026-04-07T16:00:00+08:00",
+        );
+        check(
+            "2026-04-07T18:00:00+08:00",
+            &prefer,
+            &avoid,
+            "2026-04-07T18:00:00+08:00",
+        );
+        check(
+            "2026-04-07T12:00:00+08:00",
+            &[],
+            &avoid,
+            "2026-04-07T14:00:00+08:00",
+        );
     }
 }

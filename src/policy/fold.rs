@@ -142,7 +142,7 @@ fn push_blank(out: &mut Folded, from: (u32, u32)) {
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{0300}'..='\u{036F}' | '\u{0483}'..='\u{0489}' | '\u{1AB0}'..='\u{1AFF}'
         | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}' | '\u{FE00}'..='\u{FE0F}' | '\u{FE20}'..='\u{FE2F}'
-        | '\u{3099}' | '\u{309A}' | '\u{E0100}'..='\u{E01EF}' | '\u{034F}' | '\u{180E}' | '\u{3164}')
+        | '\u{3099}' | '\u{309A}' | '\u{E0100}'..='\u{E01EF}' | '\u{180E}' | '\u{3164}')
 }
 
 /// Whether `c` is a Chinese character.

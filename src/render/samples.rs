@@ -365,6 +365,7 @@ impl AccountFile {
             confirmed: true,
             observation: false,
             legal_action_approved: false,
+            preferred: None,
             state: AccountState::Open,
             disputed: false,
             promised_until: day("account.promised_until", &self.promised_until)?,

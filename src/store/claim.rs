@@ -10,8 +10,8 @@ use super::people::{self, AccountRow, ContactRow, PersonRow};
 use super::types::{Ts, id_list, word, word_opt};
 use super::{Store, StoreError};
 use crate::domain::{
-    AccountId, AddressId, Attempt, AttemptId, Consent, ConsentId, ContactPointId, Moment, PersonId, PortfolioId, Role,
-    Situation, Suppression, SuppressionId, SuppressionScope, Touch,
+    AccountId, AddressId, Attempt, AttemptId, Consent, ConsentId, ContactPointId, Moment, PersonId,
+    PortfolioId, Role, Situation, Suppression, SuppressionId, SuppressionScope, Touch,
 };
 
 /// How far back touches are read: the longest window of any cap, with a margin for time zones.
@@ -152,7 +152,10 @@ struct ConsentRow {
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(super) struct TouchRow {
-    #[allow(dead_code, reason = "makes UNION keep equal touches of different attempts apart")]
+    #[allow(
+        dead_code,
+        reason = "makes UNION keep equal touches of different attempts apart"
+    )]
     id: Uuid,
     person_id: Uuid,
     account_id: Uuid,
@@ -205,8 +208,7 @@ impl Store {
         let ids: Vec<Uuid> = self
             .write(move |tx| {
                 Box::pin(async move {
-                    let rows =
-                        q!(tx, sql::CLAIM, [worker, Ts(now + lease), Ts(now), limit] => all (Uuid,))?;
+                    let rows = q!(tx, sql::CLAIM, [worker, Ts(now + lease), Ts(now), limit] => all (Uuid,))?;
                     Ok(rows.into_iter().map(|(id,)| id).collect())
                 })
             })
@@ -232,14 +234,20 @@ impl Store {
     /// When the next waiting attempt is due.
     pub async fn next_due(&self) -> Result<Option<Moment>, StoreError> {
         let mut tx = self.db.read().await?;
-        let (at,) = q!(tx, sql::NEXT_DUE, [] => one (Option<Ts>,))?;
+        let (at,) = q!(&mut tx, sql::NEXT_DUE, [] => one (Option<Ts>,))?;
         Ok(at.map(|t| t.0))
     }
 
     /// The situation of one attempt as it is now, for explaining and for a first verdict.
     pub async fn situation(&self, attempt: AttemptId, now: Moment) -> Result<Claimed, StoreError> {
-        let missing = || StoreError::Missing { what: "attempt", name: attempt.to_string() };
-        self.situations(vec![attempt.0], now).await?.pop().ok_or_else(missing)
+        let missing = || StoreError::Missing {
+            what: "attempt",
+            name: attempt.to_string(),
+        };
+        self.situations(vec![attempt.0], now)
+            .await?
+            .pop()
+            .ok_or_else(missing)
     }
 
     /// Reads the situations of attempts, in the order in which they are due, on one snapshot.
@@ -252,7 +260,11 @@ impl Store {
         for row in attempts {
             let last_record = row.last_record.map(Into::into);
             let situation = facts.situation(row, &registry)?;
-            claimed.push(Claimed { situation, last_record, registry_version: registry.version });
+            claimed.push(Claimed {
+                situation,
+                last_record,
+                registry_version: registry.version,
+            });
         }
         Ok(claimed)
     }
@@ -274,9 +286,14 @@ struct Facts {
 
 impl Facts {
     async fn read(tx: &mut Tx, attempts: &[AttemptRow], now: Moment) -> Result<Facts, StoreError> {
-        let accounts: Vec<AccountRow> = people::accounts(tx, distinct(attempts.iter().map(|a| a.account_id))).await?;
-        let person_ids =
-            distinct(attempts.iter().map(|a| a.recipient_id).chain(accounts.iter().map(|a| a.debtor_id)));
+        let accounts: Vec<AccountRow> =
+            people::accounts(tx, distinct(attempts.iter().map(|a| a.account_id))).await?;
+        let person_ids = distinct(
+            attempts
+                .iter()
+                .map(|a| a.recipient_id)
+                .chain(accounts.iter().map(|a| a.debtor_id)),
+        );
         let person_rows: Vec<PersonRow> = people::people(tx, person_ids.iter().copied()).await?;
         let contact_rows: Vec<ContactRow> =
             people::contact_points(tx, distinct(attempts.iter().map(|a| a.contact_point_id))).await?;
@@ -290,7 +307,13 @@ impl Facts {
         {
             roles.insert((account, person), word(&role, "role")?);
         }
-        let suppressions = suppressions(tx, person_list.clone(), account_list.clone(), address_list.clone()).await?;
+        let suppressions = suppressions(
+            tx,
+            person_list.clone(),
+            account_list.clone(),
+            address_list.clone(),
+        )
+        .await?;
         let mut consents: HashMap<PersonId, Vec<Consent>> = HashMap::new();
         for r in q!(&mut *tx, sql::CONSENTS, [person_list.clone()] => all ConsentRow)? {
             consents.entry(PersonId(r.person_id)).or_default().push(Consent {
@@ -313,7 +336,9 @@ impl Facts {
         }
         let mut points = HashMap::new();
         for row in contact_rows {
-            let owner = people.get(&row.person_id).ok_or(StoreError::Corrupt { what: "contact point" })?;
+            let owner = people.get(&row.person_id).ok_or(StoreError::Corrupt {
+                what: "contact point",
+            })?;
             points.insert(row.id, row.into_contact_point(owner)?);
         }
         let mut by_person: HashMap<_, Vec<_>> = HashMap::new();
@@ -327,7 +352,10 @@ impl Facts {
             }
         }
         Ok(Facts {
-            accounts: accounts.into_iter().map(|r| Ok((r.id, r.into_account()?))).collect::<Result<_, StoreError>>()?,
+            accounts: accounts
+                .into_iter()
+                .map(|r| Ok((r.id, r.into_account()?)))
+                .collect::<Result<_, StoreError>>()?,
             people,
             points,
             roles,
@@ -342,11 +370,26 @@ impl Facts {
 
     fn situation(&self, row: AttemptRow, registry: &super::Registry) -> Result<Situation, StoreError> {
         let broken = |what| move || StoreError::Corrupt { what };
-        let account = self.accounts.get(&row.account_id).ok_or_else(broken("account of an attempt"))?.clone();
-        let debtor = self.people.get(&account.debtor.0).ok_or_else(broken("debtor of an account"))?.clone();
-        let recipient = self.people.get(&row.recipient_id).ok_or_else(broken("recipient of an attempt"))?.clone();
-        let contact_point =
-            self.points.get(&row.contact_point_id).ok_or_else(broken("contact point of an attempt"))?.clone();
+        let account = self
+            .accounts
+            .get(&row.account_id)
+            .ok_or_else(broken("account of an attempt"))?
+            .clone();
+        let debtor = self
+            .people
+            .get(&account.debtor.0)
+            .ok_or_else(broken("debtor of an account"))?
+            .clone();
+        let recipient = self
+            .people
+            .get(&row.recipient_id)
+            .ok_or_else(broken("recipient of an attempt"))?
+            .clone();
+        let contact_point = self
+            .points
+            .get(&row.contact_point_id)
+            .ok_or_else(broken("contact point of an attempt"))?
+            .clone();
         let desk = registry
             .desks
             .get(&PortfolioId(account.portfolio.0))
@@ -355,7 +398,10 @@ impl Facts {
             Role::Debtor
         } else {
             // Somebody of whom nothing is known is a third party.
-            self.roles.get(&(account.id.0, recipient.id.0)).copied().unwrap_or(Role::ContactReference)
+            self.roles
+                .get(&(account.id.0, recipient.id.0))
+                .copied()
+                .unwrap_or(Role::ContactReference)
         };
         let address = contact_point.address_id;
         let suppressions = self
@@ -391,9 +437,15 @@ impl Facts {
     fn history(&self, person: PersonId, account: AccountId, address: AddressId) -> Vec<Touch> {
         let of = |list: Option<&Vec<Touch>>| list.cloned().unwrap_or_default();
         let mut history = of(self.by_person.get(&person));
-        history.extend(of(self.by_account.get(&account)).into_iter().filter(|t| t.person != person));
         history.extend(
-            of(self.by_address.get(&address)).into_iter().filter(|t| t.person != person && t.account != account),
+            of(self.by_account.get(&account))
+                .into_iter()
+                .filter(|t| t.person != person),
+        );
+        history.extend(
+            of(self.by_address.get(&address))
+                .into_iter()
+                .filter(|t| t.person != person && t.account != account),
         );
         history
     }

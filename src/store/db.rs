@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::StoreError;
@@ -104,7 +106,11 @@ pub const STATEMENTS_BY_FILE: &[(&str, &[&Stmt])] = &[
 /// The connections.
 pub(super) enum Db {
     /// One writer that groups commits, and readers.
-    Sqlite { readers: SqlitePool, writers: SqlitePool, writer: Writer },
+    Sqlite {
+        readers: SqlitePool,
+        writers: SqlitePool,
+        writer: Writer,
+    },
     /// One pool.
     Postgres(PgPool),
 }
@@ -117,7 +123,8 @@ impl Db {
             open_postgres(url).await
         } else {
             Err(StoreError::Open(
-                "`database_url` must begin with `sqlite://` or `postgres://`, e.g. `sqlite://dunwell.sqlite`".into(),
+                "`database_url` must begin with `sqlite://` or `postgres://`, e.g. `sqlite://dunwell.sqlite`"
+                    .into(),
             ))
         }
     }
@@ -133,13 +140,20 @@ impl Db {
     pub(super) async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Db::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
-            Db::Postgres(pool) => Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+            Db::Postgres(pool) => Tx::Postgres(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await?,
+            ),
         })
     }
 
     pub(super) async fn close(&self) {
         match self {
-            Db::Sqlite { readers, writers, writer } => {
+            Db::Sqlite {
+                readers,
+                writers,
+                writer,
+            } => {
                 writer.close().await;
                 readers.close().await;
                 writers.close().await;
@@ -155,7 +169,10 @@ async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
     if let Some(folder) = Path::new(&path).parent().filter(|p| !p.as_os_str().is_empty())
         && !folder.is_dir()
     {
-        return Err(StoreError::Open(format!("the folder `{}` of the database is not there", folder.display())));
+        return Err(StoreError::Open(format!(
+            "the folder `{}` of the database is not there",
+            folder.display()
+        )));
     }
     let options = SqliteConnectOptions::from_str(&format!("sqlite://{path}"))
         .map_err(|e| StoreError::Open(format!("`database_url` cannot be read: {e}")))?
@@ -168,19 +185,34 @@ async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
         .pragma("temp_store", "MEMORY")
         .pragma("secure_delete", "ON")
         .statement_cache_capacity(256);
-    let failed = |e: sqlx::Error| StoreError::Open(format!("the database file `{path}` cannot be opened: {e}"));
-    let writers =
-        SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+    let failed =
+        |e: sqlx::Error| StoreError::Open(format!("the database file `{path}` cannot be opened: {e}"));
+    let writers = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options.clone())
+        .await
+        .map_err(failed)?;
     migrate(&SQLITE, Migrating::Sqlite(&writers)).await?;
-    let readers =
-        SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(failed)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(4)
+        .connect_with(options.read_only(true))
+        .await
+        .map_err(failed)?;
     let writer = Writer::start(writers.clone());
-    Ok(Db::Sqlite { readers, writers, writer })
+    Ok(Db::Sqlite {
+        readers,
+        writers,
+        writer,
+    })
 }
 
 async fn open_postgres(url: &str) -> Result<Db, StoreError> {
     let options = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::Open("`database_url` cannot be read; expected `postgres://user:password@host/name`".into()))?
+        .map_err(|_| {
+            StoreError::Open(
+                "`database_url` cannot be read; expected `postgres://user:password@host/name`".into(),
+            )
+        })?
         .application_name("dunwell")
         .statement_cache_capacity(256);
     let pool = PgPoolOptions::new()
@@ -188,11 +220,13 @@ async fn open_postgres(url: &str) -> Result<Db, StoreError> {
         .acquire_timeout(Duration::from_secs(10))
         .connect_with(options)
         .await
-        .map_err(|e| StoreError::Open(match e {
-            sqlx::Error::Database(d) => format!("PostgreSQL refused the connection: {}", d.message()),
-            sqlx::Error::Io(io) => format!("PostgreSQL cannot be reached: {io}"),
-            _ => "PostgreSQL cannot be reached in time".to_owned(),
-        }))?;
+        .map_err(|e| {
+            StoreError::Open(match e {
+                sqlx::Error::Database(d) => format!("PostgreSQL refused the connection: {}", d.message()),
+                sqlx::Error::Io(io) => format!("PostgreSQL cannot be reached: {io}"),
+                _ => "PostgreSQL cannot be reached in time".to_owned(),
+            })
+        })?;
     migrate(&POSTGRES, Migrating::Postgres(&pool)).await?;
     Ok(Db::Postgres(pool))
 }
@@ -210,9 +244,9 @@ async fn migrate(migrator: &Migrator, target: Migrating<'_>) -> Result<(), Store
     };
     result.map_err(|e| match e {
         sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Newer { found, known },
-        sqlx::migrate::MigrateError::VersionMismatch(found) => {
-            StoreError::Open(format!("schema version {found} in the database is not the one this program ships"))
-        }
+        sqlx::migrate::MigrateError::VersionMismatch(found) => StoreError::Open(format!(
+            "schema version {found} in the database is not the one this program ships"
+        )),
         other => StoreError::Open(format!("the schema cannot be brought up to date: {other}")),
     })
 }

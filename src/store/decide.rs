@@ -15,8 +15,8 @@ use super::db::{Tx, q, statements};
 use super::types::{Ts, hex_id, id_list, rows, word};
 use super::{Store, StoreError};
 use crate::domain::{
-    AccountId, AddressId, AttemptId, AttemptState, CapClaim, CapKey, Channel, Moment, PersonId, Purpose, RecordId,
-    Touch, TouchKind,
+    AccountId, AddressId, AttemptId, AttemptState, CapClaim, CapKey, Channel, Moment, PersonId, Purpose,
+    RecordId, Touch, TouchKind,
 };
 use crate::evidence::{Kind, Sealed, Value, commit};
 use crate::guard::Clearance;
@@ -239,7 +239,8 @@ impl Store {
     /// left the machine yet.
     pub async fn decide(&self, worker: Uuid, decisions: Vec<Decision>) -> Result<Vec<Decided>, StoreError> {
         let clock = self.clock.clone();
-        self.write(move |tx| Box::pin(async move { Deciding::run(tx, &*clock, worker, decisions).await })).await
+        self.write(move |tx| Box::pin(async move { Deciding::run(tx, &*clock, worker, decisions).await }))
+            .await
     }
 }
 
@@ -266,7 +267,10 @@ impl Deciding<'_> {
         let places = places(tx, &ids).await?;
         lock(tx, places.values()).await?;
         let history = history(tx, &decisions, &places).await?;
-        let fresh = q!(&mut *tx, sql::FRESH, [ids] => all FreshRow)?.into_iter().map(|r| (r.id, r)).collect();
+        let fresh = q!(&mut *tx, sql::FRESH, [ids] => all FreshRow)?
+            .into_iter()
+            .map(|r| (r.id, r))
+            .collect();
         let registry = super::registry::version(tx).await?;
         let mut run = Deciding {
             clock,
@@ -281,7 +285,10 @@ impl Deciding<'_> {
         let mut decided = Vec::with_capacity(decisions.len());
         for decision in decisions {
             let attempt = decision.attempt;
-            decided.push(Decided { attempt, recorded: run.record(decision)? });
+            decided.push(Decided {
+                attempt,
+                recorded: run.record(decision)?,
+            });
         }
         run.writes.write(tx, worker).await?;
         Ok(decided)
@@ -289,7 +296,9 @@ impl Deciding<'_> {
 
     fn record(&mut self, decision: Decision) -> Result<Recorded, StoreError> {
         let id = decision.attempt.0;
-        let Some(fresh) = self.fresh.get(&id) else { return Ok(Recorded::Lost) };
+        let Some(fresh) = self.fresh.get(&id) else {
+            return Ok(Recorded::Lost);
+        };
         let state: AttemptState = word(&fresh.state, "attempt state")?;
         if !state.is_waiting() || fresh.claimed_by != Some(self.worker) {
             return Ok(Recorded::Lost);
@@ -355,7 +364,13 @@ impl Deciding<'_> {
         taken < cap.max as usize
     }
 
-    fn reserve(&mut self, decision: Decision, channel: Channel, purpose: Purpose, last: Option<RecordId>) -> Recorded {
+    fn reserve(
+        &mut self,
+        decision: Decision,
+        channel: Channel,
+        purpose: Purpose,
+        last: Option<RecordId>,
+    ) -> Recorded {
         let id = decision.attempt.0;
         let place = self.places[&id];
         let collection = purpose == Purpose::Collection;
@@ -418,7 +433,11 @@ impl Deciding<'_> {
         });
         self.writes.entries.push(entry.seal());
         self.writes.entries.push(intent);
-        Recorded::Reserved(Reservation { attempt: decision.attempt, channel, reserved_at: at })
+        Recorded::Reserved(Reservation {
+            attempt: decision.attempt,
+            channel,
+            reserved_at: at,
+        })
     }
 
     fn stop(
@@ -430,7 +449,11 @@ impl Deciding<'_> {
         last: Option<RecordId>,
     ) {
         let id = decision.attempt.0;
-        let kind = if state == AttemptState::Withdrawn { Kind::AttemptCancelled } else { Kind::AttemptDecided };
+        let kind = if state == AttemptState::Withdrawn {
+            Kind::AttemptCancelled
+        } else {
+            Kind::AttemptDecided
+        };
         let trace = self.writes.keep_trace(decision.trace);
         let mut entry = super::log::entry_with(kind, RecordId(self.clock.fresh()), self.now, decision.fields)
             .of_attempt(decision.attempt, last)
@@ -483,7 +506,11 @@ impl Writes {
         if self.moves.is_empty() {
             return Ok(());
         }
-        let traces: Vec<_> = self.traces.into_iter().map(|(digest, bytes)| TraceInsert { digest, bytes }).collect();
+        let traces: Vec<_> = self
+            .traces
+            .into_iter()
+            .map(|(digest, bytes)| TraceInsert { digest, bytes })
+            .collect();
         q!(&mut *tx, sql::TRACE, [rows(&traces)] => rows)?;
         q!(&mut *tx, sql::MOVE, [rows(&self.moves)] => rows)?;
         if !self.touches.is_empty() {
@@ -501,8 +528,11 @@ async fn places(tx: &mut Tx, ids: &str) -> Result<HashMap<Uuid, Place>, StoreErr
     Ok(rows
         .into_iter()
         .map(|(id, account, person, address)| {
-            let place =
-                Place { account: AccountId(account), person: PersonId(person), address: AddressId(address) };
+            let place = Place {
+                account: AccountId(account),
+                person: PersonId(person),
+                address: AddressId(address),
+            };
             (id, place)
         })
         .collect())
@@ -527,7 +557,9 @@ async fn history(
     let mut since: Option<Moment> = None;
     let (mut people, mut accounts, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
     for decision in decisions {
-        let Action::Reserve(clearance) = &decision.action else { continue };
+        let Action::Reserve(clearance) = &decision.action else {
+            continue;
+        };
         if !places.contains_key(&decision.attempt.0) {
             continue;
         }
@@ -543,7 +575,14 @@ async fn history(
     match since {
         // A margin for moments that differ by rounding; the caps themselves compare exactly.
         Some(since) => {
-            touches(tx, id_list(people), id_list(accounts), id_list(addresses), since - TimeDelta::seconds(1)).await
+            touches(
+                tx,
+                id_list(people),
+                id_list(accounts),
+                id_list(addresses),
+                since - TimeDelta::seconds(1),
+            )
+            .await
         }
         None => Ok(Vec::new()),
     }

@@ -7,7 +7,9 @@ pub enum StoreError {
     #[error("{0}")]
     Open(String),
     /// The schema is newer than this program: install the newer program.
-    #[error("the database has schema version {found}, this program knows {known}\nuse the newer program, or another database")]
+    #[error(
+        "the database has schema version {found}, this program knows {known}\nuse the newer program, or another database"
+    )]
     Newer {
         /// Version in the database.
         found: i64,

@@ -13,7 +13,8 @@ use super::review::{withdraw, withdraw_waiting};
 use super::types::{Ts, hex_id, id_list, rows};
 use super::{Store, StoreError};
 use crate::domain::{
-    Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Moment, SuppressionReason, TouchKind,
+    Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Moment, SuppressionReason,
+    TouchKind,
 };
 use crate::evidence::Kind;
 
@@ -149,7 +150,8 @@ impl Occurrence {
             Occurrence::DisputeOpened { .. } => Kind::HoldSet,
             Occurrence::DisputeResolved => Kind::HoldCleared,
             Occurrence::Suppressed {
-                reason: SuppressionReason::OptOut | SuppressionReason::CeaseCommunication, ..
+                reason: SuppressionReason::OptOut | SuppressionReason::CeaseCommunication,
+                ..
             } => Kind::OptOutReceived,
             Occurrence::Suppressed { .. } => Kind::HoldSet,
             _ => Kind::AccountEvent,
@@ -226,7 +228,10 @@ impl Store {
                         .with("debt", AccountId(*account).to_string());
                     super::log::append(tx, &[entry.seal()]).await?;
                 }
-                Ok(overdue.into_iter().map(|(_, account)| AccountId(account)).collect())
+                Ok(overdue
+                    .into_iter()
+                    .map(|(_, account)| AccountId(account))
+                    .collect())
             })
         })
         .await
@@ -243,7 +248,9 @@ async fn take(
         Some(portfolio) => q!(&mut *tx, sql::FIND, [portfolio, &event.reference] => all (Uuid,))?,
         None => q!(&mut *tx, sql::FIND_ANYWHERE, [&event.reference] => all (Uuid,))?,
     };
-    let [(id,)] = found[..] else { return Ok(EventOutcome::NoAccount) };
+    let [(id,)] = found[..] else {
+        return Ok(EventOutcome::NoAccount);
+    };
     if let Some(digest) = event.digest {
         let fresh = q!(&mut *tx, sql::SEEN, [digest.to_vec(), id, batch, event.what.word(), Ts(clock.now())] => rows)?;
         if fresh == 0 {
@@ -257,17 +264,30 @@ async fn take(
         .with("person", account.debtor.to_string())
         .with("happened_at", event.at.to_text());
     super::log::append(tx, &[entry.seal()]).await?;
-    let withdrawn = Taking { tx, clock, at: event.at, account }.effect(event.what).await?;
+    let withdrawn = Taking {
+        tx,
+        clock,
+        at: event.at,
+        account,
+    }
+    .effect(event.what)
+    .await?;
     Ok(EventOutcome::Taken { withdrawn })
 }
 
 async fn lock_account(tx: &mut Tx, id: Uuid) -> Result<Account, StoreError> {
-    let row = people::accounts(tx, [id]).await?.pop().ok_or(StoreError::Corrupt { what: "account" })?;
+    let row = people::accounts(tx, [id])
+        .await?
+        .pop()
+        .ok_or(StoreError::Corrupt { what: "account" })?;
     if tx.is_postgres() {
         // The same order as reserving: people, then debts.
         q!(&mut *tx, super::decide::sql::LOCK_PEOPLE, [id_list([row.debtor_id])] => all (Uuid,))?;
         q!(&mut *tx, super::decide::sql::LOCK_ACCOUNTS, [id_list([id])] => all (Uuid,))?;
-        let row = people::accounts(tx, [id]).await?.pop().ok_or(StoreError::Corrupt { what: "account" })?;
+        let row = people::accounts(tx, [id])
+            .await?
+            .pop()
+            .ok_or(StoreError::Corrupt { what: "account" })?;
         return row.into_account();
     }
     row.into_account()
@@ -284,9 +304,11 @@ struct Taking<'a> {
 impl Taking<'_> {
     async fn effect(mut self, what: Occurrence) -> Result<u64, StoreError> {
         match what {
-            Occurrence::Payment { reference, amount_minor, paid_on } => {
-                self.payment(reference, amount_minor, paid_on).await
-            }
+            Occurrence::Payment {
+                reference,
+                amount_minor,
+                paid_on,
+            } => self.payment(reference, amount_minor, paid_on).await,
             Occurrence::Promise { amount_minor, due_on } => self.promise(amount_minor, due_on).await,
             Occurrence::DisputeOpened { reason } => {
                 q!(&mut *self.tx, sql::DISPUTE, [self.clock.fresh(), self.account.id.0, reason, Ts(self.at)] => rows)?;
@@ -298,11 +320,22 @@ impl Taking<'_> {
                 self.disputed(false).await?;
                 Ok(0)
             }
-            Occurrence::Suppressed { reason, channel, address, until } => {
-                self.suppress(reason, channel, address, until).await
-            }
-            Occurrence::Call { result, inbound, number } => self.call(result, inbound, number).await,
-            Occurrence::ConsentGiven { scope, channel, until } => {
+            Occurrence::Suppressed {
+                reason,
+                channel,
+                address,
+                until,
+            } => self.suppress(reason, channel, address, until).await,
+            Occurrence::Call {
+                result,
+                inbound,
+                number,
+            } => self.call(result, inbound, number).await,
+            Occurrence::ConsentGiven {
+                scope,
+                channel,
+                until,
+            } => {
                 let channel = channel.map(Channel::as_str);
                 q!(&mut *self.tx, sql::CONSENT, [self.clock.fresh(), self.account.debtor.0, scope.as_str(), channel,
                     Ts(self.at), until.map(Ts)] => rows)?;
@@ -319,22 +352,34 @@ impl Taking<'_> {
         }
     }
 
-    async fn payment(&mut self, reference: String, amount: i64, paid_on: NaiveDate) -> Result<u64, StoreError> {
+    async fn payment(
+        &mut self,
+        reference: String,
+        amount: i64,
+        paid_on: NaiveDate,
+    ) -> Result<u64, StoreError> {
         let id = self.account.id.0;
-        let fresh = q!(&mut *self.tx, sql::PAY, [self.clock.fresh(), id, reference, amount, paid_on] => rows)?;
+        let fresh =
+            q!(&mut *self.tx, sql::PAY, [self.clock.fresh(), id, reference, amount, paid_on] => rows)?;
         if fresh == 0 {
             return Ok(0);
         }
         q!(&mut *self.tx, sql::BALANCE, [amount, paid_on, id] => rows)?;
         let settled = self.account.state != AccountState::Closed && self.account.balance_minor - amount <= 0;
-        for (promise, promised, _) in q!(&mut *self.tx, sql::OPEN_PROMISES, [id] => all (Uuid, i64, NaiveDate))? {
+        for (promise, promised, _) in
+            q!(&mut *self.tx, sql::OPEN_PROMISES, [id] => all (Uuid, i64, NaiveDate))?
+        {
             if settled || amount >= promised {
                 q!(&mut *self.tx, sql::END_PROMISE, ["kept", promise] => rows)?;
                 q!(&mut *self.tx, sql::RESUME, [paid_on, id] => rows)?;
                 break;
             }
         }
-        if settled { self.withdraw_account("paid").await } else { Ok(0) }
+        if settled {
+            self.withdraw_account("paid").await
+        } else {
+            Ok(0)
+        }
     }
 
     async fn promise(&mut self, amount_minor: i64, due_on: NaiveDate) -> Result<u64, StoreError> {
@@ -389,7 +434,11 @@ impl Taking<'_> {
 
     /// Everybody who uses the address is concerned: whatever waits to go there is withdrawn, and the planner looks
     /// for another way.
-    async fn suppress_address(&mut self, address: Uuid, reason: SuppressionReason) -> Result<u64, StoreError> {
+    async fn suppress_address(
+        &mut self,
+        address: Uuid,
+        reason: SuppressionReason,
+    ) -> Result<u64, StoreError> {
         let users: Vec<Uuid> = q!(&mut *self.tx, sql::ADDRESS_USERS, [address] => all (Uuid,))?
             .into_iter()
             .map(|(id,)| id)
@@ -406,11 +455,17 @@ impl Taking<'_> {
         }
         q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list(users.iter().copied())] => rows)?;
         self.look_again(&users).await?;
-        let waiting = q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address] => all (Uuid, String, Option<Uuid>))?;
+        let waiting =
+            q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address] => all (Uuid, String, Option<Uuid>))?;
         withdraw(self.tx, self.clock, waiting, reason.as_str()).await
     }
 
-    async fn call(&mut self, result: CallResult, inbound: bool, number: Option<Address>) -> Result<u64, StoreError> {
+    async fn call(
+        &mut self,
+        result: CallResult,
+        inbound: bool,
+        number: Option<Address>,
+    ) -> Result<u64, StoreError> {
         let address = match &number {
             Some(a) => self.address(a).await?,
             None => None,
@@ -440,7 +495,8 @@ impl Taking<'_> {
     }
 
     async fn address(&mut self, address: &Address) -> Result<Option<Uuid>, StoreError> {
-        let found = q!(&mut *self.tx, sql::ADDRESS, [address.kind().as_str(), address.normal()] => opt (Uuid,))?;
+        let found =
+            q!(&mut *self.tx, sql::ADDRESS, [address.kind().as_str(), address.normal()] => opt (Uuid,))?;
         Ok(found.map(|(id,)| id))
     }
 

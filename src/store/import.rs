@@ -12,8 +12,8 @@ use super::review::withdraw_waiting;
 use super::types::{Ts, hex_id, rows};
 use super::{Registry, Store, StoreError};
 use crate::domain::{
-    AccountId, Address, BatchId, Channel, ClaimKind, ContactUse, Currency, Instalments, Locale, PersonKind, PersonName,
-    Role,
+    AccountId, Address, BatchId, Channel, ClaimKind, ContactUse, Currency, Instalments, Locale, PersonKind,
+    PersonName, Role,
 };
 use crate::evidence::Kind;
 
@@ -287,7 +287,11 @@ impl Store {
     }
 
     /// The batch that took in the same file before, if any.
-    pub async fn same_file(&self, kind: BatchKind, file_digest: [u8; 32]) -> Result<Option<BatchId>, StoreError> {
+    pub async fn same_file(
+        &self,
+        kind: BatchKind,
+        file_digest: [u8; 32],
+    ) -> Result<Option<BatchId>, StoreError> {
         let mut tx = self.db.read().await?;
         let found = q!(&mut tx, sql::RECENT_BATCH, [file_digest.to_vec(), kind.as_str()] => opt (Uuid,))?;
         Ok(found.map(|(id,)| BatchId(id)))
@@ -301,7 +305,15 @@ impl Store {
     ) -> Result<Vec<RowOutcome>, StoreError> {
         let (clock, registry) = (self.clock.clone(), self.registry().await?);
         self.write(move |tx| {
-            Box::pin(async move { Importing { clock: &*clock, registry: &registry, batch }.run(tx, accounts).await })
+            Box::pin(async move {
+                Importing {
+                    clock: &*clock,
+                    registry: &registry,
+                    batch,
+                }
+                .run(tx, accounts)
+                .await
+            })
         })
         .await
     }
@@ -312,7 +324,10 @@ impl Store {
         let mut tx = self.db.read().await?;
         let known = known_accounts(&mut tx, &registry, accounts).await?;
         let mut seen = HashMap::new();
-        Ok(accounts.iter().map(|a| outcome(a, &registry, &known, &mut seen)).collect())
+        Ok(accounts
+            .iter()
+            .map(|a| outcome(a, &registry, &known, &mut seen))
+            .collect())
     }
 
     /// Ends a batch with its counts; appends the evidence.
@@ -342,9 +357,16 @@ impl Store {
             Box::pin(async move {
                 let found = q!(&mut *tx, sql::BATCH_STATE, [batch.0] => opt (String, String))?;
                 match found {
-                    None => return Err(StoreError::Missing { what: "import batch", name: batch.to_string() }),
+                    None => {
+                        return Err(StoreError::Missing {
+                            what: "import batch",
+                            name: batch.to_string(),
+                        });
+                    }
                     Some((kind, _)) if kind != "accounts" => {
-                        return Err(StoreError::Refused("only a batch of accounts can be taken back".into()));
+                        return Err(StoreError::Refused(
+                            "only a batch of accounts can be taken back".into(),
+                        ));
                     }
                     Some((_, state)) if state == "undone" => {
                         return Err(StoreError::Refused("the batch was taken back before".into()));
@@ -355,7 +377,11 @@ impl Store {
                 let mut undone = Undone::default();
                 let mut back = Vec::new();
                 for (id, reference, contacted, happened) in rows {
-                    if contacted || happened { undone.kept.push(reference) } else { back.push(id) }
+                    if contacted || happened {
+                        undone.kept.push(reference)
+                    } else {
+                        back.push(id)
+                    }
                 }
                 undone.withdrawn = withdraw_waiting(tx, &*clock, &back, None, "import_undone").await?;
                 undone.taken_back = back.len() as u64;
@@ -380,11 +406,17 @@ fn outcome<'a>(
     known: &HashMap<(Uuid, String), KnownAccount>,
     seen: &mut HashMap<(Uuid, &'a str), [u8; 32]>,
 ) -> RowOutcome {
-    let Some(desk) = registry.by_name(&account.portfolio) else { return RowOutcome::NoPortfolio };
+    let Some(desk) = registry.by_name(&account.portfolio) else {
+        return RowOutcome::NoPortfolio;
+    };
     let portfolio = desk.portfolio.id.0;
     let before = seen.insert((portfolio, &account.reference), account.digest);
     if let Some(before) = before {
-        return if before == account.digest { RowOutcome::Unchanged } else { RowOutcome::Changed };
+        return if before == account.digest {
+            RowOutcome::Unchanged
+        } else {
+            RowOutcome::Changed
+        };
     }
     match known.get(&(portfolio, account.reference.clone())) {
         None => RowOutcome::Created,
@@ -408,7 +440,10 @@ async fn known_accounts(
         .iter()
         .filter_map(|a| {
             let desk = registry.by_name(&a.portfolio)?;
-            Some(Key { portfolio_id: hex_id(desk.portfolio.id.0), reference: &a.reference })
+            Some(Key {
+                portfolio_id: hex_id(desk.portfolio.id.0),
+                reference: &a.reference,
+            })
         })
         .collect();
     type Row = (Uuid, Uuid, String, Option<Vec<u8>>, String, bool);
@@ -416,7 +451,15 @@ async fn known_accounts(
     Ok(found
         .into_iter()
         .map(|(id, portfolio, reference, digest, state, disputed)| {
-            ((portfolio, reference), KnownAccount { id, digest, state, disputed })
+            (
+                (portfolio, reference),
+                KnownAccount {
+                    id,
+                    digest,
+                    state,
+                    disputed,
+                },
+            )
         })
         .collect())
 }
@@ -432,8 +475,10 @@ impl Importing<'_> {
     async fn run(&self, tx: &mut Tx, accounts: Vec<NewAccount>) -> Result<Vec<RowOutcome>, StoreError> {
         let known = known_accounts(tx, self.registry, &accounts).await?;
         let mut seen = HashMap::new();
-        let outcomes: Vec<_> =
-            accounts.iter().map(|a| outcome(a, self.registry, &known, &mut seen)).collect();
+        let outcomes: Vec<_> = accounts
+            .iter()
+            .map(|a| outcome(a, self.registry, &known, &mut seen))
+            .collect();
         // Of several rows about one account the last counts.
         let mut fresh: BTreeMap<(Uuid, &str), &NewAccount> = BTreeMap::new();
         for (account, outcome) in accounts.iter().zip(&outcomes) {
@@ -453,7 +498,9 @@ impl Importing<'_> {
     }
 
     fn creditor(&self, account: &NewAccount) -> Uuid {
-        self.registry.by_name(&account.portfolio).map_or(Uuid::nil(), |d| d.creditor.id.0)
+        self.registry
+            .by_name(&account.portfolio)
+            .map_or(Uuid::nil(), |d| d.creditor.id.0)
     }
 
     async fn people<'b>(
@@ -477,7 +524,10 @@ impl Importing<'_> {
         }
         let keys: Vec<_> = people
             .keys()
-            .map(|(creditor, reference)| Key { creditor_id: hex_id(*creditor), reference })
+            .map(|(creditor, reference)| Key {
+                creditor_id: hex_id(*creditor),
+                reference,
+            })
             .collect();
         let mut ids: HashMap<(Uuid, String), Uuid> =
             q!(&mut *tx, sql::KNOWN_PEOPLE, [rows(&keys)] => all (Uuid, Uuid, String))?
@@ -486,7 +536,9 @@ impl Importing<'_> {
                 .collect();
         let mut batch = Vec::with_capacity(people.len());
         for ((creditor, reference), person) in people {
-            let id = *ids.entry((creditor, reference.to_owned())).or_insert_with(|| self.clock.fresh());
+            let id = *ids
+                .entry((creditor, reference.to_owned()))
+                .or_insert_with(|| self.clock.fresh());
             batch.push(PersonInsert {
                 id: hex_id(id),
                 creditor_id: hex_id(creditor),
@@ -516,7 +568,9 @@ impl Importing<'_> {
             let creditor = self.creditor(account);
             let everybody = account.related.iter().map(|(_, p)| p).chain([&account.debtor]);
             for person in everybody {
-                let Some(id) = people.get(&(creditor, person.reference.clone())) else { continue };
+                let Some(id) = people.get(&(creditor, person.reference.clone())) else {
+                    continue;
+                };
                 for contact in &person.contacts {
                     let (kind, normal) = (contact.address.kind().as_str(), contact.address.normal());
                     let country = match &contact.address {
@@ -534,7 +588,12 @@ impl Importing<'_> {
         }
         let batch: Vec<_> = addresses
             .into_iter()
-            .map(|((normal, kind), country)| AddressInsert { id: hex_id(self.clock.fresh()), kind, normal, country })
+            .map(|((normal, kind), country)| AddressInsert {
+                id: hex_id(self.clock.fresh()),
+                kind,
+                normal,
+                country,
+            })
             .collect();
         let json = rows(&batch);
         q!(&mut *tx, sql::PUT_ADDRESSES, [&json] => rows)?;
@@ -572,7 +631,8 @@ impl Importing<'_> {
             account_id: String,
             at: Ts,
         }
-        let (mut inserts, mut disputes, mut relations, mut stop) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut inserts, mut disputes, mut relations, mut stop) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let look_on = (self.clock.now() - TimeDelta::days(1)).utc().date_naive();
         for ((portfolio, reference), account) in fresh {
             let before = known.get(&(*portfolio, (*reference).to_owned()));
@@ -661,24 +721,30 @@ impl Store {
         let n = |n: i64| u64::try_from(n).unwrap_or(0);
         Ok(found
             .into_iter()
-            .map(|(id, kind, file_name, state, created, changed, unchanged, rejected, at)| Batch {
-                id: BatchId(id),
-                kind,
-                file_name,
-                state,
-                counts: ImportCounts {
-                    created: n(created),
-                    changed: n(changed),
-                    unchanged: n(unchanged),
-                    rejected: n(rejected),
+            .map(
+                |(id, kind, file_name, state, created, changed, unchanged, rejected, at)| Batch {
+                    id: BatchId(id),
+                    kind,
+                    file_name,
+                    state,
+                    counts: ImportCounts {
+                        created: n(created),
+                        changed: n(changed),
+                        unchanged: n(unchanged),
+                        rejected: n(rejected),
+                    },
+                    at: at.0,
                 },
-                at: at.0,
-            })
+            )
             .collect())
     }
 
     /// The account of that reference in that portfolio.
-    pub async fn account_id(&self, portfolio: Option<&str>, reference: &str) -> Result<AccountId, StoreError> {
+    pub async fn account_id(
+        &self,
+        portfolio: Option<&str>,
+        reference: &str,
+    ) -> Result<AccountId, StoreError> {
         let mut tx = self.db.read().await?;
         let found = match portfolio {
             Some(p) => q!(&mut tx, super::events::sql::FIND, [p, reference] => all (Uuid,))?,
@@ -686,8 +752,13 @@ impl Store {
         };
         match found[..] {
             [(id,)] => Ok(AccountId(id)),
-            [] => Err(StoreError::Missing { what: "account", name: reference.to_owned() }),
-            _ => Err(StoreError::Refused(format!("several portfolios have an account `{reference}`; name the portfolio"))),
+            [] => Err(StoreError::Missing {
+                what: "account",
+                name: reference.to_owned(),
+            }),
+            _ => Err(StoreError::Refused(format!(
+                "several portfolios have an account `{reference}`; name the portfolio"
+            ))),
         }
     }
 }

@@ -124,7 +124,11 @@ impl Store {
     }
 
     /// Records the start or stop of the program.
-    pub async fn record_system_state(&self, state: &'static str, config_digest: String) -> Result<(), StoreError> {
+    pub async fn record_system_state(
+        &self,
+        state: &'static str,
+        config_digest: String,
+    ) -> Result<(), StoreError> {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {
@@ -145,7 +149,8 @@ impl Store {
             Box::pin(async move {
                 for (name, digest) in documents {
                     let now = clock.now();
-                    let fresh = q!(tx, sql::PUBLISH, [digest.to_vec(), kind.as_str(), &name, Ts(now)] => rows)?;
+                    let fresh =
+                        q!(tx, sql::PUBLISH, [digest.to_vec(), kind.as_str(), &name, Ts(now)] => rows)?;
                     if fresh == 1 {
                         let entry = Entry::new(kind, clock.fresh().into(), now)
                             .with("name", name)
@@ -168,7 +173,7 @@ impl Store {
         let mut after = 0i64;
         let mut tx = self.db.read().await?;
         loop {
-            let page = q!(tx, sql::PAGE, [after, 1000i64] => all StoredRow)?;
+            let page = q!(&mut tx, sql::PAGE, [after, 1000i64] => all StoredRow)?;
             let Some(last) = page.last() else { break };
             after = last.position;
             for row in page {
@@ -197,9 +202,17 @@ async fn verify_row(
     check.entries += 1;
     *check.kinds.entry(stored.kind.clone()).or_default() += 1;
     let mut fault = |what: String| {
-        check.faults.push(LogFault { position: stored.position, record: stored.record.clone(), what });
+        check.faults.push(LogFault {
+            position: stored.position,
+            record: stored.record.clone(),
+            what,
+        });
     };
-    let last = stored.attempt.as_ref().and_then(|a| seen.get(a)).and_then(|s| s.last.clone());
+    let last = stored
+        .attempt
+        .as_ref()
+        .and_then(|a| seen.get(a))
+        .and_then(|s| s.last.clone());
     let verified = verify_entry(&stored, last.as_deref());
     let Some(attempt) = &stored.attempt else {
         if let Err(e) = verified {
@@ -237,9 +250,12 @@ async fn verify_row(
         match q!(tx, sql::CONTENT, [id] => opt ContentRow)? {
             Some(kept) => {
                 check.contents += 1;
-                let salt: [u8; 32] =
-                    kept.salt.try_into().map_err(|_| StoreError::Corrupt { what: "salt" })?;
-                let latest = text("facts").is_none_or(|f| hex::encode(commit(&salt, kept.facts.as_bytes()).0) == f);
+                let salt: [u8; 32] = kept
+                    .salt
+                    .try_into()
+                    .map_err(|_| StoreError::Corrupt { what: "salt" })?;
+                let latest =
+                    text("facts").is_none_or(|f| hex::encode(commit(&salt, kept.facts.as_bytes()).0) == f);
                 if (hex::encode(commit(&salt, kept.body.as_bytes()).0) != content || !latest)
                     && stored.kind == Kind::AttemptIntent.as_str()
                 {
@@ -261,14 +277,20 @@ async fn compare_states(
     let mut after = Uuid::nil();
     loop {
         let page = q!(tx, sql::ATTEMPT_STATES, [after, 1000i64] => all (Uuid, String))?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
         after = *last;
         for (id, state) in page {
             let name = id.hyphenated().to_string();
             let logged = seen.get(&name).map_or("nothing", |s| s.state);
             if logged != state {
                 let what = format!("the attempt stands at `{state}`, the log says `{logged}`");
-                check.faults.push(LogFault { position: 0, record: name, what });
+                check.faults.push(LogFault {
+                    position: 0,
+                    record: name,
+                    what,
+                });
             }
         }
     }
@@ -281,5 +303,9 @@ pub(super) fn entry(clock: &dyn crate::clock::Clock, kind: Kind, at: Moment) -> 
 
 /// An entry with fields that a caller above has gathered.
 pub(super) fn entry_with(kind: Kind, record: RecordId, at: Moment, fields: BTreeMap<String, Value>) -> Entry {
-    fields.into_iter().fold(Entry::new(kind, record, at), |entry, (key, value)| entry.with(&key, value))
+    fields
+        .into_iter()
+        .fold(Entry::new(kind, record, at), |entry, (key, value)| {
+            entry.with(&key, value)
+        })
 }

@@ -55,7 +55,11 @@ impl Store {
     /// clear sentence.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
         let db = Db::open(url).await?;
-        let store = Store { db: Arc::new(db), clock, registry: Arc::default() };
+        let store = Store {
+            db: Arc::new(db),
+            clock,
+            registry: Arc::default(),
+        };
         store.begin_log().await?;
         Ok(store)
     }

@@ -8,8 +8,8 @@ use super::db::{Tx, q, statements};
 use super::registry::zone;
 use super::types::{id_list, word, word_opt};
 use crate::domain::{
-    Account, AccountId, Address, AddressId, ContactPoint, ContactPointId, Currency, EmailAddress, Instalments, Person,
-    PersonId, PersonName, PhoneNumber, PortfolioId, PostalAddress, Zones,
+    Account, AccountId, Address, AddressId, ContactPoint, ContactPointId, Currency, EmailAddress,
+    Instalments, Person, PersonId, PersonName, PhoneNumber, PortfolioId, PostalAddress, Zones,
 };
 
 pub(super) mod sql {
@@ -61,7 +61,9 @@ impl AccountRow {
     pub(super) fn into_account(self) -> Result<Account, StoreError> {
         let instalments = match (self.instalments_overdue, self.instalment_minor) {
             (Some(overdue), amount) => Some(Instalments {
-                overdue: u32::try_from(overdue).map_err(|_| StoreError::Corrupt { what: "number of instalments" })?,
+                overdue: u32::try_from(overdue).map_err(|_| StoreError::Corrupt {
+                    what: "number of instalments",
+                })?,
                 amount_minor: amount.unwrap_or(0),
             }),
             _ => None,
@@ -72,7 +74,8 @@ impl AccountRow {
             debtor: PersonId(self.debtor_id),
             reference: self.reference,
             claim: word(&self.claim, "kind of claim")?,
-            currency: Currency::parse(&self.currency).map_err(|_| StoreError::Corrupt { what: "currency" })?,
+            currency: Currency::parse(&self.currency)
+                .map_err(|_| StoreError::Corrupt { what: "currency" })?,
             amount_minor: self.amount_minor,
             balance_minor: self.balance_minor,
             issued_on: self.issued_on,
@@ -143,10 +146,17 @@ impl ContactRow {
         let address = match self.kind.as_str() {
             // What was parsed at the door is taken as it is: parsing again would cost more than everything else here.
             "phone" => Address::Phone(PhoneNumber::stored(&self.normal, country)),
-            "email" => EmailAddress::parse(&self.normal).map(Address::Email).map_err(|_| corrupt)?,
+            "email" => EmailAddress::parse(&self.normal)
+                .map(Address::Email)
+                .map_err(|_| corrupt)?,
             _ => {
-                let lines = self.normal.split_once('|').map_or(self.normal.as_str(), |(_, l)| l);
-                PostalAddress::parse(lines, country.unwrap_or("")).map(Address::Postal).map_err(|_| corrupt)?
+                let lines = self
+                    .normal
+                    .split_once('|')
+                    .map_or(self.normal.as_str(), |(_, l)| l);
+                PostalAddress::parse(lines, country.unwrap_or(""))
+                    .map(Address::Postal)
+                    .map_err(|_| corrupt)?
             }
         };
         let stated = self.zone.as_deref().map(zone).transpose()?;
@@ -169,11 +179,17 @@ impl ContactRow {
     }
 }
 
-pub(super) async fn accounts(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<AccountRow>, StoreError> {
+pub(super) async fn accounts(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<AccountRow>, StoreError> {
     Ok(q!(tx, sql::ACCOUNTS, [id_list(ids)] => all AccountRow)?)
 }
 
-pub(super) async fn people(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<PersonRow>, StoreError> {
+pub(super) async fn people(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<PersonRow>, StoreError> {
     Ok(q!(tx, sql::PEOPLE, [id_list(ids)] => all PersonRow)?)
 }
 

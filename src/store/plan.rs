@@ -9,8 +9,8 @@ use super::people::{self, AccountRow};
 use super::types::{Ts, hex_id, id_list, rows};
 use super::{Store, StoreError};
 use crate::domain::{
-    Account, AccountId, AttemptId, AttemptState, Channel, ContactPoint, ContactPointId, Moment, Origin, Person,
-    PersonId, PortfolioId, Purpose, Suppression,
+    Account, AccountId, AttemptId, AttemptState, Channel, ContactPoint, ContactPointId, Moment, Origin,
+    Person, PersonId, PortfolioId, Purpose, Suppression,
 };
 use crate::evidence::Kind;
 
@@ -207,7 +207,11 @@ impl Store {
                 if !steps.is_empty() {
                     let batch: Vec<_> = steps
                         .iter()
-                        .map(|s| NextRow { id: hex_id(s.account.0), next_on: s.next_on, revision: s.revision })
+                        .map(|s| NextRow {
+                            id: hex_id(s.account.0),
+                            next_on: s.next_on,
+                            revision: s.revision,
+                        })
                         .collect();
                     q!(&mut *tx, sql::NEXT_STEPS, [rows(&batch)] => rows)?;
                 }
@@ -268,15 +272,20 @@ async fn insert_attempts(
         });
         entries.insert(id, entry);
     }
-    let mut queued: Vec<Uuid> =
-        q!(&mut *tx, sql::QUEUE, [rows(&batch)] => all (Uuid,))?.into_iter().map(|(id,)| id).collect();
+    let mut queued: Vec<Uuid> = q!(&mut *tx, sql::QUEUE, [rows(&batch)] => all (Uuid,))?
+        .into_iter()
+        .map(|(id,)| id)
+        .collect();
     queued.sort_unstable();
     let fresh: Vec<_> = queued.iter().filter_map(|id| entries.remove(id)).collect();
     super::log::append(tx, &fresh).await?;
     Ok(queued.into_iter().map(AttemptId).collect())
 }
 
-async fn with_contacts(tx: &mut super::db::Tx, accounts: Vec<AccountRow>) -> Result<Vec<DueAccount>, StoreError> {
+async fn with_contacts(
+    tx: &mut super::db::Tx,
+    accounts: Vec<AccountRow>,
+) -> Result<Vec<DueAccount>, StoreError> {
     use std::collections::HashMap;
     let debtors: std::collections::BTreeSet<Uuid> = accounts.iter().map(|a| a.debtor_id).collect();
     let mut people = HashMap::new();
@@ -293,15 +302,24 @@ async fn with_contacts(tx: &mut super::db::Tx, accounts: Vec<AccountRow>) -> Res
     .await?;
     let mut points: HashMap<Uuid, Vec<ContactPoint>> = HashMap::new();
     for row in rows {
-        let owner = people.get(&row.person_id).ok_or(StoreError::Corrupt { what: "contact point" })?;
-        points.entry(row.person_id).or_default().push(row.into_contact_point(owner)?);
+        let owner = people.get(&row.person_id).ok_or(StoreError::Corrupt {
+            what: "contact point",
+        })?;
+        points
+            .entry(row.person_id)
+            .or_default()
+            .push(row.into_contact_point(owner)?);
     }
     accounts
         .into_iter()
         .map(|row| {
             let account = row.into_account()?;
-            let debtor =
-                people.get(&account.debtor.0).ok_or(StoreError::Corrupt { what: "debtor of an account" })?.clone();
+            let debtor = people
+                .get(&account.debtor.0)
+                .ok_or(StoreError::Corrupt {
+                    what: "debtor of an account",
+                })?
+                .clone();
             let contact_points = points.get(&debtor.id.0).cloned().unwrap_or_default();
             use crate::domain::SuppressionScope as Scope;
             let concerns = |s: &&Suppression| match s.scope {
@@ -310,7 +328,12 @@ async fn with_contacts(tx: &mut super::db::Tx, accounts: Vec<AccountRow>) -> Res
                 Scope::Address(a) => contact_points.iter().any(|c| c.address_id == a),
             };
             let suppressions = suppressions.iter().filter(concerns).cloned().collect();
-            Ok(DueAccount { account, debtor, contact_points, suppressions })
+            Ok(DueAccount {
+                account,
+                debtor,
+                contact_points,
+                suppressions,
+            })
         })
         .collect()
 }

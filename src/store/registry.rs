@@ -11,8 +11,8 @@ use super::db::{Tx, q, statements};
 use super::types::{Ts, word};
 use super::{Store, StoreError};
 use crate::domain::{
-    CampaignId, Creditor, CreditorId, EmailAddress, Moment, Payee, PayeeId, PhoneNumber, Portfolio, PortfolioId,
-    PostalAddress, Sender, SenderId,
+    CampaignId, Creditor, CreditorId, EmailAddress, Moment, Payee, PayeeId, PhoneNumber, Portfolio,
+    PortfolioId, PostalAddress, Sender, SenderId,
 };
 use crate::evidence::{Entry, Kind};
 
@@ -195,7 +195,8 @@ struct CampaignRow {
 
 /// Reads a zone name that was checked when it was stored.
 pub(super) fn zone(name: &str) -> Result<Tz, StoreError> {
-    name.parse().map_err(|_| StoreError::Corrupt { what: "time zone" })
+    name.parse()
+        .map_err(|_| StoreError::Corrupt { what: "time zone" })
 }
 
 impl SenderRow {
@@ -210,8 +211,16 @@ impl SenderRow {
         Ok(Sender {
             id: SenderId(self.id),
             kind: word(&self.kind, "kind of sender")?,
-            phone: self.phone.map(|p| PhoneNumber::parse(&p, "CN")).transpose().map_err(|_| corrupt("sender phone"))?,
-            email: self.email.map(|e| EmailAddress::parse(&e)).transpose().map_err(|_| corrupt("sender e-mail"))?,
+            phone: self
+                .phone
+                .map(|p| PhoneNumber::parse(&p, "CN"))
+                .transpose()
+                .map_err(|_| corrupt("sender phone"))?,
+            email: self
+                .email
+                .map(|e| EmailAddress::parse(&e))
+                .transpose()
+                .map_err(|_| corrupt("sender e-mail"))?,
             name: self.name,
             signature: self.signature,
             licence: self.licence,
@@ -233,7 +242,12 @@ async fn load(tx: &mut Tx) -> Result<Registry, StoreError> {
     let version = version(tx).await?;
     let mut creditors = HashMap::new();
     for r in q!(tx, sql::CREDITORS, [] => all CreditorRow)? {
-        let creditor = Creditor { id: CreditorId(r.id), name: r.name, country: r.country, is_bank: r.is_bank };
+        let creditor = Creditor {
+            id: CreditorId(r.id),
+            name: r.name,
+            country: r.country,
+            is_bank: r.is_bank,
+        };
         creditors.insert(r.id, Arc::new(creditor));
     }
     let mut senders = HashMap::new();
@@ -253,7 +267,8 @@ async fn load(tx: &mut Tx) -> Result<Registry, StoreError> {
     let mut desks = HashMap::new();
     for r in q!(tx, sql::PORTFOLIOS, [] => all PortfolioRow)? {
         let corrupt = StoreError::Corrupt { what: "portfolio" };
-        let (Some(creditor), Some(sender)) = (creditors.get(&r.creditor_id), senders.get(&r.sender_id)) else {
+        let (Some(creditor), Some(sender)) = (creditors.get(&r.creditor_id), senders.get(&r.sender_id))
+        else {
             return Err(corrupt);
         };
         let portfolio = Portfolio {
@@ -292,7 +307,12 @@ impl Store {
     }
 
     fn known_registry(&self, version: i64) -> Option<Arc<Registry>> {
-        self.registry.read().ok()?.as_ref().filter(|r| r.version == version).cloned()
+        self.registry
+            .read()
+            .ok()?
+            .as_ref()
+            .filter(|r| r.version == version)
+            .cloned()
     }
 
     /// The registry inside a running transaction.
@@ -354,7 +374,7 @@ impl Store {
     /// All campaigns.
     pub async fn campaigns(&self) -> Result<Vec<Campaign>, StoreError> {
         let mut tx = self.db.read().await?;
-        let rows = q!(tx, sql::CAMPAIGNS, [] => all CampaignRow)?;
+        let rows = q!(&mut tx, sql::CAMPAIGNS, [] => all CampaignRow)?;
         rows.into_iter()
             .map(|r| {
                 Ok(Campaign {
@@ -371,12 +391,17 @@ impl Store {
     }
 
     /// Moves a campaign's next run, if it still stands where the caller saw it: of two schedulers one wins.
-    pub async fn move_next_run(&self, campaign: &Campaign, next: Moment, ran: Option<Moment>) -> Result<bool, StoreError> {
+    pub async fn move_next_run(
+        &self,
+        campaign: &Campaign,
+        next: Moment,
+        ran: Option<Moment>,
+    ) -> Result<bool, StoreError> {
         let (id, seen) = (campaign.id.0, campaign.next_run_at.map(Ts));
         self.write(move |tx| {
-            Box::pin(async move {
-                Ok(q!(tx, sql::SET_NEXT_RUN, [Ts(next), ran.map(Ts), id, seen] => rows)? == 1)
-            })
+            Box::pin(
+                async move { Ok(q!(tx, sql::SET_NEXT_RUN, [Ts(next), ran.map(Ts), id, seen] => rows)? == 1) },
+            )
         })
         .await
     }
@@ -387,7 +412,10 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 match q!(tx, sql::SET_CAMPAIGN_STATE, [state, campaign.0] => rows)? {
-                    0 => Err(StoreError::Missing { what: "campaign", name: campaign.to_string() }),
+                    0 => Err(StoreError::Missing {
+                        what: "campaign",
+                        name: campaign.to_string(),
+                    }),
                     _ => Ok(()),
                 }
             })
@@ -406,7 +434,11 @@ async fn put_sender(tx: &mut Tx, id: Uuid, s: &Sender) -> Result<(), StoreError>
     Ok(())
 }
 
-async fn put_portfolio(tx: &mut Tx, clock: &dyn crate::clock::Clock, p: &SetUpPortfolio) -> Result<(), StoreError> {
+async fn put_portfolio(
+    tx: &mut Tx,
+    clock: &dyn crate::clock::Clock,
+    p: &SetUpPortfolio,
+) -> Result<(), StoreError> {
     let packs = p.packs.join(" ");
     q!(tx, sql::PUT_PORTFOLIO, [clock.fresh(), &p.name, &p.creditor, &p.sender, &p.ladder, packs, p.zone.name()] => rows)?;
     for payee in &p.payees {

@@ -39,22 +39,35 @@ impl Store {
     ///
     /// # Errors
     /// `Refused` where the attempt does not stand where the action makes sense.
-    pub async fn officer(&self, attempt: AttemptId, action: OfficerAction, by: &str) -> Result<(), StoreError> {
+    pub async fn officer(
+        &self,
+        attempt: AttemptId,
+        action: OfficerAction,
+        by: &str,
+    ) -> Result<(), StoreError> {
         let (clock, by) = (self.clock.clone(), by.to_owned());
         self.write(move |tx| {
             Box::pin(async move {
                 let found = q!(&mut *tx, sql::STANDS, [attempt.0] => opt (String, Option<Uuid>))?;
-                let (state, last) =
-                    found.ok_or_else(|| StoreError::Missing { what: "attempt", name: attempt.to_string() })?;
+                let (state, last) = found.ok_or_else(|| StoreError::Missing {
+                    what: "attempt",
+                    name: attempt.to_string(),
+                })?;
                 let from: AttemptState = word(&state, "attempt state")?;
                 let to = match action {
                     OfficerAction::Approve if from == AttemptState::InReview => AttemptState::Planned,
-                    OfficerAction::Reject if matches!(from, AttemptState::InReview | AttemptState::Blocked) => {
+                    OfficerAction::Reject
+                        if matches!(from, AttemptState::InReview | AttemptState::Blocked) =>
+                    {
                         AttemptState::Withdrawn
                     }
                     OfficerAction::ConfirmSent if from == AttemptState::Unknown => AttemptState::Accepted,
                     OfficerAction::ConfirmNotSent if from == AttemptState::Unknown => AttemptState::NotSent,
-                    _ => return Err(StoreError::Refused(format!("an attempt that is `{from}` does not allow this"))),
+                    _ => {
+                        return Err(StoreError::Refused(format!(
+                            "an attempt that is `{from}` does not allow this"
+                        )));
+                    }
                 };
                 if from == AttemptState::Unknown {
                     let settlement = Settlement {

@@ -101,8 +101,7 @@ impl Store {
             let settled = self
                 .write(move |tx| {
                     Box::pin(async move {
-                        let lost =
-                            q!(&mut *tx, sql::LOST, [Ts(clock.now() - age), 500i64] => all (Uuid,))?;
+                        let lost = q!(&mut *tx, sql::LOST, [Ts(clock.now() - age), 500i64] => all (Uuid,))?;
                         let settlements = lost.into_iter().map(|(id,)| Settlement {
                             attempt: AttemptId(id),
                             state: AttemptState::Unknown,
@@ -169,7 +168,9 @@ pub(super) async fn settle_in(
             .collect();
     let (mut settled, mut freed, mut entries) = (Vec::new(), Vec::new(), Vec::new());
     for s in settlements {
-        let Some((state, last)) = standing.get(&s.attempt.0) else { continue };
+        let Some((state, last)) = standing.get(&s.attempt.0) else {
+            continue;
+        };
         let from: AttemptState = word(state, "attempt state")?;
         if from.step(s.state).is_err() {
             continue;

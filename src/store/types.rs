@@ -22,7 +22,10 @@ impl sqlx::Type<Sqlite> for Ts {
     }
 }
 impl<'q> sqlx::Encode<'q, Sqlite> for Ts {
-    fn encode_by_ref(&self, buf: &mut <Sqlite as sqlx::Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <Sqlite as sqlx::Database>::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
         <String as sqlx::Encode<Sqlite>>::encode(self.0.to_text(), buf)
     }
 }
@@ -37,13 +40,18 @@ impl sqlx::Type<Postgres> for Ts {
     }
 }
 impl<'q> sqlx::Encode<'q, Postgres> for Ts {
-    fn encode_by_ref(&self, buf: &mut <Postgres as sqlx::Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <Postgres as sqlx::Database>::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
         <DateTime<Utc> as sqlx::Encode<Postgres>>::encode_by_ref(&self.0.utc(), buf)
     }
 }
 impl<'r> sqlx::Decode<'r, Postgres> for Ts {
     fn decode(value: <Postgres as sqlx::Database>::ValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Ts(Moment::new(<DateTime<Utc> as sqlx::Decode<Postgres>>::decode(value)?)))
+        Ok(Ts(Moment::new(
+            <DateTime<Utc> as sqlx::Decode<Postgres>>::decode(value)?,
+        )))
     }
 }
 

@@ -173,7 +173,9 @@ impl Row {
 
 /// The fixed word of a state that stands in the log.
 pub(super) fn state_word(named: &str) -> &'static str {
-    named.parse::<AttemptState>().map_or("unreadable", AttemptState::as_str)
+    named
+        .parse::<AttemptState>()
+        .map_or("unreadable", AttemptState::as_str)
 }
 
 fn midnight(on: NaiveDate) -> Moment {
@@ -196,7 +198,10 @@ impl Store {
 
     /// Finds an attempt by its id, or by the beginning or end of it that a person typed.
     pub async fn find_attempt(&self, typed: &str) -> Result<AttemptId, StoreError> {
-        let missing = || StoreError::Missing { what: "attempt", name: typed.to_owned() };
+        let missing = || StoreError::Missing {
+            what: "attempt",
+            name: typed.to_owned(),
+        };
         if let Ok(id) = typed.parse() {
             return Ok(id);
         }
@@ -212,15 +217,19 @@ impl Store {
         match found[..] {
             [(id,)] => Ok(AttemptId(id)),
             [] => Err(missing()),
-            _ => Err(StoreError::Refused(format!("several attempts match `{typed}`; write more of the id"))),
+            _ => Err(StoreError::Refused(format!(
+                "several attempts match `{typed}`; write more of the id"
+            ))),
         }
     }
 
     /// The story of one attempt: its place, its log entries, the rules that were evaluated, the words.
     pub async fn story(&self, attempt: AttemptId) -> Result<AttemptStory, StoreError> {
         let mut tx = self.db.read().await?;
-        let row = q!(&mut tx, sql::ONE, [attempt.0] => opt Row)?
-            .ok_or_else(|| StoreError::Missing { what: "attempt", name: attempt.to_string() })?;
+        let row = q!(&mut tx, sql::ONE, [attempt.0] => opt Row)?.ok_or_else(|| StoreError::Missing {
+            what: "attempt",
+            name: attempt.to_string(),
+        })?;
         let entries = q!(&mut tx, sql::ENTRIES, [attempt.0] => all (String, Ts, String))?;
         let mut trace = None;
         for (_, _, bytes) in entries.iter().rev() {
@@ -231,17 +240,35 @@ impl Store {
             }
         }
         let body = q!(&mut tx, sql::BODY, [attempt.0] => opt (String,))?.map(|(b,)| b);
-        let entries = entries.into_iter().map(|(kind, at, bytes)| (kind, at.0, bytes)).collect();
-        Ok(AttemptStory { attempt: row.into_view()?, entries, trace, body })
+        let entries = entries
+            .into_iter()
+            .map(|(kind, at, bytes)| (kind, at.0, bytes))
+            .collect();
+        Ok(AttemptStory {
+            attempt: row.into_view()?,
+            entries,
+            trace,
+            body,
+        })
     }
 
     /// One account with everything that happened to it.
     pub async fn timeline(&self, account: AccountId) -> Result<Timeline, StoreError> {
-        let missing = || StoreError::Missing { what: "account", name: account.to_string() };
+        let missing = || StoreError::Missing {
+            what: "account",
+            name: account.to_string(),
+        };
         let mut tx = self.db.read().await?;
-        let account =
-            people::accounts(&mut tx, [account.0]).await?.pop().ok_or_else(missing)?.into_account()?;
-        let debtor = people::people(&mut tx, [account.debtor.0]).await?.pop().ok_or_else(missing)?.into_person()?;
+        let account = people::accounts(&mut tx, [account.0])
+            .await?
+            .pop()
+            .ok_or_else(missing)?
+            .into_account()?;
+        let debtor = people::people(&mut tx, [account.debtor.0])
+            .await?
+            .pop()
+            .ok_or_else(missing)?
+            .into_person()?;
         let mut contact_points = Vec::new();
         for row in people::contact_points_of(&mut tx, [debtor.id.0]).await? {
             contact_points.push(row.into_contact_point(&debtor)?);
@@ -262,11 +289,19 @@ impl Store {
         }
         for (on, minor) in q!(&mut tx, sql::PAYMENTS, [id] => all (NaiveDate, i64))? {
             let amount = crate::domain::Money::new(minor, account.currency);
-            add(midnight(on), "payment", format!("{} {}", amount.grouped(), account.currency));
+            add(
+                midnight(on),
+                "payment",
+                format!("{} {}", amount.grouped(), account.currency),
+            );
         }
         for (at, due, minor, state) in q!(&mut tx, sql::PROMISES, [id] => all (Ts, NaiveDate, i64, String))? {
             let amount = crate::domain::Money::new(minor, account.currency);
-            add(at.0, "promise", format!("{} {} {due} {state}", amount.grouped(), account.currency));
+            add(
+                at.0,
+                "promise",
+                format!("{} {} {due} {state}", amount.grouped(), account.currency),
+            );
         }
         for (opened, resolved, reason) in q!(&mut tx, sql::DISPUTES, [id] => all (Ts, Option<Ts>, String))? {
             let until = resolved.map_or(String::new(), |r| format!(" .. {}", r.0));
@@ -277,16 +312,35 @@ impl Store {
             q!(&mut tx, sql::SUPPRESSIONS_OF, [id, debtor.id.0] => all SuppressionRow)?
         {
             let lifted = lifted.map_or(String::new(), |l| format!(" .. {}", l.0));
-            add(since.0, "suppression", format!("{reason} {}{lifted}", channel.as_deref().unwrap_or("*")));
+            add(
+                since.0,
+                "suppression",
+                format!("{reason} {}{lifted}", channel.as_deref().unwrap_or("*")),
+            );
         }
         for (at, result, inbound) in q!(&mut tx, sql::CALLS, [id] => all (Ts, String, bool))? {
-            add(at.0, "call", format!("{result} {}", if inbound { "in" } else { "out" }));
+            add(
+                at.0,
+                "call",
+                format!("{result} {}", if inbound { "in" } else { "out" }),
+            );
         }
-        for (on, kind, stage, done) in q!(&mut tx, sql::TASKS, [id] => all (NaiveDate, String, String, Option<Ts>))? {
-            add(midnight(on), "task", format!("{kind} {stage} {}", if done.is_some() { "done" } else { "open" }));
+        for (on, kind, stage, done) in
+            q!(&mut tx, sql::TASKS, [id] => all (NaiveDate, String, String, Option<Ts>))?
+        {
+            add(
+                midnight(on),
+                "task",
+                format!("{kind} {stage} {}", if done.is_some() { "done" } else { "open" }),
+            );
         }
         entries.sort_by_key(|e| e.at);
-        Ok(Timeline { account, debtor, contact_points, entries })
+        Ok(Timeline {
+            account,
+            debtor,
+            contact_points,
+            entries,
+        })
     }
 
     /// Numbers of attempts, and which rules decided how often.
@@ -295,7 +349,12 @@ impl Store {
         let attempts = q!(&mut tx, sql::STATES, [] => all (String, String, String, String, i64))?;
         let reasons = q!(&mut tx, sql::REASONS, [] => all (String, String, i64))?;
         let tasks = q!(&mut tx, sql::TASK_COUNTS, [] => all (String, i64))?;
-        Ok(Counts { attempts, reasons, rules: BTreeMap::new(), tasks })
+        Ok(Counts {
+            attempts,
+            reasons,
+            rules: BTreeMap::new(),
+            tasks,
+        })
     }
 
     /// The creditor's own numbers of people.
@@ -306,7 +365,10 @@ impl Store {
         let mut tx = self.db.read().await?;
         let list = super::types::id_list(people.iter().map(|p| p.0));
         let found = q!(&mut tx, sql::DEBTOR_REFS, [list] => all (Uuid, String))?;
-        Ok(found.into_iter().map(|(id, reference)| (crate::domain::PersonId(id), reference)).collect())
+        Ok(found
+            .into_iter()
+            .map(|(id, reference)| (crate::domain::PersonId(id), reference))
+            .collect())
     }
 }
 

@@ -58,7 +58,11 @@ async fn write_groups(pool: SqlitePool, mut queue: mpsc::Receiver<Message>) {
                 Message::Work(job) => group.push(job),
                 Message::Close(done) => closing = Some(done),
             }
-            next = if group.len() < GROUP && closing.is_none() { queue.try_recv().ok() } else { None };
+            next = if group.len() < GROUP && closing.is_none() {
+                queue.try_recv().ok()
+            } else {
+                None
+            };
         }
         if !group.is_empty() {
             write_group(&pool, group).await;
@@ -138,7 +142,11 @@ impl Store {
                         (keep, finish)
                     })
                 });
-                writer.queue.send(Message::Work(job)).await.map_err(|_| StoreError::Closed)?;
+                writer
+                    .queue
+                    .send(Message::Work(job))
+                    .await
+                    .map_err(|_| StoreError::Closed)?;
                 told.await.map_err(|_| StoreError::Closed)?
             }
         }
