@@ -15,6 +15,17 @@ mod stale;
 mod world;
 mod writer;
 
+/// Says on which database a scenario failed.
+struct NamesDatabase(&'static str);
+
+impl Drop for NamesDatabase {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was on {}", self.0);
+        }
+    }
+}
+
 /// Drives scenarios, each an `async fn(TestDatabase)`, on a fresh database of every kind.
 macro_rules! on_every_database {
     ($($scenario:ident),+ $(,)?) => {
@@ -22,9 +33,8 @@ macro_rules! on_every_database {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $scenario() {
                 for database in crate::support::databases() {
-                    let kind = database.kind;
-                    let ran = tokio::spawn(super::$scenario(database)).await;
-                    assert!(ran.is_ok(), "{} fails on {kind}", stringify!($scenario));
+                    let _names = super::super::NamesDatabase(database.kind);
+                    super::$scenario(database).await;
                 }
             })+
         }
