@@ -319,20 +319,20 @@ impl Deciding<'_> {
                 }
                 Ok(self.reserve(decision, channel, purpose, last))
             }
-            Action::Hold { until } => {
-                self.stop(decision, AttemptState::Held, Some(until), None, last);
+            Action::Hold { .. } => {
+                self.stop(decision, AttemptState::Held, last);
                 Ok(Recorded::Held)
             }
             Action::Review => {
-                self.stop(decision, AttemptState::InReview, None, None, last);
+                self.stop(decision, AttemptState::InReview, last);
                 Ok(Recorded::InReview)
             }
             Action::Block => {
-                self.stop(decision, AttemptState::Blocked, None, None, last);
+                self.stop(decision, AttemptState::Blocked, last);
                 Ok(Recorded::Blocked)
             }
-            Action::Withdraw { reason } => {
-                self.stop(decision, AttemptState::Withdrawn, None, Some(reason), last);
+            Action::Withdraw { .. } => {
+                self.stop(decision, AttemptState::Withdrawn, last);
                 Ok(Recorded::Withdrawn)
             }
         }
@@ -443,15 +443,13 @@ impl Deciding<'_> {
         })
     }
 
-    fn stop(
-        &mut self,
-        decision: Decision,
-        state: AttemptState,
-        until: Option<Moment>,
-        reason: Option<&'static str>,
-        last: Option<RecordId>,
-    ) {
+    fn stop(&mut self, decision: Decision, state: AttemptState, last: Option<RecordId>) {
         let id = decision.attempt.0;
+        let (until, reason) = match decision.action {
+            Action::Hold { until } => (Some(until), None),
+            Action::Withdraw { reason } => (None, Some(reason)),
+            _ => (None, None),
+        };
         let kind = if state == AttemptState::Withdrawn {
             Kind::AttemptCancelled
         } else {
