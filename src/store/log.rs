@@ -55,6 +55,12 @@ pub(super) async fn append(tx: &mut Tx, entries: &[Sealed]) -> Result<(), StoreE
     Ok(())
 }
 
+/// Whether the log holds anything.
+async fn any(tx: &mut Tx) -> Result<bool, StoreError> {
+    let (any,): (i64,) = q!(tx, sql::ANY, [] => one (i64,))?;
+    Ok(any > 0)
+}
+
 #[derive(sqlx::FromRow)]
 struct StoredRow {
     position: i64,
@@ -118,10 +124,12 @@ impl Store {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {
+                if any(tx).await? {
+                    return Ok(());
+                }
                 // Of several programs that open a fresh database one begins the log.
                 q!(tx, super::import::sql::ONE_AT_A_TIME, [] => one (i64,))?;
-                let (any,): (i64,) = q!(tx, sql::ANY, [] => one (i64,))?;
-                if any > 0 {
+                if any(tx).await? {
                     return Ok(());
                 }
                 let entry = Entry::new(Kind::LogGenesis, clock.fresh().into(), clock.now())

@@ -112,6 +112,7 @@ async fn a_promise_pauses_until_it_is_kept_or_broken(database: TestDatabase) {
         broken.await.unwrap().len()
     };
     assert_eq!(breaks("2026-04-20").await, 0, "its own day is part of it");
+    world.at("2026-04-21T09:00:00+08:00");
     assert_eq!(breaks("2026-04-21").await, 1);
     assert_eq!(breaks("2026-04-21").await, 0);
     assert_eq!(promises(&world).await, ["broken"]);
