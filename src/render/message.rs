@@ -164,7 +164,7 @@ fn unmet(need: Need, template: &Template, s: &Situation, today: NaiveDate) -> Op
             "is for the time after the due date",
         ),
         Need::InstalmentsOverdue => (
-            s.account.instalments.is_some_and(|i| i.overdue > 0),
+            s.account.instalments_overdue(today).is_some_and(|n| n > 0),
             "template.no_instalment_overdue",
             "只能在有分期逾期时使用",
             "is for overdue instalments",

@@ -78,10 +78,7 @@ pub enum Action {
     /// Not in this form.
     Block,
     /// Taken back before it was sent.
-    Withdraw {
-        /// Why, in a word.
-        reason: &'static str,
-    },
+    Withdraw,
 }
 
 /// What would be or was sent, and the facts it was made from; committed to by the log, kept beside it.
@@ -110,6 +107,8 @@ pub struct Decision {
     pub content: Option<Content>,
     /// The findings as JSON for screens and `explain`.
     pub findings: Option<String>,
+    /// Why it does not go now, in a word: the deciding rule, or what withdrew it.
+    pub reason: Option<String>,
 }
 
 /// The right to send one attempt once. Only [`Store::decide`] makes one, only from a [`Clearance`].
@@ -318,19 +317,19 @@ impl Deciding<'_> {
                 Ok(self.reserve(decision, channel, purpose, last))
             }
             Action::Hold { until } => {
-                self.stop(decision, AttemptState::Held, Some(until), None, last);
+                self.stop(decision, AttemptState::Held, Some(until), last);
                 Ok(Recorded::Held)
             }
             Action::Review => {
-                self.stop(decision, AttemptState::InReview, None, None, last);
+                self.stop(decision, AttemptState::InReview, None, last);
                 Ok(Recorded::InReview)
             }
             Action::Block => {
-                self.stop(decision, AttemptState::Blocked, None, None, last);
+                self.stop(decision, AttemptState::Blocked, None, last);
                 Ok(Recorded::Blocked)
             }
-            Action::Withdraw { reason } => {
-                self.stop(decision, AttemptState::Withdrawn, None, Some(reason), last);
+            Action::Withdraw => {
+                self.stop(decision, AttemptState::Withdrawn, None, last);
                 Ok(Recorded::Withdrawn)
             }
         }
@@ -445,7 +444,6 @@ impl Deciding<'_> {
         decision: Decision,
         state: AttemptState,
         until: Option<Moment>,
-        reason: Option<&'static str>,
         last: Option<RecordId>,
     ) {
         let id = decision.attempt.0;
@@ -460,7 +458,7 @@ impl Deciding<'_> {
             .with("state", state.as_str())
             .with("trace", trace)
             .with_some("until", until.map(|u| u.to_text()))
-            .with_some("reason", reason);
+            .with_some("reason", decision.reason.as_deref());
         // What is held is rendered anew later; what is stopped is kept as it was judged, for the officer and the court.
         if let Some(content) = decision.content.filter(|_| state != AttemptState::Held) {
             let salt = self.clock.salt();
@@ -475,7 +473,7 @@ impl Deciding<'_> {
             state: state.as_str(),
             due_at: until.map(Ts),
             reserved_at: None,
-            reason: reason.map(str::to_owned),
+            reason: decision.reason,
             findings: decision.findings,
             last_record: Some(hex_id(entry.record.0)),
         });

@@ -23,13 +23,13 @@ mod writer;
 
 pub use claim::Claimed;
 pub use db::{STATEMENTS_BY_FILE, Stmt};
-pub use decide::{Decided, Decision, Recorded, Reservation};
+pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};
 pub use error::StoreError;
 pub use events::{EventOutcome, NewEvent, Occurrence};
-pub use import::{BatchKind, ImportCounts, NewAccount, NewContact, NewPerson, RowOutcome, Undone};
+pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPerson, RowOutcome, Undone};
 pub use log::{LogCheck, LogFault};
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
-pub use registry::{Campaign, Registry, SetUp, SetUpPortfolio};
+pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use review::OfficerAction;
 pub use settle::{Receipt, ReceiptStatus, Settlement};
 pub use views::{AttemptRow, AttemptStory, Counts, Timeline, TimelineEntry};

@@ -76,6 +76,7 @@ impl Store {
                         provider: None,
                         reference: None,
                         reason: Some(format!("decided by {by}")),
+                        retry_at: None,
                     };
                     settle_in(tx, &*clock, vec![settlement], Kind::ReviewAction).await?;
                     return Ok(());
