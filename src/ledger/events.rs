@@ -274,6 +274,10 @@ fn kind(
             address: cells.read_needed(&at.address, |t| address(t, mapping))?,
         },
         "call" => {
+            // Laws count calls and pause after them; two calls of one day must not look like one.
+            if let Some(day) = when_text.filter(|text| !text.contains(':')) {
+                cells.fault(&at.at, day, Code::Moment);
+            }
             let result = cells.read_needed(&at.call_result, values::word);
             let inbound = cells.read(&at.inbound, values::boolean).unwrap_or(false);
             let number = cells.read(&at.address, |t| values::phone(t, mapping.phone_region.as_deref()));

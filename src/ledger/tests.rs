@@ -279,6 +279,13 @@ fn events_are_read_or_refused() {
         &["empty"],
     );
     check(&format!(r#"{about},"kind":"bounce""#), &["empty"]);
+    check(
+        &format!(r#"{about},"kind":"call","call_result":"busy""#),
+        &["moment"],
+    );
+    let twice = format!("{{{about},\"kind\":\"cease\"}}\n").repeat(2);
+    let reading = read_events("e.jsonl", twice.as_bytes(), &Mapping::default());
+    assert_eq!((reading.rows.len(), reading.repeated), (1, vec![2]));
     check(r#""kind":"cease","at":"2026-03-02""#, &["empty"]);
     check(
         r#""kind":"cease","at":"2026-03-02T10:00:00","reference":"1""#,
@@ -555,6 +562,10 @@ fn event() -> impl Strategy<Value = EventRow> {
     ];
     (kind, at, identifier(), proptest::option::of(identifier())).prop_map(
         |(kind, at, reference, portfolio)| {
+            let at = match kind {
+                Call { .. } => When::At(Moment::parse("2026-03-02T10:00:00Z").unwrap()),
+                _ => at,
+            };
             let account = AccountKey {
                 portfolio,
                 reference: Some(reference),
@@ -615,4 +626,21 @@ proptest! {
         let reading = read_accounts(name, &bytes, &Mapping::default());
         write_rejects(&reading, &bytes);
     }
+}
+
+/// `cargo test --release --lib -- --ignored --nocapture how_fast` tells rows per second.
+#[test]
+#[ignore = "measures; it proves nothing"]
+fn how_fast() {
+    let start = NaiveDate::from_ymd_opt(2026, 3, 2).unwrap();
+    let sample = super::sample::generate(1, 100_000, start);
+    let mapping = Mapping::default();
+    let began = std::time::Instant::now();
+    let reading = read_accounts("l.csv", sample.accounts_csv.as_bytes(), &mapping);
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{} rows in {seconds:.2} s: {:.0} rows a second",
+        reading.total,
+        reading.total as f64 / seconds
+    );
 }
