@@ -387,6 +387,30 @@ fn the_samples_are_read_whole() {
 }
 
 #[test]
+fn the_files_for_other_tests_are_what_they_say() {
+    let gb = include_bytes!("../../tests/data/ledger-gb18030.csv");
+    let reading = read_accounts("gb.csv", gb, &Mapping::default());
+    assert_eq!(
+        (reading.rows.len(), reading.rejects.len(), reading.encoding),
+        (9, 0, Encoding::Gb18030)
+    );
+    let reading = accounts(include_str!("../../tests/data/ledger-damaged.csv"));
+    let found: Vec<(u64, &str)> = reading.rejects.iter().map(|r| (r.row, r.code.as_str())).collect();
+    let expected = [
+        (3, "scientific"),
+        (4, "spreadsheet_damage"),
+        (5, "swapped"),
+        (6, "currency"),
+        (6, "date_impossible"),
+        (7, "unclosed_quote"),
+        (8, "field_count"),
+        (9, "encoding"),
+        (10, "duplicate"),
+    ];
+    assert_eq!((reading.rows.len(), found), (1, expected.to_vec()));
+}
+
+#[test]
 fn a_ledger_that_nobody_here_wrote() {
     let toml = include_str!("../../samples/mappings/invoices-2012-2013.toml");
     let mapping = Mapping::parse("samples/mappings/invoices-2012-2013.toml", toml).unwrap();

@@ -53,8 +53,8 @@ pub(super) fn is_garbled(text: &str) -> bool {
         return false;
     }
     text.contains('\u{FFFD}')
-        || was_utf8_in(text, GBK)
-        || was_utf8_in(text, WINDOWS_1252)
+        || (may_be_gbk_of_utf8(text) && was_utf8_in(text, GBK))
+        || (text.chars().all(|c| c <= '\u{2122}') && was_utf8_in(text, WINDOWS_1252))
         || was_western(text)
 }
 
