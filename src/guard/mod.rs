@@ -96,7 +96,6 @@ impl Clearance {
 /// One part of the draft as rules see it.
 struct Part {
     name: &'static str,
-    text: String,
     folded: Folded,
 }
 
@@ -216,7 +215,6 @@ fn parts_of(draft: &Draft) -> Vec<Part> {
             fold(&text)
         },
         name,
-        text,
     };
     draft.parts().into_iter().map(part).collect()
 }
@@ -224,14 +222,12 @@ fn parts_of(draft: &Draft) -> Vec<Part> {
 /// Core rules about words: nothing hidden, nothing empty, no foreign account.
 fn words(desk: &mut Desk<'_>) {
     for part in desk.parts {
-        // Character references of HTML are hidden characters too, once they are read.
-        let hidden = part
-            .text
-            .char_indices()
-            .find(|(_, c)| is_hidden(*c) && !matches!(c, '\n' | '\r' | '\t'));
-        if let Some((at, c)) = hidden {
-            let span = Some((part.name, at..at + c.len_utf8()));
-            desk.report(core_rule("content.hidden_characters"), Verdict::Blocked, span);
+        if let Some(span) = part.folded.hidden() {
+            desk.report(
+                core_rule("content.hidden_characters"),
+                Verdict::Blocked,
+                Some((part.name, span)),
+            );
         }
         for span in payee::unregistered(part.folded.text(), desk.s) {
             let span = part.folded.original(span);

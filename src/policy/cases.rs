@@ -138,7 +138,9 @@ facts! {
     history: Vec<String>,
     /// Also touches about the debt towards somebody else: same form as `history`.
     history_other_person: Vec<String>,
+    /// `{words}` in it is replaced by `words`, or by nothing.
     text: String,
+    words: String,
     subject: String,
 }
 
@@ -449,7 +451,11 @@ impl Builder<'_> {
 
     fn draft(&self) -> Draft {
         let (w, f) = (self.world, self.facts);
-        let text = f.text.clone().unwrap_or_default();
+        let text = f
+            .text
+            .as_deref()
+            .unwrap_or("")
+            .replace("{words}", f.words.as_deref().unwrap_or(""));
         let subject = f.subject.clone().unwrap_or_default();
         match word(&f.channel, Channel::Sms) {
             Channel::Sms | Channel::Call => {
