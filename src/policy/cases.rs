@@ -33,8 +33,8 @@ pub struct Case {
     pub draft: Draft,
     /// The moment.
     pub at: Moment,
-    /// `cleared`, `held`, `review` or `blocked`.
-    pub verdict: String,
+    /// The expected verdict.
+    pub verdict: VerdictWord,
     /// The instant of the hold, where the case names it.
     pub until: Option<Moment>,
     /// Rule ids that must be among the findings; no other finding may be there.
@@ -178,7 +178,7 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<CaseBook, PolicyError> {
             line: cx.text[..byte].matches('\n').count() + 1,
             name: name.into_inner(),
             draft: build.draft(),
-            verdict: verdict.0.as_str().to_owned(),
+            verdict: verdict.0,
             situation,
             at,
             until,
