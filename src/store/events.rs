@@ -21,6 +21,7 @@ use crate::evidence::Kind;
 pub(super) mod sql {
     super::statements! {
         FIND = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id WHERE p.name = $1 AND a.reference = $2";
+        FIND_BY_DEBTOR = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id JOIN person d ON d.id = a.debtor_id WHERE d.ref = $1 AND (CAST($2 AS TEXT) IS NULL OR p.name = $2) ORDER BY a.id LIMIT 1";
         FIND_ANYWHERE = "SELECT id FROM account WHERE reference = $1 ORDER BY id LIMIT 2";
         SEEN = "INSERT INTO event_seen (digest, account_id, batch_id, kind, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING";
         PAY = "INSERT INTO payment (id, account_id, reference, amount_minor, paid_on) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, reference) DO NOTHING";
@@ -60,7 +61,7 @@ pub(super) mod sql {
         };
         CALL = "INSERT INTO call_record (id, account_id, person_id, address_id, at, result, inbound) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         CONSENT = "INSERT INTO consent (id, person_id, scope, channel, given_at, until) VALUES ($1, $2, $3, $4, $5, $6)";
-        REVOKE = "UPDATE consent SET revoked_at = $1 WHERE person_id = $2 AND scope = $3 AND revoked_at IS NULL";
+        REVOKE = "UPDATE consent SET revoked_at = $1 WHERE person_id = $2 AND scope = $3 AND (CAST($4 AS TEXT) IS NULL OR channel = $4) AND revoked_at IS NULL";
         APPROVE_LEGAL = "UPDATE account SET legal_action_approved = $1, revision = revision + 1 WHERE id = $2";
     }
 }
@@ -124,6 +125,8 @@ pub enum Occurrence {
     ConsentRevoked {
         /// Which.
         scope: ConsentScope,
+        /// On which channel; `None` for all.
+        channel: Option<Channel>,
     },
     /// Legal action was decided and approved.
     LegalActionApproved,
@@ -166,8 +169,10 @@ pub struct NewEvent {
     pub digest: Option<[u8; 32]>,
     /// Portfolio name; `None`: the reference must be unique.
     pub portfolio: Option<String>,
-    /// The creditor's reference of the account.
-    pub reference: String,
+    /// The creditor's reference of the account, or
+    pub reference: Option<String>,
+    /// the creditor's number of the debtor, for what concerns the person.
+    pub debtor_ref: Option<String>,
     /// When it happened.
     pub at: Moment,
     /// What.
@@ -244,9 +249,15 @@ async fn take(
     event: NewEvent,
     batch: Option<Uuid>,
 ) -> Result<EventOutcome, StoreError> {
-    let found = match &event.portfolio {
-        Some(portfolio) => q!(&mut *tx, sql::FIND, [portfolio, &event.reference] => all (Uuid,))?,
-        None => q!(&mut *tx, sql::FIND_ANYWHERE, [&event.reference] => all (Uuid,))?,
+    let found = match (&event.reference, &event.portfolio, &event.debtor_ref) {
+        (Some(reference), Some(portfolio), _) => {
+            q!(&mut *tx, sql::FIND, [portfolio, reference] => all (Uuid,))?
+        }
+        (Some(reference), None, _) => q!(&mut *tx, sql::FIND_ANYWHERE, [reference] => all (Uuid,))?,
+        (None, portfolio, Some(debtor)) => {
+            q!(&mut *tx, sql::FIND_BY_DEBTOR, [debtor, portfolio] => all (Uuid,))?
+        }
+        (None, _, None) => Vec::new(),
     };
     let [(id,)] = found[..] else {
         return Ok(EventOutcome::NoAccount);
@@ -341,8 +352,9 @@ impl Taking<'_> {
                     Ts(self.at), until.map(Ts)] => rows)?;
                 self.person_changed().await
             }
-            Occurrence::ConsentRevoked { scope } => {
-                q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.account.debtor.0, scope.as_str()] => rows)?;
+            Occurrence::ConsentRevoked { scope, channel } => {
+                let channel = channel.map(Channel::as_str);
+                q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.account.debtor.0, scope.as_str(), channel] => rows)?;
                 self.person_changed().await
             }
             Occurrence::LegalActionApproved => {

@@ -10,6 +10,7 @@ mod db;
 mod decide;
 mod error;
 mod events;
+mod from_ledger;
 mod import;
 mod log;
 mod people;
