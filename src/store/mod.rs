@@ -33,7 +33,7 @@ pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use review::OfficerAction;
 pub use settle::{Receipt, ReceiptStatus, Settlement};
-pub use views::{AttemptRow, AttemptStory, Counts, Timeline, TimelineEntry};
+pub use views::{AttemptRow, AttemptStory, Commits, Counts, Timeline, TimelineEntry};
 
 use std::sync::Arc;
 
