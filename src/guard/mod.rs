@@ -409,7 +409,7 @@ fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, valid_until: Moment) -> Review {
     let evaluated = strictest_of_each(evaluated);
     findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
     let verdict = findings.first().map_or(Verdict::Cleared, |f| f.verdict);
-    let clearance = (verdict == Verdict::Cleared).then(|| Clearance {
+    let clearance = (verdict == Verdict::Cleared).then_some(Clearance {
         attempt: s.attempt.id,
         account_revision: s.account.revision,
         recipient_revision: s.recipient.revision,
