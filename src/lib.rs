@@ -19,3 +19,4 @@ pub mod channels;
 pub mod dispatch;
 pub mod scheduler;
 // doors
+pub mod cli;
