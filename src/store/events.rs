@@ -6,11 +6,12 @@
 use chrono::{Days, NaiveDate, TimeDelta};
 use uuid::Uuid;
 
+use super::bulk::{Id, bulk};
 use super::db::{Tx, q, statements};
 use super::decide::TouchInsert;
 use super::people;
 use super::review::{withdraw, withdraw_waiting};
-use super::types::{Ts, hex_id, id_list, rows};
+use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Moment, SuppressionReason,
@@ -504,8 +505,7 @@ impl Taking<'_> {
         }
         q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list(users.iter().copied())] => rows)?;
         self.look_again(&users).await?;
-        let waiting =
-            q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address, channel] => all (Uuid, String, Option<Uuid>))?;
+        let waiting = q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address, channel] => all (Uuid, String, Option<Uuid>))?;
         withdraw(self.tx, self.clock, waiting, reason.as_str()).await
     }
 
@@ -529,16 +529,16 @@ impl Taking<'_> {
         // What the debtor began takes no place of ours, unless a conversation came of it: some rules pause after one.
         if !inbound || kind == TouchKind::Conversation {
             let touch = TouchInsert {
-                id: hex_id(id),
-                person_id: hex_id(person),
-                account_id: hex_id(account),
-                address_id: address.map(hex_id),
+                id: Id(id),
+                person_id: Id(person),
+                account_id: Id(account),
+                address_id: address.map(Id),
                 channel: Channel::Call.as_str(),
                 kind: kind.as_str(),
                 collection: !inbound,
                 at: Ts(self.at),
             };
-            q!(&mut *self.tx, super::decide::sql::TOUCH, [rows(&[touch])] => rows)?;
+            bulk(self.tx, &super::decide::sql::TOUCH, &[touch]).await?;
         }
         self.person_changed().await
     }

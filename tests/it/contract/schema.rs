@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dunwell::domain::AttemptState;
-use dunwell::store::{STATEMENTS_BY_FILE, Store};
+use dunwell::store::{Store, statements_by_file};
 use sqlx::{Column, Either, Executor, SqlSafeStr, Statement};
 
 use super::on_every_database;
@@ -38,8 +38,8 @@ async fn every_statement_prepares(database: TestDatabase) {
     let world = World::new(database).await;
     let mut wrong = Vec::new();
     let mut names = BTreeSet::new();
-    for (file, statements) in STATEMENTS_BY_FILE {
-        for statement in *statements {
+    for (file, statements) in statements_by_file() {
+        for statement in &statements {
             assert!(names.insert((file, statement.name)), "{file} {}", statement.name);
             let text = if world.raw.is_sqlite() {
                 statement.sqlite
@@ -62,8 +62,8 @@ async fn every_statement_means_the_same_in_both_dialects() {
     }
     let [sqlite, postgres] = &worlds[..] else { return };
     let mut wrong = Vec::new();
-    for (file, statements) in STATEMENTS_BY_FILE {
-        for s in *statements {
+    for (file, statements) in statements_by_file() {
+        for s in &statements {
             let (a, b) = (
                 prepared(&sqlite.raw, s.sqlite).await,
                 prepared(&postgres.raw, s.postgres).await,
@@ -73,7 +73,13 @@ async fn every_statement_means_the_same_in_both_dialects() {
             };
             // Columns without a name of their own are read by place.
             let named = |columns: &[String]| {
-                let plain = |c: &String| if c.chars().all(|c| c.is_alphanumeric() || c == '_') { c.clone() } else { String::new() };
+                let plain = |c: &String| {
+                    if c.chars().all(|c| c.is_alphanumeric() || c == '_') {
+                        c.clone()
+                    } else {
+                        String::new()
+                    }
+                };
                 columns.iter().map(plain).collect::<Vec<_>>()
             };
             let unnamed = |c: &str| matches!(c, "" | "count" | "coalesce" | "min" | "max");
@@ -122,7 +128,11 @@ async fn only_legal_transitions_are_stored(database: TestDatabase) {
     let attempts = world.queue("0001", 1).await;
     let at = world.raw.literal(attempts[0].0);
     // A copy without triggers, from which the attempt is put back wherever it shall stand.
-    world.raw.run("CREATE TABLE kept AS SELECT * FROM attempt").await.unwrap();
+    world
+        .raw
+        .run("CREATE TABLE kept AS SELECT * FROM attempt")
+        .await
+        .unwrap();
     let stands = async |state: AttemptState| {
         let moments = "reserved_at = requested_at, settled_at = requested_at";
         for sql in [
