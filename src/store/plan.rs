@@ -225,6 +225,16 @@ async fn insert_attempts(
     if attempts.is_empty() {
         return Ok(Vec::new());
     }
+    let own = |a: &NewAttempt| {
+        [&a.own_subject, &a.own_text]
+            .into_iter()
+            .flatten()
+            .any(|t| t.contains('\0'))
+    };
+    if attempts.iter().any(own) {
+        // No database keeps it in text, and each would lose it in another way.
+        return Err(StoreError::Refused("the text holds a zero character".into()));
+    }
     let now = clock.now();
     let mut entries = std::collections::HashMap::with_capacity(attempts.len());
     let mut batch = Vec::with_capacity(attempts.len());

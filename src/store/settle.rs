@@ -189,7 +189,8 @@ pub(super) async fn settle_in(
             continue;
         };
         let (from, last) = (word::<AttemptState>(state, "attempt state")?, *last);
-        if from.step(s.state).is_err() {
+        // Only what has taken its place has an outcome.
+        if !from.counts() || from.step(s.state).is_err() {
             continue;
         }
         // Once for each attempt: what follows in the same batch finds it gone.

@@ -200,3 +200,31 @@ async fn opening_twice_is_harmless(database: TestDatabase) {
     assert!(world.dispatch(&permissive()).await.is_empty());
     world.verified().await;
 }
+
+#[test]
+fn no_statement_stands_outside_the_register() {
+    let registered: BTreeSet<&str> = STATEMENTS_BY_FILE
+        .iter()
+        .flat_map(|(_, statements)| statements.iter())
+        .flat_map(|s| [s.sqlite, s.postgres])
+        .collect();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let verbs = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
+    let (mut found, mut wrong) = (0, Vec::new());
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap().replace("\\\"", "\u{1}");
+        for literal in text.split('"').skip(1).step_by(2) {
+            if !verbs.iter().any(|verb| literal.starts_with(verb)) {
+                continue;
+            }
+            found += 1;
+            let literal = literal.replace('\u{1}', "\"");
+            if !registered.contains(literal.as_str()) {
+                wrong.push(format!("{}: {literal}", path.file_name().unwrap().display()));
+            }
+        }
+    }
+    assert!(found > 150, "the statements are found: {found}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
