@@ -88,7 +88,14 @@ async fn every_statement_means_the_same_in_both_dialects() {
                     .iter()
                     .zip(named(&b_columns))
                     .all(|(a, b)| *a == b || (unnamed(a) && unnamed(&b)));
-            if a_parameters != b_parameters || !same {
+            // A batch is one value for each field of a row here, and one document there.
+            let batch = s.postgres.contains("WITH ORDINALITY");
+            let parameters = if batch {
+                b_parameters == 1
+            } else {
+                a_parameters == b_parameters
+            };
+            if !parameters || !same {
                 wrong.push(format!(
                     "{file} {}: {a_parameters} {a_columns:?} and {b_parameters} {b_columns:?}",
                     s.name
@@ -203,9 +210,9 @@ async fn opening_twice_is_harmless(database: TestDatabase) {
 
 #[test]
 fn no_statement_stands_outside_the_register() {
-    let registered: BTreeSet<&str> = STATEMENTS_BY_FILE
-        .iter()
-        .flat_map(|(_, statements)| statements.iter())
+    let registered: BTreeSet<&str> = statements_by_file()
+        .into_iter()
+        .flat_map(|(_, statements)| statements)
         .flat_map(|s| [s.sqlite, s.postgres])
         .collect();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
@@ -220,11 +227,16 @@ fn no_statement_stands_outside_the_register() {
             }
             found += 1;
             let literal = literal.replace('\u{1}', "\"");
-            if !registered.contains(literal.as_str()) {
+            // Where the rows of a batch stand, the registered text has them spelled out.
+            let known = match literal.split_once("{batch}") {
+                Some((head, _)) => registered.iter().any(|text| text.starts_with(head)),
+                None => registered.contains(literal.as_str()),
+            };
+            if !known {
                 wrong.push(format!("{}: {literal}", path.file_name().unwrap().display()));
             }
         }
     }
-    assert!(found > 150, "the statements are found: {found}");
+    assert!(found > 120, "the statements are found: {found}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
