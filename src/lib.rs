@@ -16,4 +16,7 @@ pub mod clock;
 pub mod config;
 pub mod store;
 pub mod channels;
+pub mod dispatch;
+pub mod scheduler;
 // doors
+pub mod cli;

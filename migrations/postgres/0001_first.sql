@@ -273,6 +273,8 @@ CREATE TABLE attempt (
     -- Why it stands where it stands: the findings as JSON, or the reason in a word.
     reason TEXT,
     findings TEXT,
+    -- How often the same step was tried before, each time with proof that nothing went out.
+    tries BIGINT NOT NULL DEFAULT 0,
     last_record UUID,
     -- A place in the caps is taken exactly by what has been reserved.
     CHECK (state NOT IN ('reserved', 'accepted', 'delivered', 'undelivered', 'unknown', 'not_sent') OR reserved_at IS NOT NULL),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{Address, AttemptId, Channel, Draft, Moment, PersonName, Sender};
+use crate::store::Reservation;
 
 /// One reserved attempt, ready to leave. Made from the store's reservation; `Debug` shows ids and the channel only.
 #[derive(Clone)]
@@ -24,6 +25,26 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// What a reservation may send, once.
+    pub fn new(
+        reservation: &Reservation,
+        draft: Arc<Draft>,
+        (to, recipient_name): (Address, PersonName),
+        sender: Arc<Sender>,
+        unsubscribe: Option<String>,
+    ) -> Parcel {
+        let (attempt, at) = (reservation.attempt(), reservation.reserved_at());
+        Parcel {
+            attempt,
+            draft,
+            to,
+            recipient_name,
+            sender,
+            at,
+            unsubscribe,
+        }
+    }
+
     /// The channel that the words are written for.
     pub fn channel(&self) -> Channel {
         match *self.draft {

@@ -101,6 +101,12 @@ impl Account {
         (today - self.due_on).num_days()
     }
 
+    /// Instalments overdue on `today`: what the ledger says, and at least one once the due date has passed.
+    pub fn instalments_overdue(&self, today: NaiveDate) -> Option<u32> {
+        self.instalments
+            .map(|i| i.overdue.max(u32::from(today > self.due_on)))
+    }
+
     /// What is still owed.
     pub fn balance(&self) -> Money {
         Money::new(self.balance_minor, self.currency)

@@ -45,7 +45,7 @@ fn run(pack: &Pack, case: &Case, set: &PolicySet) -> CaseResult {
         result.wrong_zh.push(zh);
     };
     let found = review.verdict.as_str();
-    if found != case.verdict {
+    if found != case.verdict.as_str() {
         say(
             format!("verdict {found}, expected {}", case.verdict),
             format!("结论为 {found},应为 {}", case.verdict),

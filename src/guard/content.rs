@@ -34,14 +34,13 @@ pub(super) fn judge(desk: &mut Desk<'_>, policy: &PolicySet, applied: &Applied<'
         }
     }
     for (i, entry) in entries.iter().enumerate().filter(|(i, _)| applied.entries[*i]) {
+        if found[i].is_empty() {
+            desk.pass(&entry.rule.head);
+            continue;
+        }
         let head = cited(entry, applied);
-        match found[i].is_empty() {
-            true => desk.pass(&head),
-            false => {
-                for span in &found[i] {
-                    desk.report(&head, verdict_of(entry.outcome), Some(span.clone()));
-                }
-            }
+        for span in &found[i] {
+            desk.report(&head, verdict_of(entry.outcome), Some(span.clone()));
         }
     }
 }

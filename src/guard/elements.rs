@@ -7,7 +7,7 @@ use crate::policy::{Body, Contact, Element, Rule};
 use super::Part;
 
 /// Whether the element a rule asks for is missing.
-pub(super) fn missing(rule: &Rule, s: &Situation, draft: &Draft, parts: &[Part]) -> bool {
+pub(super) fn missing(rule: &Rule, s: &Situation, views: &[String]) -> bool {
     let Body::Element {
         element,
         contact,
@@ -22,13 +22,11 @@ pub(super) fn missing(rule: &Rule, s: &Situation, draft: &Draft, parts: &[Part])
         Contact::First => s.first_contact,
         Contact::Later => !s.first_contact,
     };
-    due && views(draft, parts)
-        .iter()
-        .any(|view| !stands(*element, words, s, view))
+    due && views.iter().any(|view| !stands(*element, words, s, view))
 }
 
 /// What one reader sees at once: plain text and HTML are read by different people, a letter as a whole.
-fn views(draft: &Draft, parts: &[Part]) -> Vec<String> {
+pub(super) fn views(draft: &Draft, parts: &[Part]) -> Vec<String> {
     let whole = |skip: &str| {
         let texts = parts.iter().filter(|p| p.name != skip).map(|p| p.folded.text());
         texts.collect::<Vec<_>>().join("\n")

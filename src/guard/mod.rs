@@ -12,7 +12,6 @@ mod hours;
 mod payee;
 mod status;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -102,7 +101,6 @@ impl Clearance {
 /// One part of the draft as rules see it.
 struct Part {
     name: &'static str,
-    text: String,
     folded: Folded,
 }
 
@@ -206,9 +204,10 @@ pub fn review(draft: &Draft, situation: &Situation, policy: &PolicySet, now: Mom
     status::judge(&mut desk);
     words(&mut desk);
     content::judge(&mut desk, policy, &applied);
+    let views = elements::views(draft, &parts);
     let mut claims = Vec::new();
     for rule in &applied.rules {
-        by_rule(&mut desk, rule, &mut claims);
+        by_rule(&mut desk, rule, &views, &mut claims);
     }
     let consent_ends = time(&mut desk, &applied.rules, policy);
     finish(desk, claims, consent_ends)
@@ -222,7 +221,6 @@ fn parts_of(draft: &Draft) -> Vec<Part> {
             fold(&text)
         },
         name,
-        text,
     };
     draft.parts().into_iter().map(part).collect()
 }
@@ -230,14 +228,12 @@ fn parts_of(draft: &Draft) -> Vec<Part> {
 /// Core rules about words: nothing hidden, nothing empty, no foreign account.
 fn words(desk: &mut Desk<'_>) {
     for part in desk.parts {
-        // Character references of HTML are hidden characters too, once they are read.
-        let hidden = part
-            .text
-            .char_indices()
-            .find(|(_, c)| is_hidden(*c) && !matches!(c, '\n' | '\r' | '\t'));
-        if let Some((at, c)) = hidden {
-            let span = Some((part.name, at..at + c.len_utf8()));
-            desk.report(core_rule("content.hidden_characters"), Verdict::Blocked, span);
+        if let Some(span) = part.folded.hidden() {
+            desk.report(
+                core_rule("content.hidden_characters"),
+                Verdict::Blocked,
+                Some((part.name, span)),
+            );
         }
         for span in payee::unregistered(part.folded.text(), desk.s) {
             let span = part.folded.original(span);
@@ -262,14 +258,14 @@ fn words(desk: &mut Desk<'_>) {
 }
 
 /// Rules of packs that are neither about words nor about hours.
-fn by_rule(desk: &mut Desk<'_>, rule: &Rule, claims: &mut Vec<CapClaim>) {
+fn by_rule(desk: &mut Desk<'_>, rule: &Rule, views: &[String], claims: &mut Vec<CapClaim>) {
     let (s, now) = (desk.s, desk.now);
     match &rule.body {
         Body::Status { .. } | Body::Recipients { .. } | Body::Sender { .. } => {
             desk.decide(&rule.head, status::by_rule(rule, s, now));
         }
         Body::Element { outcome, .. } => {
-            let missing = elements::missing(rule, s, desk.draft, desk.parts);
+            let missing = elements::missing(rule, s, views);
             desk.decide(&rule.head, missing.then(|| verdict_of(*outcome)));
         }
         Body::Cap { .. } if lifted(rule, s, ConsentScope::Frequency, now).is_some() => desk.pass(&rule.head),
@@ -413,7 +409,7 @@ fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, valid_until: Moment) -> Review {
     let evaluated = strictest_of_each(evaluated);
     findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
     let verdict = findings.first().map_or(Verdict::Cleared, |f| f.verdict);
-    let clearance = (verdict == Verdict::Cleared).then(|| Clearance {
+    let clearance = (verdict == Verdict::Cleared).then_some(Clearance {
         attempt: s.attempt.id,
         account_revision: s.account.revision,
         recipient_revision: s.recipient.revision,
@@ -430,20 +426,20 @@ fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, valid_until: Moment) -> Review {
     }
 }
 
-/// One line for each rule, however often it was asked.
+/// One line for each rule, however often it was asked, in the order of asking.
 fn strictest_of_each(all: Vec<Evaluated>) -> Vec<Evaluated> {
-    let mut at: HashMap<(Arc<str>, Arc<str>), usize> = HashMap::with_capacity(all.len());
-    let mut out: Vec<Evaluated> = Vec::with_capacity(all.len());
-    for e in all {
-        match at.get(&(e.pack.clone(), e.rule.clone())) {
-            Some(&i) => out[i].verdict = out[i].verdict.and(e.verdict),
-            None => {
-                at.insert((e.pack.clone(), e.rule.clone()), out.len());
-                out.push(e);
-            }
+    let mut out: Vec<(usize, Evaluated)> = all.into_iter().enumerate().collect();
+    // Every rule has its id once in memory, so the address tells rules apart.
+    out.sort_unstable_by_key(|(asked, e)| (Arc::as_ptr(&e.rule).addr(), *asked));
+    out.dedup_by(|(_, again), (_, first)| {
+        let same = Arc::ptr_eq(&again.rule, &first.rule);
+        if same {
+            first.verdict = first.verdict.and(again.verdict);
         }
-    }
-    out
+        same
+    });
+    out.sort_unstable_by_key(|(asked, _)| *asked);
+    out.into_iter().map(|(_, e)| e).collect()
 }
 
 #[cfg(test)]

@@ -230,31 +230,8 @@ fn kind(
 ) -> Option<EventKind> {
     use EventKind::*;
     Some(match word {
-        "payment" => {
-            let reference = cells.needed(&at.payment_reference);
-            let reference = cells.identifier(&at.payment_reference, reference);
-            let amount = money(cells, at, mapping);
-            let paid_on = cells.read(&at.paid_on, |t| values::date(t, mapping));
-            let day = || when(when_text?, mapping).ok()?.1;
-            Payment {
-                reference: reference?,
-                amount: amount?,
-                paid_on: paid_on.or_else(day)?,
-            }
-        }
-        "promise" => {
-            let amount = money(cells, at, mapping);
-            if let Some(promised) = amount
-                && promised.minor <= 0
-            {
-                cells.fault(&at.amount, "", Code::Negative);
-            }
-            let due_on = cells.read_needed(&at.due_on, |t| values::date(t, mapping));
-            Promise {
-                amount: amount?,
-                due_on: due_on?,
-            }
-        }
+        "payment" => payment(cells, at, mapping, when_text)?,
+        "promise" => promise(cells, at, mapping)?,
         "dispute_opened" => DisputeOpened {
             reason: cells.read_needed(&at.reason, reason)?,
         },
@@ -273,16 +250,7 @@ fn kind(
         "bounce" => Bounce {
             address: cells.read_needed(&at.address, |t| address(t, mapping))?,
         },
-        "call" => {
-            let result = cells.read_needed(&at.call_result, values::word);
-            let inbound = cells.read(&at.inbound, values::boolean).unwrap_or(false);
-            let number = cells.read(&at.address, |t| values::phone(t, mapping.phone_region.as_deref()));
-            Call {
-                result: result?,
-                inbound,
-                number,
-            }
-        }
+        "call" => call(cells, at, mapping, when_text)?,
         "police_order" => PoliceOrder,
         "complaint" => Complaint,
         "consent_given" => {
@@ -306,6 +274,56 @@ fn kind(
             cells.fault(&at.kind, word, Code::Word);
             return None;
         }
+    })
+}
+
+fn payment(
+    cells: &mut Cells<'_>,
+    at: &EventSlots,
+    mapping: &Mapping,
+    when_text: Option<&str>,
+) -> Option<EventKind> {
+    let reference = cells.needed(&at.payment_reference);
+    let reference = cells.identifier(&at.payment_reference, reference);
+    let amount = money(cells, at, mapping);
+    let paid_on = cells.read(&at.paid_on, |t| values::date(t, mapping));
+    let day = || when(when_text?, mapping).ok()?.1;
+    Some(EventKind::Payment {
+        reference: reference?,
+        amount: amount?,
+        paid_on: paid_on.or_else(day)?,
+    })
+}
+
+fn promise(cells: &mut Cells<'_>, at: &EventSlots, mapping: &Mapping) -> Option<EventKind> {
+    let amount = money(cells, at, mapping);
+    if amount.is_some_and(|promised| promised.minor <= 0) {
+        cells.fault(&at.amount, "", Code::Negative);
+    }
+    let due_on = cells.read_needed(&at.due_on, |t| values::date(t, mapping));
+    Some(EventKind::Promise {
+        amount: amount?,
+        due_on: due_on?,
+    })
+}
+
+fn call(
+    cells: &mut Cells<'_>,
+    at: &EventSlots,
+    mapping: &Mapping,
+    when_text: Option<&str>,
+) -> Option<EventKind> {
+    // Laws count calls and pause after them; two calls of one day must not look like one.
+    if let Some(day) = when_text.filter(|text| !text.contains(':')) {
+        cells.fault(&at.at, day, Code::Moment);
+    }
+    let result = cells.read_needed(&at.call_result, values::word);
+    let inbound = cells.read(&at.inbound, values::boolean).unwrap_or(false);
+    let number = cells.read(&at.address, |t| values::phone(t, mapping.phone_region.as_deref()));
+    Some(EventKind::Call {
+        result: result?,
+        inbound,
+        number,
     })
 }
 

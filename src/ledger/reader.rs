@@ -137,7 +137,7 @@ impl Kind for EventRow {
         self.digest
     }
     fn keys(&self) -> (Option<u64>, Option<(u64, u64)>) {
-        (self.booking().map(hash), None)
+        (Some(self.booking().map_or_else(|| hash(self.digest), hash)), None)
     }
     fn column(plan: &EventSlots, _debtor: bool) -> &str {
         &plan.payment_reference.column

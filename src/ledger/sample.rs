@@ -334,15 +334,19 @@ fn day(start: NaiveDate, days: i64) -> NaiveDate {
     start + TimeDelta::days(days)
 }
 
-fn owe(dice: &mut Dice, debtor: &Debtor, n: usize, start: NaiveDate) -> (String, Debt) {
-    let due_in = dice.below(121) as i64 - 70;
-    let currency = match debtor.cells[3].as_str() {
+fn currency_of(country: &str) -> &'static str {
+    match country {
         "CN" => "CNY",
         "GB" => "GBP",
         "AU" => "AUD",
         "HK" => "HKD",
         _ => "USD",
-    };
+    }
+}
+
+fn owe(dice: &mut Dice, debtor: &Debtor, n: usize, start: NaiveDate) -> (String, Debt) {
+    let due_in = dice.below(121) as i64 - 70;
+    let currency = currency_of(&debtor.cells[3]);
     let claim = match debtor.portfolio {
         "trade" => ClaimKind::TradeReceivable,
         "consumer" => *dice.pick(&[
@@ -407,8 +411,8 @@ fn owe(dice: &mut Dice, debtor: &Debtor, n: usize, start: NaiveDate) -> (String,
     (row, debt)
 }
 
-/// Puts one row of each kind of damage among the good ones, and one that repeats another.
-fn with_damage(mut rows: Vec<String>, expected: &mut Expected, start: NaiveDate) -> String {
+/// One row of each kind of damage.
+fn damaged_rows(start: NaiveDate) -> Vec<(String, Code)> {
     let good = |column: usize, value: &str| {
         let mut cells = vec![String::new(); WIDTH];
         let due = start.to_string();
@@ -432,13 +436,7 @@ fn with_damage(mut rows: Vec<String>, expected: &mut Expected, start: NaiveDate)
         }
         cells.join(",")
     };
-    let first = rows.first().cloned().unwrap_or_default();
-    let mut other: Vec<&str> = first.split(',').collect();
-    if let Some(amount) = other.get_mut(11) {
-        *amount = "77777.00";
-    }
-    let other = other.join(",");
-    let mut damaged: Vec<(String, Code)> = vec![
+    vec![
         (good(21, "1.38E+10"), Code::Scientific),
         (good(1, "110101199001010000"), Code::SpreadsheetDamage),
         (good(4, "13900000002"), Code::Swapped),
@@ -457,7 +455,18 @@ fn with_damage(mut rows: Vec<String>, expected: &mut Expected, start: NaiveDate)
         (good(21, "12345"), Code::Phone),
         (format!("{},surplus", good(0, "consumer")), Code::FieldCount),
         (good(4, "\"示例人"), Code::UnclosedQuote),
-    ];
+    ]
+}
+
+/// Puts one row of each kind of damage among the good ones, and one that repeats another.
+fn with_damage(mut rows: Vec<String>, expected: &mut Expected, start: NaiveDate) -> String {
+    let first = rows.first().cloned().unwrap_or_default();
+    let mut other: Vec<&str> = first.split(',').collect();
+    if let Some(amount) = other.get_mut(11) {
+        *amount = "77777.00";
+    }
+    let other = other.join(",");
+    let mut damaged = damaged_rows(start);
     if !first.is_empty() {
         damaged.insert(damaged.len() - 1, (other, Code::Duplicate));
     }
@@ -491,7 +500,7 @@ fn happenings(
     start: NaiveDate,
     expected: &mut Expected,
 ) -> Vec<(Moment, String)> {
-    let mut events = Vec::new();
+    let mut events: Vec<Happening> = Vec::new();
     for (n, debt) in debts.iter().enumerate() {
         let first = dice.below(45) as u64;
         match dice.below(100) {
@@ -502,19 +511,7 @@ fn happenings(
                 at(dice, start, first),
                 debt.instalment.unwrap_or(debt.balance / 3),
             )),
-            20..30 => {
-                let when = at(dice, start, first);
-                let due_on = start + Days::new(first + 7);
-                let promise = format!(
-                    r#","amount":"{}","currency":"{}","due_on":"{due_on}""#,
-                    decimal(debt.balance),
-                    debt.currency
-                );
-                events.push(event("promise", debt, when, &promise));
-                if dice.percent(50) {
-                    events.push(paid(debt, n, at(dice, start, first + 5), debt.balance));
-                }
-            }
+            20..30 => promised(dice, debt, n, (start, first), &mut events),
             30..36 => {
                 let reason = *dice.pick(&["amount", "not_mine", "quality", "already_paid"]);
                 events.push(event(
@@ -555,12 +552,7 @@ fn happenings(
                 let address = format!(r#","address":"{}""#, debt.phone);
                 events.push(event("wrong_party", debt, at(dice, start, first), &address));
             }
-            54..62 => {
-                let result = *dice.pick(&["conversation", "no_answer", "voicemail", "busy", "answered"]);
-                let inbound = dice.percent(20);
-                let call = format!(r#","call_result":"{result}","inbound":"{inbound}""#);
-                events.push(event("call", debt, at(dice, start, first), &call));
-            }
+            54..62 => events.push(called(dice, debt, start, first)),
             62..64 => {
                 let until = start + Days::new(60);
                 let scope = format!(r#","scope":"channel","channel":"email","until":"{until}""#);
@@ -575,6 +567,30 @@ fn happenings(
     let mut events: Vec<(Moment, String)> = events.into_iter().map(|(_, when, line)| (when, line)).collect();
     events.sort();
     events
+}
+
+/// A promise, and the payment of every second one.
+fn promised(
+    dice: &mut Dice,
+    debt: &Debt,
+    n: usize,
+    (start, first): (NaiveDate, u64),
+    events: &mut Vec<Happening>,
+) {
+    let due_on = start + Days::new(first + 7);
+    let (amount, currency) = (decimal(debt.balance), debt.currency);
+    let promise = format!(r#","amount":"{amount}","currency":"{currency}","due_on":"{due_on}""#);
+    events.push(event("promise", debt, at(dice, start, first), &promise));
+    if dice.percent(50) {
+        events.push(paid(debt, n, at(dice, start, first + 5), debt.balance));
+    }
+}
+
+fn called(dice: &mut Dice, debt: &Debt, start: NaiveDate, first: u64) -> Happening {
+    let result = *dice.pick(&["conversation", "no_answer", "voicemail", "busy", "answered"]);
+    let inbound = dice.percent(20);
+    let call = format!(r#","call_result":"{result}","inbound":"{inbound}""#);
+    event("call", debt, at(dice, start, first), &call)
 }
 
 /// A working hour of the day `days` after `start`, in UTC.

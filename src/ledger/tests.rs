@@ -279,6 +279,13 @@ fn events_are_read_or_refused() {
         &["empty"],
     );
     check(&format!(r#"{about},"kind":"bounce""#), &["empty"]);
+    check(
+        &format!(r#"{about},"kind":"call","call_result":"busy""#),
+        &["moment"],
+    );
+    let twice = format!("{{{about},\"kind\":\"cease\"}}\n").repeat(2);
+    let reading = read_events("e.jsonl", twice.as_bytes(), &Mapping::default());
+    assert_eq!((reading.rows.len(), reading.repeated), (1, vec![2]));
     check(r#""kind":"cease","at":"2026-03-02""#, &["empty"]);
     check(
         r#""kind":"cease","at":"2026-03-02T10:00:00","reference":"1""#,
@@ -377,6 +384,30 @@ fn the_samples_are_read_whole() {
     let events = read_events("events.jsonl", text.as_bytes(), &Mapping::default());
     assert_eq!(events.rejects, []);
     assert_eq!(events.rows.len(), 20);
+}
+
+#[test]
+fn the_files_for_other_tests_are_what_they_say() {
+    let gb = include_bytes!("../../tests/data/ledger-gb18030.csv");
+    let reading = read_accounts("gb.csv", gb, &Mapping::default());
+    assert_eq!(
+        (reading.rows.len(), reading.rejects.len(), reading.encoding),
+        (9, 0, Encoding::Gb18030)
+    );
+    let reading = accounts(include_str!("../../tests/data/ledger-damaged.csv"));
+    let found: Vec<(u64, &str)> = reading.rejects.iter().map(|r| (r.row, r.code.as_str())).collect();
+    let expected = [
+        (3, "scientific"),
+        (4, "spreadsheet_damage"),
+        (5, "swapped"),
+        (6, "currency"),
+        (6, "date_impossible"),
+        (7, "unclosed_quote"),
+        (8, "field_count"),
+        (9, "encoding"),
+        (10, "duplicate"),
+    ];
+    assert_eq!((reading.rows.len(), found), (1, expected.to_vec()));
 }
 
 #[test]
@@ -555,6 +586,10 @@ fn event() -> impl Strategy<Value = EventRow> {
     ];
     (kind, at, identifier(), proptest::option::of(identifier())).prop_map(
         |(kind, at, reference, portfolio)| {
+            let at = match kind {
+                Call { .. } => When::At(Moment::parse("2026-03-02T10:00:00Z").unwrap()),
+                _ => at,
+            };
             let account = AccountKey {
                 portfolio,
                 reference: Some(reference),
@@ -614,5 +649,32 @@ proptest! {
         let name = if json { "x.jsonl" } else { "x.csv" };
         let reading = read_accounts(name, &bytes, &Mapping::default());
         write_rejects(&reading, &bytes);
+    }
+}
+
+/// `cargo test --release --lib -- --ignored --nocapture how_fast` tells rows per second.
+#[test]
+#[ignore = "measures; it proves nothing"]
+fn how_fast() {
+    let start = NaiveDate::from_ymd_opt(2026, 3, 2).unwrap();
+    let sample = super::sample::generate(1, 100_000, start);
+    let mapping = Mapping::default();
+    let lines = || sample.accounts_csv.lines();
+    let mainland: Vec<&str> = lines()
+        .take(1)
+        .chain(lines().filter(|l| l.contains(",CN,")))
+        .collect();
+    for (what, text) in [
+        ("all", sample.accounts_csv.clone()),
+        ("mainland only", mainland.join("\n")),
+    ] {
+        let began = std::time::Instant::now();
+        let reading = read_accounts("l.csv", text.as_bytes(), &mapping);
+        let seconds = began.elapsed().as_secs_f64();
+        println!(
+            "{what}: {} rows, {:.0} rows a second",
+            reading.total,
+            reading.total as f64 / seconds
+        );
     }
 }

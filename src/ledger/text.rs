@@ -53,8 +53,8 @@ pub(super) fn is_garbled(text: &str) -> bool {
         return false;
     }
     text.contains('\u{FFFD}')
-        || was_utf8_in(text, GBK)
-        || was_utf8_in(text, WINDOWS_1252)
+        || (may_be_gbk_of_utf8(text) && was_utf8_in(text, GBK))
+        || (text.chars().all(|c| c <= '\u{2122}') && was_utf8_in(text, WINDOWS_1252))
         || was_western(text)
 }
 
@@ -96,12 +96,14 @@ fn was_utf8_in(text: &str, encoding: &'static encoding_rs::Encoding) -> bool {
         >= 2
 }
 
-/// Whether a single Chinese character stands in the middle of a word of small Latin letters.
+/// Whether one or two Chinese characters stand in the middle of a word of small Latin letters, and no others.
 fn was_western(text: &str) -> bool {
+    let ideograph = |c: &char| matches!(c, '\u{3400}'..='\u{9FFF}');
     let chars: Vec<char> = text.chars().collect();
-    chars.windows(3).any(|w| {
-        w[0].is_ascii_alphabetic() && matches!(w[1], '\u{3400}'..='\u{9FFF}') && w[2].is_ascii_lowercase()
-    })
+    chars.iter().filter(|c| ideograph(c)).count() <= 2
+        && chars
+            .windows(3)
+            .any(|w| w[0].is_ascii_alphabetic() && ideograph(&w[1]) && w[2].is_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -126,6 +128,7 @@ mod tests {
             "欧阳修远",
             "José Müller",
             "A座12楼",
+            "上海市样本路A栋b座",
             "上海示例贸易有限公司",
             "陳大文",
             "Zoë",

@@ -94,7 +94,7 @@ pub fn plan(ladder: &Ladder, account: &Account, today: NaiveDate) -> Plan {
         return waiting(Standing::Promised, Some(until + Days::new(1)));
     }
     let dpd = account.days_past_due(today);
-    let overdue = account.instalments.map_or(0, |i| i.overdue);
+    let overdue = account.instalments_overdue(today).unwrap_or(0);
     let fits = |s: &&Stage| s.instalments.as_ref().is_none_or(|r| r.contains(&overdue));
     let mut result = waiting(standing(ladder, dpd, overdue), None);
     for stage in ladder.stages.iter().filter(fits) {

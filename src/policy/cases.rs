@@ -33,8 +33,8 @@ pub struct Case {
     pub draft: Draft,
     /// The moment.
     pub at: Moment,
-    /// `cleared`, `held`, `review` or `blocked`.
-    pub verdict: String,
+    /// The expected verdict.
+    pub verdict: VerdictWord,
     /// The instant of the hold, where the case names it.
     pub until: Option<Moment>,
     /// Rule ids that must be among the findings; no other finding may be there.
@@ -138,7 +138,9 @@ facts! {
     history: Vec<String>,
     /// Also touches about the debt towards somebody else: same form as `history`.
     history_other_person: Vec<String>,
+    /// `{words}` in it is replaced by `words`, or by nothing.
     text: String,
+    words: String,
     subject: String,
 }
 
@@ -176,7 +178,7 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<CaseBook, PolicyError> {
             line: cx.text[..byte].matches('\n').count() + 1,
             name: name.into_inner(),
             draft: build.draft(),
-            verdict: verdict.0.as_str().to_owned(),
+            verdict: verdict.0,
             situation,
             at,
             until,
@@ -449,7 +451,11 @@ impl Builder<'_> {
 
     fn draft(&self) -> Draft {
         let (w, f) = (self.world, self.facts);
-        let text = f.text.clone().unwrap_or_default();
+        let text = f
+            .text
+            .as_deref()
+            .unwrap_or("")
+            .replace("{words}", f.words.as_deref().unwrap_or(""));
         let subject = f.subject.clone().unwrap_or_default();
         match word(&f.channel, Channel::Sms) {
             Channel::Sms | Channel::Call => {

@@ -16,6 +16,7 @@ use crate::domain::is_hidden;
 pub struct Folded {
     text: String,
     origin: Vec<(u32, u32)>,
+    hidden: Option<(u32, u32)>,
 }
 
 impl Folded {
@@ -35,6 +36,11 @@ impl Folded {
         start..end.max(start)
     }
 
+    /// The original byte range of the first character that nobody sees, where there is one.
+    pub fn hidden(&self) -> Option<Range<usize>> {
+        self.hidden.map(|(start, end)| start as usize..end as usize)
+    }
+
     fn push(&mut self, c: char, from: (u32, u32)) {
         self.text.push(c);
         self.origin.resize(self.text.len(), from);
@@ -45,6 +51,7 @@ impl Folded {
         let mut out = Folded {
             text: String::with_capacity(self.text.len()),
             origin: Vec::with_capacity(self.origin.len()),
+            hidden: self.hidden,
         };
         let mut waiting: Vec<(char, (u32, u32))> = Vec::new();
         let mut after_han = false;
@@ -105,6 +112,9 @@ fn fold_pieces(pieces: impl Iterator<Item = (char, usize, usize)>) -> Folded {
     let table = &*SIMPLIFIED;
     for (c, start, end) in pieces {
         let from = (start as u32, end as u32);
+        if is_invisible(c) && out.hidden.is_none() {
+            out.hidden = Some(from);
+        }
         if c.is_ascii_graphic() {
             out.push(c.to_ascii_lowercase(), from);
         } else if ('\u{4E00}'..='\u{9FFF}').contains(&c) {
@@ -113,7 +123,7 @@ fn fold_pieces(pieces: impl Iterator<Item = (char, usize, usize)>) -> Folded {
             if !out.text.ends_with('\n') {
                 out.push('\n', from);
             }
-        } else if is_hidden(c) || is_mark(c) {
+        } else if is_invisible(c) || is_mark(c) {
             // Leaves nothing; the core rule on hidden characters speaks about it.
         } else if c.is_whitespace() {
             push_blank(&mut out, from);
@@ -138,11 +148,27 @@ fn push_blank(out: &mut Folded, from: (u32, u32)) {
     }
 }
 
+/// Characters that nobody sees and no message needs; line breaks and tabs are seen.
+fn is_invisible(c: char) -> bool {
+    (is_hidden(c) && !matches!(c, '\n' | '\r' | '\t'))
+        || matches!(
+            c,
+            '\u{034F}'
+                | '\u{115F}'
+                | '\u{1160}'
+                | '\u{180E}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{FFA0}'
+                | '\u{E0100}'..='\u{E01EF}'
+        )
+}
+
 /// Combining marks and variation selectors: accents, strike-through, emoji styles.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{0300}'..='\u{036F}' | '\u{0483}'..='\u{0489}' | '\u{1AB0}'..='\u{1AFF}'
         | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}' | '\u{FE00}'..='\u{FE0F}' | '\u{FE20}'..='\u{FE2F}'
-        | '\u{3099}' | '\u{309A}' | '\u{E0100}'..='\u{E01EF}' | '\u{180E}' | '\u{3164}')
+        | '\u{3099}' | '\u{309A}')
 }
 
 /// Whether `c` is a Chinese character.
@@ -164,10 +190,13 @@ fn simplified(c: char) -> char {
     }
 }
 
+/// Two writings of one word that are both in use, the rarer first.
+const VARIANTS: &str = "帳账帐账賬账妳你";
+
 /// Traditional to simplified, indexed from U+4E00. The pairs are those of OpenCC (Apache-2.0), first choice each.
 static SIMPLIFIED: LazyLock<Vec<char>> = LazyLock::new(|| {
     let mut table: Vec<char> = ('\u{4E00}'..='\u{9FFF}').collect();
-    for line in include_str!("traditional.txt").lines() {
+    for line in include_str!("traditional.txt").lines().chain([VARIANTS]) {
         let mut chars = line.chars();
         while let (Some(from), Some(to)) = (chars.next(), chars.next()) {
             if let Some(slot) = table.get_mut((from as usize).wrapping_sub(0x4E00)) {

@@ -113,9 +113,15 @@ fn whole_words(text: &str, span: &Range<usize>) -> bool {
 impl Surroundings {
     /// Whether these surroundings make the hit harmless.
     pub fn excuse(&self, text: &str, span: &Range<usize>) -> bool {
-        let before = self.reach_back(&text[..span.start]);
+        let start = self.reach_back(&text[..span.start]);
+        // A negation may run into the hit: `不代收` into `收现金`.
+        let before = &text[start..span.end];
+        let negates = |w: &String| {
+            let mut found = before.match_indices(w.as_str());
+            found.any(|(at, w)| start + at < span.start && whole_words(before, &(at..at + w.len())))
+        };
         let after = self.reach_on(&text[span.end..]);
-        self.before.iter().any(|w| has_word(before, w))
+        self.before.iter().any(negates)
             || self.after.iter().any(|w| has_word(after, w))
             || self
                 .follows
@@ -128,7 +134,7 @@ impl Surroundings {
         matches!(c, '。' | '!' | '?' | '\n' | ';') || (self.clause && matches!(c, ',' | ':'))
     }
 
-    fn reach_back<'t>(&self, before: &'t str) -> &'t str {
+    fn reach_back(&self, before: &str) -> usize {
         let mut start = before.len();
         for (at, c) in before.char_indices().rev().take(self.within) {
             let full_stop = c == '.' && before[at + 1..].starts_with([' ', '\n']);
@@ -137,7 +143,7 @@ impl Surroundings {
             }
             start = at;
         }
-        &before[start..]
+        start
     }
 
     fn reach_on<'t>(&self, after: &'t str) -> &'t str {

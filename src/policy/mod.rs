@@ -20,7 +20,7 @@ mod set;
 pub(crate) use self::core::core_rule;
 pub use self::core::{CORE, core_rules, core_version};
 pub use calendar::{DayKind, Holidays};
-pub use cases::{Case, CaseBook};
+pub use cases::{Case, CaseBook, VerdictWord};
 pub use error::PolicyError;
 pub use lexicon::{Entry, Pattern, Surroundings, When};
 pub use lint::{Lint, lint};

@@ -96,3 +96,71 @@ pub(crate) fn digest_of<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> 
     }
     hex::encode(hash.finalize())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"pack = "x"
+title = { zh = "甲", en = "x" }
+[[caps]]
+id = "cap.a"
+level = "house"
+sureness = "verified"
+basis = "house rule"
+why = "w"
+zh = "甲"
+en = "e"
+key = "person"
+collection_only = true
+local_days = 1
+max = 1
+"#;
+
+    fn parse(policy: &str) -> Result<Pack, PolicyError> {
+        Pack::parse(&PackFiles {
+            name: "x",
+            policy,
+            lexicon: "",
+            cases: "",
+        })
+    }
+
+    #[test]
+    fn mistakes_name_file_line_field_and_what_is_expected() {
+        let check = |from: &str, to: &str, line: usize, field: &str, words: &[&str]| {
+            let error = parse(&POLICY.replace(from, to)).unwrap_err();
+            assert_eq!(
+                (error.file.as_str(), error.line, error.field.as_str()),
+                ("policies/x/policy.toml", line, field),
+                "{error}"
+            );
+            assert!(words.iter().all(|w| error.to_string().contains(w)), "{error}");
+        };
+        check(
+            "level = \"house\"",
+            "level = \"hous\"",
+            5,
+            "level",
+            &["`hous`", "`statute`"],
+        );
+        check("max = 1", "maximum = 1", 14, "maximum", &["maximum", "`max`"]);
+        check("max = 1", "max = \"1\"", 14, "max", &["string", "u32"]);
+        check(
+            "local_days = 1",
+            "local_days = 90",
+            4,
+            "id",
+            &["local_days", "1-60"],
+        );
+        check("\"cap.a\"", "\"Cap A\"", 4, "id", &["`Cap A`", "hours.quiet"]);
+        check("pack = \"x\"", "pack = \"y\"", 1, "pack", &["`y`", "`x`"]);
+    }
+
+    #[test]
+    fn the_version_is_of_the_words_and_not_of_the_line_ends() {
+        let version = |text: &str| parse(text).unwrap().version;
+        assert_eq!(version(POLICY), version(&POLICY.replace('\n', "\r\n")));
+        assert_ne!(version(POLICY), version(&POLICY.replace("max = 1", "max = 2")));
+    }
+}

@@ -135,7 +135,7 @@ macro_rules! table {
             channels: Option<Words<Channel>>,
             #[serde(default)]
             purposes: Words<Purpose>,
-            $($(#[$m])* pub(crate) $field: $ty),*
+            $($(#[$m])* $field: $ty),*
         }
 
         impl $name {

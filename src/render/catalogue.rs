@@ -296,7 +296,7 @@ impl<'a> Compiler<'a> {
         {
             let letter = LetterFile::parse(path, self.file(path)?)?;
             for (slot, text, line) in letter.parts(self.file(path)?) {
-                parts.push(self.part(slot, path, line, &text, &mut used)?);
+                parts.push(self.part((slot, line), path, &text, &mut used)?);
             }
             parts.extend(self.frame(locale, &mut used)?);
             used.extend(["recipient_name".to_owned(), "recipient_address".to_owned()]);
@@ -314,7 +314,7 @@ impl<'a> Compiler<'a> {
                     _ => Slot::Text,
                 };
                 let text = self.file(path)?.to_owned();
-                parts.push(self.part(slot, path, 1, &text, &mut used)?);
+                parts.push(self.part((slot, 1), path, &text, &mut used)?);
             }
         }
         paths.push(format!("{locale}/locale.toml"));
@@ -347,16 +347,15 @@ impl<'a> Compiler<'a> {
         .into_iter()
         .map(|(slot, text)| {
             let line = super::catalogue_file::first_line(raw, &text);
-            self.part(slot, &path, line, text.get_ref(), used)
+            self.part((slot, line), &path, text.get_ref(), used)
         })
         .collect()
     }
 
     fn part(
         &mut self,
-        slot: Slot,
+        (slot, line): (Slot, usize),
         file: &str,
-        line: usize,
         text: &str,
         used: &mut BTreeSet<String>,
     ) -> Result<Part, TemplateError> {

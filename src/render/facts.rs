@@ -270,7 +270,7 @@ impl<'a> Collector<'a> {
             positive(instalment.unwrap_or(a.balance_minor)).map(|m| w.money(m))
         });
         self.made("instalment_amount", |w| instalment.map(|m| w.money(money(m))));
-        let overdue = a.instalments.map(|i| i.overdue).filter(|n| *n > 0);
+        let overdue = a.instalments_overdue(today).filter(|n| *n > 0);
         self.made("instalments_overdue", |_| overdue.map(|n| n.to_string()));
         self.made("issued_on", |w| a.issued_on.map(|d| w.date(d)));
         self.made("due_date", |w| Some(w.date(a.due_on)));

@@ -60,7 +60,7 @@ pub fn render(
     collector.extras(&template.extras, extra);
     let (facts, mut found) = collector.finish();
     found.splice(0..0, faults);
-    let draft = compose(catalogue, wording, channel, locale, facts, &mut found);
+    let draft = compose(catalogue, wording, (channel, locale), facts, &mut found);
     match draft {
         Some(draft) if found.is_empty() => Ok(Rendered {
             draft,
@@ -164,7 +164,7 @@ fn unmet(need: Need, template: &Template, s: &Situation, today: NaiveDate) -> Op
             "is for the time after the due date",
         ),
         Need::InstalmentsOverdue => (
-            s.account.instalments.is_some_and(|i| i.overdue > 0),
+            s.account.instalments_overdue(today).is_some_and(|n| n > 0),
             "template.no_instalment_overdue",
             "只能在有分期逾期时使用",
             "is for overdue instalments",
@@ -184,8 +184,7 @@ fn unmet(need: Need, template: &Template, s: &Situation, today: NaiveDate) -> Op
 fn compose(
     catalogue: &Catalogue,
     wording: &Wording,
-    channel: Channel,
-    locale: Locale,
+    (channel, locale): (Channel, Locale),
     facts: Facts,
     found: &mut Vec<RenderFault>,
 ) -> Option<Draft> {
@@ -216,7 +215,7 @@ fn compose(
             text: parts.one(Slot::Text)? + "\n",
             html: parts.one(Slot::Html)? + "\n",
         })),
-        Channel::Letter => letter(catalogue, wording, locale, &parts, &facts, found),
+        Channel::Letter => letter(&catalogue.layout, (wording, locale), &parts, &facts, found),
         Channel::Call => None,
     }
 }
@@ -244,9 +243,8 @@ impl Parts {
 }
 
 fn letter(
-    catalogue: &Catalogue,
-    wording: &Wording,
-    locale: Locale,
+    layout: &str,
+    (wording, locale): (&Wording, Locale),
     parts: &Parts,
     facts: &Facts,
     found: &mut Vec<RenderFault>,
@@ -261,7 +259,7 @@ fn letter(
     let mut table = Vec::new();
     if let Some(name) = &wording.table_rows {
         let head = parts.lines(Slot::TableHead);
-        match facts.get(name).map(|rows| cells(rows)) {
+        match facts.get(name).map(cells) {
             None => found.push(RenderFault::missing(name)),
             Some(rows) if rows.iter().any(|r| r.len() != head.len()) => found.push(
                 RenderFault::new(
@@ -289,7 +287,7 @@ fn letter(
         closing: parts.lines(Slot::Closing),
         return_slip: parts.lines(Slot::ReturnSlip),
         lang: locale.as_str().to_owned(),
-        layout: catalogue.layout.clone(),
+        layout: layout.to_owned(),
     })))
 }
 

@@ -6,11 +6,12 @@
 use chrono::{Days, NaiveDate, TimeDelta};
 use uuid::Uuid;
 
+use super::bulk::{Id, bulk};
 use super::db::{Tx, q, statements};
 use super::decide::TouchInsert;
 use super::people;
 use super::review::{withdraw, withdraw_waiting};
-use super::types::{Ts, hex_id, id_list, rows};
+use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Moment, SuppressionReason,
@@ -21,6 +22,7 @@ use crate::evidence::Kind;
 pub(super) mod sql {
     super::statements! {
         FIND = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id WHERE p.name = $1 AND a.reference = $2";
+        FIND_BY_DEBTOR = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id JOIN person d ON d.id = a.debtor_id WHERE d.ref = $1 AND (CAST($2 AS TEXT) IS NULL OR p.name = $2) ORDER BY a.id LIMIT 1";
         FIND_ANYWHERE = "SELECT id FROM account WHERE reference = $1 ORDER BY id LIMIT 2";
         SEEN = "INSERT INTO event_seen (digest, account_id, batch_id, kind, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING";
         PAY = "INSERT INTO payment (id, account_id, reference, amount_minor, paid_on) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, reference) DO NOTHING";
@@ -68,7 +70,7 @@ pub(super) mod sql {
         };
         CALL = "INSERT INTO call_record (id, account_id, person_id, address_id, at, result, inbound) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         CONSENT = "INSERT INTO consent (id, person_id, scope, channel, given_at, until) VALUES ($1, $2, $3, $4, $5, $6)";
-        REVOKE = "UPDATE consent SET revoked_at = $1 WHERE person_id = $2 AND scope = $3 AND revoked_at IS NULL";
+        REVOKE = "UPDATE consent SET revoked_at = $1 WHERE person_id = $2 AND scope = $3 AND (CAST($4 AS TEXT) IS NULL OR channel = $4) AND revoked_at IS NULL";
         APPROVE_LEGAL = "UPDATE account SET legal_action_approved = $1, revision = revision + 1 WHERE id = $2";
     }
 }
@@ -132,6 +134,8 @@ pub enum Occurrence {
     ConsentRevoked {
         /// Which.
         scope: ConsentScope,
+        /// On which channel; `None` for all.
+        channel: Option<Channel>,
     },
     /// Legal action was decided and approved.
     LegalActionApproved,
@@ -174,8 +178,10 @@ pub struct NewEvent {
     pub digest: Option<[u8; 32]>,
     /// Portfolio name; `None`: the reference must be unique.
     pub portfolio: Option<String>,
-    /// The creditor's reference of the account.
-    pub reference: String,
+    /// The creditor's reference of the account, or
+    pub reference: Option<String>,
+    /// the creditor's number of the debtor, for what concerns the person.
+    pub debtor_ref: Option<String>,
     /// When it happened.
     pub at: Moment,
     /// What.
@@ -288,9 +294,15 @@ async fn take(
 }
 
 async fn find(tx: &mut Tx, event: &NewEvent) -> Result<Option<Uuid>, StoreError> {
-    let found = match &event.portfolio {
-        Some(portfolio) => q!(&mut *tx, sql::FIND, [portfolio, &event.reference] => all (Uuid,))?,
-        None => q!(&mut *tx, sql::FIND_ANYWHERE, [&event.reference] => all (Uuid,))?,
+    let found = match (&event.reference, &event.portfolio, &event.debtor_ref) {
+        (Some(reference), Some(portfolio), _) => {
+            q!(&mut *tx, sql::FIND, [portfolio, reference] => all (Uuid,))?
+        }
+        (Some(reference), None, _) => q!(&mut *tx, sql::FIND_ANYWHERE, [reference] => all (Uuid,))?,
+        (None, portfolio, Some(debtor)) => {
+            q!(&mut *tx, sql::FIND_BY_DEBTOR, [debtor, portfolio] => all (Uuid,))?
+        }
+        (None, _, None) => Vec::new(),
     };
     Ok(match found[..] {
         [(id,)] => Some(id),
@@ -373,8 +385,9 @@ impl Taking<'_> {
                     Ts(self.at), until.map(Ts)] => rows)?;
                 self.person_changed().await
             }
-            Occurrence::ConsentRevoked { scope } => {
-                q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.account.debtor.0, scope.as_str()] => rows)?;
+            Occurrence::ConsentRevoked { scope, channel } => {
+                let channel = channel.map(Channel::as_str);
+                q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.account.debtor.0, scope.as_str(), channel] => rows)?;
                 self.person_changed().await
             }
             Occurrence::LegalActionApproved => {
@@ -516,16 +529,16 @@ impl Taking<'_> {
         // What the debtor began takes no place of ours, unless a conversation came of it: some rules pause after one.
         if !inbound || kind == TouchKind::Conversation {
             let touch = TouchInsert {
-                id: hex_id(id),
-                person_id: hex_id(person),
-                account_id: hex_id(account),
-                address_id: address.map(hex_id),
+                id: Id(id),
+                person_id: Id(person),
+                account_id: Id(account),
+                address_id: address.map(Id),
                 channel: Channel::Call.as_str(),
                 kind: kind.as_str(),
                 collection: !inbound,
                 at: Ts(self.at),
             };
-            q!(&mut *self.tx, super::decide::sql::TOUCH, [rows(&[touch])] => rows)?;
+            bulk(self.tx, &super::decide::sql::TOUCH, &[touch]).await?;
         }
         self.person_changed().await
     }

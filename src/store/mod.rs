@@ -5,11 +5,13 @@
 //! No decisions here: the store counts, locks and records what `guard` and `planner` have decided.
 //! Used by `dispatch`, `scheduler` and the doors.
 
+mod bulk;
 mod claim;
 mod db;
 mod decide;
 mod error;
 mod events;
+mod from_ledger;
 mod import;
 mod log;
 mod people;
@@ -22,7 +24,7 @@ mod views;
 mod writer;
 
 pub use claim::Claimed;
-pub use db::{STATEMENTS_BY_FILE, Stmt};
+pub use db::{Stmt, statements_by_file};
 pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};
 pub use error::StoreError;
 pub use events::{EventOutcome, NewEvent, Occurrence};
@@ -32,7 +34,7 @@ pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use review::OfficerAction;
 pub use settle::{Receipt, ReceiptStatus, Settlement};
-pub use views::{AttemptRow, AttemptStory, Counts, Timeline, TimelineEntry};
+pub use views::{AttemptRow, AttemptStory, Commits, Counts, Timeline, TimelineEntry};
 
 use std::sync::Arc;
 

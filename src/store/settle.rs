@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
-use serde::Serialize;
 use uuid::Uuid;
 
+use super::bulk::{Id, bulk, row};
 use super::db::{q, statements};
-use super::types::{Ts, hex_id, id_list, rows, word};
+use super::types::{Ts, id_list, word};
 use super::{Store, StoreError};
-use crate::domain::{AttemptId, AttemptState, RecordId};
+use crate::domain::{AttemptId, AttemptState, Moment, RecordId};
 use crate::evidence::Kind;
 
 pub(super) mod sql {
@@ -18,16 +18,15 @@ pub(super) mod sql {
             sqlite: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1))",
             postgres: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
         };
-        SETTLE = {
-            sqlite: "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM (SELECT unhex(value->>'id') AS id, value->>'state' AS state, value->>'settled_at' AS settled_at, value->>'provider' AS provider, value->>'provider_ref' AS provider_ref, value->>'reason' AS reason, unhex(value->>'last_record') AS last_record FROM json_each($1)) AS r WHERE attempt.id = r.id",
-            postgres: "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, state TEXT, settled_at TIMESTAMPTZ, provider TEXT, provider_ref TEXT, reason TEXT, last_record UUID) WHERE attempt.id = r.id",
-        };
+        SETTLE = bulk super::SettleRow => "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM {batch} AS r WHERE attempt.id = r.id";
         FREE_PLACES = {
             sqlite: "DELETE FROM touch WHERE id IN (SELECT unhex(value) FROM json_each($1))",
             postgres: "DELETE FROM touch WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
         LOST = "SELECT id FROM attempt WHERE state = 'reserved' AND reserved_at <= $1 ORDER BY reserved_at LIMIT $2";
         RECEIPT = "INSERT INTO receipt (provider, event, attempt_id, status, received_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, event) DO NOTHING";
+        // A new attempt for the same step; the old one keeps its place in the story. Each is tried again once.
+        RETRY = "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, tries, last_record) SELECT $1, $2, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, $3, expires_at, 'planned', $4, tries + 1, $5 FROM attempt WHERE id = $6 AND tries < 4 AND expires_at > $3 ON CONFLICT (step_key) DO NOTHING";
         BY_PROVIDER_REF = "SELECT id FROM attempt WHERE provider = $1 AND provider_ref = $2";
     }
 }
@@ -45,6 +44,8 @@ pub struct Settlement {
     pub reference: Option<String>,
     /// What the carrier said, without personal data.
     pub reason: Option<String>,
+    /// Only with proof that nothing went out: when the same step may be tried anew, as an attempt of its own.
+    pub retry_at: Option<Moment>,
 }
 
 /// What a provider says later.
@@ -82,15 +83,16 @@ impl Settlement {
     }
 }
 
-#[derive(Serialize)]
-struct SettleRow {
-    id: String,
-    state: &'static str,
-    settled_at: Ts,
-    provider: Option<String>,
-    provider_ref: Option<String>,
-    reason: Option<String>,
-    last_record: String,
+row! {
+    struct SettleRow {
+        id: Id,
+        state: &'static str,
+        settled_at: Ts,
+        provider: Option<String>,
+        provider_ref: Option<String>,
+        reason: Option<String>,
+        last_record: Id,
+    }
 }
 
 impl Store {
@@ -121,6 +123,7 @@ impl Store {
                             provider: None,
                             reference: None,
                             reason: Some("interrupted between reserving and settling".into()),
+                            retry_at: None,
                         });
                         settle_in(tx, &*clock, settlements.collect(), Kind::ProviderOutcome).await
                     })
@@ -154,6 +157,7 @@ impl Store {
                     provider: None,
                     reference: None,
                     reason: None,
+                    retry_at: None,
                 };
                 let moved = settle_in(tx, &*clock, vec![settlement], Kind::ReceiptReceived).await?;
                 Ok((moved == 1).then_some(AttemptId(id)))
@@ -179,7 +183,7 @@ pub(super) async fn settle_in(
             .into_iter()
             .map(|(id, state, last)| (id, (state, last)))
             .collect();
-    let (mut settled, mut freed, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut settled, mut freed, mut entries, mut retries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for s in settlements {
         let Some((state, last)) = standing.get(&s.attempt.0) else {
             continue;
@@ -201,25 +205,52 @@ pub(super) async fn settle_in(
             .seal();
         if s.state == AttemptState::NotSent {
             freed.push(s.attempt.0);
+            retries.extend(s.retry_at.map(|at| (s.attempt, at)));
         }
         settled.push(SettleRow {
-            id: hex_id(s.attempt.0),
+            id: Id(s.attempt.0),
             state: s.state.as_str(),
             settled_at: Ts(now),
             provider: s.provider,
             provider_ref: s.reference,
             reason: s.reason,
-            last_record: hex_id(entry.record.0),
+            last_record: Id(entry.record.0),
         });
         entries.push(entry);
     }
     if settled.is_empty() {
         return Ok(0);
     }
-    q!(&mut *tx, sql::SETTLE, [rows(&settled)] => rows)?;
+    bulk(tx, &sql::SETTLE, &settled).await?;
     if !freed.is_empty() {
         q!(&mut *tx, sql::FREE_PLACES, [id_list(freed)] => rows)?;
     }
     super::log::append(tx, &entries).await?;
+    for (attempt, at) in retries {
+        retry(tx, clock, attempt, at).await?;
+    }
     Ok(settled.len())
+}
+
+/// Queues the same step anew. The key follows from the old attempt's id, so one attempt is tried again at most once.
+async fn retry(
+    tx: &mut super::db::Tx,
+    clock: &dyn crate::clock::Clock,
+    old: AttemptId,
+    at: Moment,
+) -> Result<(), StoreError> {
+    let (id, now) = (clock.fresh(), clock.now());
+    let entry = super::log::entry(clock, Kind::AttemptRequested, now)
+        .of_attempt(AttemptId(id), None)
+        .with("state", AttemptState::Planned.as_str())
+        .with("retry_of", old.to_string())
+        .with("due_at", at.to_text())
+        .seal();
+    let key = old.0.as_bytes().to_vec();
+    let queued = q!(&mut *tx, sql::RETRY, [id, key, Ts(at), Ts(now), entry.record.0, old.0] => rows)?;
+    if queued == 1 {
+        super::log::append(tx, &[entry]).await
+    } else {
+        Ok(())
+    }
 }

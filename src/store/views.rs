@@ -29,8 +29,6 @@ pub(super) mod sql {
         BODY = "SELECT body FROM content WHERE attempt_id = $1";
         STATES = "SELECT p.name, t.stage, t.channel, t.state, COUNT(*) FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id GROUP BY p.name, t.stage, t.channel, t.state ORDER BY 1, 2, 3, 4";
         REASONS = "SELECT state, COALESCE(reason, ''), COUNT(*) FROM attempt WHERE reason IS NOT NULL GROUP BY state, COALESCE(reason, '') ORDER BY 1, 3 DESC, 2";
-        DECISIONS = "SELECT bytes FROM evidence WHERE kind = 'attempt.decided' AND position > $1 ORDER BY position LIMIT $2";
-        EVENTS = "SELECT kind, at FROM event_seen WHERE account_id = $1 ORDER BY at";
         PAYMENTS = "SELECT paid_on, amount_minor FROM payment WHERE account_id = $1 ORDER BY paid_on";
         PROMISES = "SELECT made_at, due_on, amount_minor, state FROM promise WHERE account_id = $1 ORDER BY made_at";
         DISPUTES = "SELECT opened_at, resolved_at, reason FROM dispute WHERE account_id = $1 ORDER BY opened_at";
@@ -45,7 +43,11 @@ pub(super) mod sql {
         ALL_PAYMENTS = "SELECT p.name, a.reference, a.currency, y.reference, y.amount_minor, y.paid_on FROM payment y JOIN account a ON a.id = y.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY y.paid_on, y.id";
         ALL_PROMISES = "SELECT p.name, a.reference, a.currency, r.amount_minor, r.due_on, r.made_at FROM promise r JOIN account a ON a.id = r.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY r.made_at, r.id";
         ALL_DISPUTES = "SELECT p.name, a.reference, d.reason, d.opened_at, d.resolved_at FROM dispute d JOIN account a ON a.id = d.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY d.opened_at, d.id";
-        CONTACTED_AFTER = "SELECT COUNT(*) FROM attempt t JOIN payment y ON y.account_id = t.account_id JOIN account a ON a.id = t.account_id WHERE a.state = 'settled' AND t.reserved_at IS NOT NULL AND CAST($1 AS TEXT) IS NULL";
+        // Only the server knows; on SQLite the writer counts.
+        COMMITS = {
+            sqlite: "SELECT CAST(0 AS INTEGER) AS commits, CAST(0 AS INTEGER) AS syncs",
+            postgres: "SELECT d.xact_commit AS commits, w.wal_sync AS syncs FROM pg_stat_database d, pg_stat_wal w WHERE d.datname = current_database()",
+        };
     }
 }
 
@@ -117,6 +119,15 @@ pub struct Timeline {
     pub contact_points: Vec<ContactPoint>,
     /// What happened, oldest first.
     pub entries: Vec<TimelineEntry>,
+}
+
+/// How much was written durably since the start of the program (SQLite) or of the server (PostgreSQL).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Commits {
+    /// Committed transactions.
+    pub commits: u64,
+    /// Syncs of the write-ahead log, where the server tells.
+    pub syncs: Option<u64>,
 }
 
 /// Numbers of attempts.
@@ -355,6 +366,28 @@ impl Store {
             rules: BTreeMap::new(),
             tasks,
         })
+    }
+
+    /// How much was written durably; for measurements.
+    pub async fn commits(&self) -> Commits {
+        match &*self.db {
+            super::db::Db::Sqlite { writer, .. } => Commits {
+                commits: writer.commits(),
+                syncs: None,
+            },
+            super::db::Db::Postgres(_) => {
+                let read = async {
+                    let mut tx = self.db.read().await?;
+                    Ok::<_, StoreError>(q!(&mut tx, sql::COMMITS, [] => one (i64, i64))?)
+                };
+                let (commits, syncs) = read.await.unwrap_or_default();
+                let n = |n: i64| u64::try_from(n).unwrap_or(0);
+                Commits {
+                    commits: n(commits),
+                    syncs: Some(n(syncs)),
+                }
+            }
+        }
     }
 
     /// The creditor's own numbers of people.

@@ -3,6 +3,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
@@ -30,13 +32,20 @@ enum Message {
 /// The queue to the writing task.
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Writer {
     pub(super) fn start(pool: SqlitePool) -> Writer {
         let (queue, receiver) = mpsc::channel(1024);
-        tokio::spawn(write_groups(pool, receiver));
-        Writer { queue }
+        let commits = Arc::new(AtomicU64::new(0));
+        tokio::spawn(write_groups(pool, receiver, commits.clone()));
+        Writer { queue, commits }
+    }
+
+    /// How many transactions were committed; each is one sync of the write-ahead log.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     pub(super) async fn close(&self) {
@@ -47,7 +56,7 @@ impl Writer {
     }
 }
 
-async fn write_groups(pool: SqlitePool, mut queue: mpsc::Receiver<Message>) {
+async fn write_groups(pool: SqlitePool, mut queue: mpsc::Receiver<Message>, commits: Arc<AtomicU64>) {
     let mut closing = None;
     while closing.is_none() {
         let Some(first) = queue.recv().await else { return };
@@ -66,6 +75,7 @@ async fn write_groups(pool: SqlitePool, mut queue: mpsc::Receiver<Message>) {
         }
         if !group.is_empty() {
             write_group(&pool, group).await;
+            commits.fetch_add(1, Ordering::Relaxed);
         }
     }
     if let Some(done) = closing {

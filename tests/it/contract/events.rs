@@ -342,6 +342,7 @@ async fn consents_are_given_and_taken_back(database: TestDatabase) {
             "0001",
             Occurrence::ConsentRevoked {
                 scope: ConsentScope::Frequency,
+                channel: None,
             },
         )
         .await;
@@ -351,6 +352,7 @@ async fn consents_are_given_and_taken_back(database: TestDatabase) {
             "0001",
             Occurrence::ConsentRevoked {
                 scope: ConsentScope::Hours,
+                channel: None,
             },
         )
         .await;

@@ -77,7 +77,7 @@ async fn take(world: &World, reference: &str, attempts: &mut Vec<AttemptId>, ste
         }
         Step::Review => stop(Action::Review).await,
         Step::Block => stop(Action::Block).await,
-        Step::Withdraw => stop(Action::Withdraw { reason: "superseded" }).await,
+        Step::Withdraw => stop(Action::Withdraw).await,
         Step::Settle(n, state) => {
             if let Some(attempt) = pick(n) {
                 world.settle(attempt, state, &attempt.to_string()).await;

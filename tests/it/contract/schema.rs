@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dunwell::domain::AttemptState;
-use dunwell::store::{STATEMENTS_BY_FILE, Store};
+use dunwell::store::{Store, statements_by_file};
 use sqlx::{Column, Either, Executor, SqlSafeStr, Statement};
 
 use super::on_every_database;
@@ -38,8 +38,8 @@ async fn every_statement_prepares(database: TestDatabase) {
     let world = World::new(database).await;
     let mut wrong = Vec::new();
     let mut names = BTreeSet::new();
-    for (file, statements) in STATEMENTS_BY_FILE {
-        for statement in *statements {
+    for (file, statements) in statements_by_file() {
+        for statement in &statements {
             assert!(names.insert((file, statement.name)), "{file} {}", statement.name);
             let text = if world.raw.is_sqlite() {
                 statement.sqlite
@@ -62,8 +62,8 @@ async fn every_statement_means_the_same_in_both_dialects() {
     }
     let [sqlite, postgres] = &worlds[..] else { return };
     let mut wrong = Vec::new();
-    for (file, statements) in STATEMENTS_BY_FILE {
-        for s in *statements {
+    for (file, statements) in statements_by_file() {
+        for s in &statements {
             let (a, b) = (
                 prepared(&sqlite.raw, s.sqlite).await,
                 prepared(&postgres.raw, s.postgres).await,
@@ -88,7 +88,14 @@ async fn every_statement_means_the_same_in_both_dialects() {
                     .iter()
                     .zip(named(&b_columns))
                     .all(|(a, b)| *a == b || (unnamed(a) && unnamed(&b)));
-            if a_parameters != b_parameters || !same {
+            // A batch is one value for each field of a row here, and one document there.
+            let batch = s.postgres.contains("WITH ORDINALITY");
+            let parameters = if batch {
+                b_parameters == 1
+            } else {
+                a_parameters == b_parameters
+            };
+            if !parameters || !same {
                 wrong.push(format!(
                     "{file} {}: {a_parameters} {a_columns:?} and {b_parameters} {b_columns:?}",
                     s.name
@@ -203,9 +210,9 @@ async fn opening_twice_is_harmless(database: TestDatabase) {
 
 #[test]
 fn no_statement_stands_outside_the_register() {
-    let registered: BTreeSet<&str> = STATEMENTS_BY_FILE
-        .iter()
-        .flat_map(|(_, statements)| statements.iter())
+    let registered: BTreeSet<&str> = statements_by_file()
+        .into_iter()
+        .flat_map(|(_, statements)| statements)
         .flat_map(|s| [s.sqlite, s.postgres])
         .collect();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
@@ -220,11 +227,16 @@ fn no_statement_stands_outside_the_register() {
             }
             found += 1;
             let literal = literal.replace('\u{1}', "\"");
-            if !registered.contains(literal.as_str()) {
+            // Where the rows of a batch stand, the registered text has them spelled out.
+            let known = match literal.split_once("{batch}") {
+                Some((head, _)) => registered.iter().any(|text| text.starts_with(head)),
+                None => registered.contains(literal.as_str()),
+            };
+            if !known {
                 wrong.push(format!("{}: {literal}", path.file_name().unwrap().display()));
             }
         }
     }
-    assert!(found > 150, "the statements are found: {found}");
+    assert!(found > 120, "the statements are found: {found}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,0 +1,303 @@
+//! One worker: takes a batch from due to settled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::judge::{expired, judge};
+use super::rulebook::Rulebook;
+use crate::channels::{Carriers, NotSentProof, Outcome, Parcel, Readiness};
+use crate::domain::{AttemptId, AttemptState, Channel, Moment};
+use crate::render::Rendered;
+use crate::store::{Action, Claimed, Decision, Recorded, Reservation, Settlement, Store, StoreError};
+
+/// For how long a claim keeps others away. Longer than any carrier may take.
+const LEASE: TimeDelta = TimeDelta::minutes(20);
+
+/// When a step is tried anew after proof that nothing went out.
+const RETRY: TimeDelta = TimeDelta::minutes(15);
+
+/// What one batch did. Sums of reports add up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchReport {
+    /// Attempts that were claimed.
+    pub claimed: u64,
+    /// Sent, by stage, channel and what became of it.
+    pub sent: BTreeMap<(String, Channel, &'static str), u64>,
+    /// Held, by deciding rule.
+    pub held: BTreeMap<String, u64>,
+    /// Sent to review, by deciding rule.
+    pub in_review: BTreeMap<String, u64>,
+    /// Blocked, by deciding rule.
+    pub blocked: BTreeMap<String, u64>,
+    /// Withdrawn here, by reason.
+    pub withdrawn: BTreeMap<String, u64>,
+    /// Judged on facts that had moved on; judged again later.
+    pub stale: u64,
+    /// Given back because the carrier has no room now.
+    pub given_back: u64,
+}
+
+impl BatchReport {
+    /// Adds another report.
+    pub fn add(&mut self, other: BatchReport) {
+        let join = |into: &mut BTreeMap<String, u64>, from: BTreeMap<String, u64>| {
+            from.into_iter()
+                .for_each(|(k, n)| *into.entry(k).or_default() += n);
+        };
+        self.claimed += other.claimed;
+        other
+            .sent
+            .into_iter()
+            .for_each(|(k, n)| *self.sent.entry(k).or_default() += n);
+        join(&mut self.held, other.held);
+        join(&mut self.in_review, other.in_review);
+        join(&mut self.blocked, other.blocked);
+        join(&mut self.withdrawn, other.withdrawn);
+        self.stale += other.stale;
+        self.given_back += other.given_back;
+    }
+
+    /// Whether another batch may find more to do at once.
+    pub fn progressed(&self) -> bool {
+        self.claimed > self.given_back
+    }
+}
+
+/// Why a batch stopped. Nothing was lost: what was reserved and not settled is *unknown* after a while.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatchError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The clock cannot be trusted; nothing is sent.
+    #[error("nothing is sent: {0}\ncheck the clock of this machine, then restart")]
+    Clock(#[from] crate::clock::Backstep),
+}
+
+/// One worker on one store.
+#[derive(Clone)]
+pub struct Dispatcher {
+    store: Store,
+    rulebook: Arc<Rulebook>,
+    carriers: Arc<Carriers>,
+    worker: Uuid,
+    batch: usize,
+}
+
+impl Dispatcher {
+    /// A worker that takes `batch` attempts at a time.
+    pub fn new(store: Store, rulebook: Arc<Rulebook>, carriers: Arc<Carriers>, batch: usize) -> Dispatcher {
+        let worker = store.clock().fresh();
+        Dispatcher {
+            store,
+            rulebook,
+            carriers,
+            worker,
+            batch,
+        }
+    }
+
+    /// Another worker on the same store, rulebook and carriers.
+    pub fn sibling(&self) -> Dispatcher {
+        Dispatcher {
+            worker: self.store.clock().fresh(),
+            ..self.clone()
+        }
+    }
+
+    /// Takes batches until nothing is due.
+    pub async fn run_until_idle(&self) -> Result<BatchReport, DispatchError> {
+        let mut total = BatchReport::default();
+        loop {
+            let report = self.run_batch().await?;
+            let more = report.progressed();
+            total.add(report);
+            if !more {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Takes one batch from due to settled.
+    pub async fn run_batch(&self) -> Result<BatchReport, DispatchError> {
+        let clock = self.store.clock().clone();
+        let now = clock.now();
+        if let Some(backstep) = clock.suspect() {
+            return Err(backstep.into());
+        }
+        let claimed = self.store.claim(self.worker, now, LEASE, self.batch).await?;
+        let mut report = BatchReport {
+            claimed: claimed.len() as u64,
+            ..BatchReport::default()
+        };
+        if claimed.is_empty() {
+            return Ok(report);
+        }
+        let (taken, given_back) = self.with_room(claimed, now);
+        report.given_back = given_back.len() as u64;
+        if !given_back.is_empty() {
+            self.store.release(self.worker, &given_back).await?;
+        }
+        let judged = self.judge_all(taken, now);
+        let parcels = self.decide(judged, &mut report).await?;
+        self.send(parcels, &mut report).await?;
+        Ok(report)
+    }
+
+    /// What the carriers can take now; the rest is given back unjudged.
+    fn with_room(&self, claimed: Vec<Claimed>, now: Moment) -> (Vec<Claimed>, Vec<AttemptId>) {
+        let mut room: HashMap<Channel, usize> = HashMap::new();
+        let (mut taken, mut given_back) = (Vec::with_capacity(claimed.len()), Vec::new());
+        for c in claimed {
+            let channel = c.situation.attempt.channel;
+            let left = room
+                .entry(channel)
+                .or_insert_with(|| match self.carriers.ready(channel, now) {
+                    // Judged all the same, so that the reason is stored and shown.
+                    Readiness::NoCarrier => usize::MAX,
+                    _ => self.carriers.room(channel, now),
+                });
+            if *left == 0 {
+                given_back.push(c.situation.attempt.id);
+            } else {
+                *left -= 1;
+                taken.push(c);
+            }
+        }
+        (taken, given_back)
+    }
+
+    fn judge_all(&self, taken: Vec<Claimed>, now: Moment) -> Vec<(Claimed, Decision, Option<Rendered>)> {
+        let digest = self.rulebook.policy.digest();
+        taken
+            .into_iter()
+            .map(|claimed| {
+                if now >= claimed.situation.attempt.expires_at {
+                    let decision = expired(&claimed, digest);
+                    return (claimed, decision, None);
+                }
+                let judgement = judge(&self.rulebook, &claimed.situation, now);
+                let (decision, rendered) = judgement.into_decision(&claimed, digest);
+                (claimed, decision, rendered)
+            })
+            .collect()
+    }
+
+    /// Records the decisions; returns what may be sent now, once.
+    async fn decide(
+        &self,
+        judged: Vec<(Claimed, Decision, Option<Rendered>)>,
+        report: &mut BatchReport,
+    ) -> Result<Vec<(Parcel, String)>, DispatchError> {
+        let mut decisions = Vec::with_capacity(judged.len());
+        let mut waiting: HashMap<AttemptId, (Claimed, Option<Rendered>, String)> = HashMap::new();
+        for (claimed, decision, rendered) in judged {
+            let reason = decision.reason.clone().unwrap_or_default();
+            debug_assert!(!matches!(decision.action, Action::Reserve(_)) || rendered.is_some());
+            waiting.insert(decision.attempt, (claimed, rendered, reason));
+            decisions.push(decision);
+        }
+        let mut parcels = Vec::new();
+        for decided in self.store.decide(self.worker, decisions).await? {
+            let Some((claimed, rendered, reason)) = waiting.remove(&decided.attempt) else {
+                continue;
+            };
+            match decided.recorded {
+                Recorded::Reserved(reservation) => {
+                    let stage = claimed.situation.attempt.stage.clone();
+                    // INVARIANT: what was reserved had been rendered.
+                    let rendered = rendered.expect("a reservation follows a rendered draft");
+                    parcels.push((parcel(reservation, claimed, rendered), stage));
+                }
+                Recorded::Held => *report.held.entry(reason).or_default() += 1,
+                Recorded::InReview => *report.in_review.entry(reason).or_default() += 1,
+                Recorded::Blocked => *report.blocked.entry(reason).or_default() += 1,
+                Recorded::Withdrawn => *report.withdrawn.entry(reason).or_default() += 1,
+                Recorded::Stale => report.stale += 1,
+                Recorded::Lost => {}
+            }
+        }
+        Ok(parcels)
+    }
+
+    /// Point of no return: from here on a message may be on its way.
+    async fn send(
+        &self,
+        parcels: Vec<(Parcel, String)>,
+        report: &mut BatchReport,
+    ) -> Result<(), DispatchError> {
+        if parcels.is_empty() {
+            return Ok(());
+        }
+        let mut known: HashMap<AttemptId, (String, Channel)> = HashMap::new();
+        let mut outgoing = Vec::with_capacity(parcels.len());
+        for (parcel, stage) in parcels {
+            known.insert(parcel.attempt, (stage, parcel.channel()));
+            outgoing.push(parcel);
+        }
+        let outcomes = self.carriers.send_all(outgoing).await;
+        let retry_at = self.store.clock().now() + RETRY;
+        let mut settlements = Vec::with_capacity(outcomes.len());
+        for (attempt, outcome) in outcomes {
+            let settlement = settlement(attempt, outcome, retry_at);
+            if let Some((stage, channel)) = known.remove(&attempt) {
+                *report
+                    .sent
+                    .entry((stage, channel, settlement.state.as_str()))
+                    .or_default() += 1;
+            }
+            settlements.push(settlement);
+        }
+        self.store.settle(settlements).await?;
+        Ok(())
+    }
+}
+
+fn parcel(reservation: Reservation, claimed: Claimed, rendered: Rendered) -> Parcel {
+    let s = claimed.situation;
+    let unsubscribe = s.sender.email.as_ref().map(|e| {
+        let word = &s.sender.opt_out_word;
+        format!("mailto:{}?subject={word}%20{}", e.as_str(), reservation.attempt())
+    });
+    let to = (s.contact_point.address, s.recipient.name);
+    Parcel::new(&reservation, Arc::new(rendered.draft), to, s.sender, unsubscribe)
+}
+
+fn settlement(attempt: AttemptId, outcome: Outcome, retry_at: Moment) -> Settlement {
+    let plain = Settlement {
+        attempt,
+        state: AttemptState::Unknown,
+        provider: None,
+        reference: None,
+        reason: None,
+        retry_at: None,
+    };
+    match outcome {
+        Outcome::Accepted { provider, reference } => Settlement {
+            state: AttemptState::Accepted,
+            provider: Some(provider),
+            reference,
+            ..plain
+        },
+        Outcome::NotSent { proof, reason } => {
+            use NotSentProof as P;
+            let again = matches!(
+                proof,
+                P::Deferred | P::NeverConnected | P::Withheld | P::Unwritable | P::Misconfigured
+            );
+            Settlement {
+                state: AttemptState::NotSent,
+                reason: Some(format!("{proof}: {reason}")),
+                retry_at: again.then_some(retry_at),
+                ..plain
+            }
+        }
+        Outcome::Unknown { reason } => Settlement {
+            reason: Some(reason),
+            ..plain
+        },
+    }
+}
