@@ -4,19 +4,30 @@
 //! `--json`. Errors are one clear sentence; exit codes are documented in `docs/operations.md`.
 
 mod account;
-mod import;
+mod campaign;
 pub mod demo;
+mod doctor;
+mod event;
+mod evidence;
+mod explain;
+mod import;
 mod init;
-pub mod portfolios;
-mod portfolio;
+mod ladder;
+mod message;
 mod out;
+mod policy;
+mod portfolio;
+pub mod portfolios;
 mod session;
+mod settings;
+mod template;
+mod verdict;
 mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use out::{Answer, Code, Out};
 use session::Session;
@@ -78,6 +89,37 @@ enum Command {
     /// One account and everything that happened to it
     #[command(subcommand)]
     Account(account::AccountCommand),
+    /// What happened to accounts, typed by hand
+    #[command(subcommand)]
+    Event(event::EventCommand),
+    /// Portfolios walked by their ladders
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+    /// One message to one person, and what an officer decides
+    #[command(subcommand)]
+    Message(message::MessageCommand),
+    /// The story of one message: who asked, every verdict with its reasons, what became of it
+    Explain(explain::ExplainArgs),
+    /// What can be said
+    #[command(subcommand)]
+    Template(template::TemplateCommand),
+    /// When, how often, to whom and in which words debtors may be reminded
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// The stages that accounts walk through
+    #[command(subcommand)]
+    Ladder(ladder::LadderCommand),
+    /// The log of every step
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
+    /// Says whether everything is there that sending needs
+    #[command(after_help = "Examples:\n  dunwell doctor\n  dunwell doctor --json")]
+    Doctor,
+    /// The settings in force
+    #[command(subcommand)]
+    Config(settings::ConfigCommand),
+    /// Prints the completions of a shell
+    Completions(settings::CompletionArgs),
     /// A whole campaign on invented people, on a virtual clock; nothing leaves the machine
     Demo(demo::DemoArgs),
 }
@@ -124,6 +166,17 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Payee(command) => portfolio::run_payee(&session, command).await,
         Command::Import(command) => import::run(&session, command).await,
         Command::Account(command) => account::run(&session, command).await,
+        Command::Event(command) => event::run(&session, command).await,
+        Command::Template(command) => template::run(&session, command),
+        Command::Policy(command) => policy::run(&session, command),
+        Command::Ladder(command) => ladder::run(&session, command),
+        Command::Evidence(command) => evidence::run(&session, command).await,
+        Command::Doctor => doctor::doctor(&session).await,
+        Command::Config(command) => settings::run(&session, &command),
+        Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),
+        Command::Campaign(command) => campaign::run(&session, command).await,
+        Command::Message(command) => message::run(&session, command).await,
+        Command::Explain(args) => explain::explain(&session, &args).await,
         Command::Demo(args) => demo::command(&session, &args).await,
     }
 }

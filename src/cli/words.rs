@@ -2,8 +2,6 @@
 
 use clap::ValueEnum;
 
-use crate::domain::{AttemptState, Channel};
-
 /// The language of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Lang {
@@ -109,19 +107,10 @@ pub(super) fn word(lang: Lang, fixed: &str) -> String {
     }
 }
 
-/// A state for people.
-pub(super) fn state(lang: Lang, state: AttemptState) -> String {
-    word(lang, state.as_str())
-}
-
-/// A channel for people.
-pub(super) fn channel(lang: Lang, channel: Channel) -> String {
-    word(lang, channel.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{AttemptState, Channel};
 
     #[test]
     fn the_first_variable_that_is_set_decides_the_language() {

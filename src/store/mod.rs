@@ -28,7 +28,7 @@ pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};
 pub use error::StoreError;
 pub use events::{EventOutcome, NewEvent, Occurrence};
 pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPerson, RowOutcome, Undone};
-pub use log::{LogCheck, LogFault};
+pub use log::{LogCheck, LogEntry, LogFault};
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use review::OfficerAction;
