@@ -175,7 +175,8 @@ fn fields(args: &EventArgs, kind: &str, currency: &str, today: &str) -> Map<Stri
     };
     put("kind", Some(kind));
     put("amount", args.amount.as_deref());
-    put("currency", args.amount.as_ref().map(|_| currency));
+    let in_money = args.amount.is_some() || matches!(args.kind, Kind::Payment | Kind::Promise);
+    put("currency", in_money.then_some(currency));
     put("payment_reference", args.booking.as_deref());
     if args.kind == Kind::Payment {
         put("paid_on", Some(args.on.as_deref().unwrap_or(today)));
