@@ -283,6 +283,9 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_waiting ON attempt (due_at) WHERE state IN ('planned', 'held');
 CREATE INDEX attempt_reserved ON attempt (reserved_at) WHERE state = 'reserved';
 CREATE INDEX attempt_account ON attempt (account_id);
+CREATE INDEX attempt_recipient ON attempt (recipient_id) WHERE state IN ('planned', 'held', 'in_review', 'blocked');
+CREATE INDEX attempt_contact_point ON attempt (contact_point_id) WHERE state IN ('planned', 'held', 'in_review', 'blocked');
+CREATE INDEX attempt_provider_ref ON attempt (provider, provider_ref) WHERE provider_ref IS NOT NULL;
 
 CREATE TRIGGER attempt_transition BEFORE UPDATE OF state ON attempt
 WHEN OLD.state || '>' || NEW.state NOT IN (
@@ -291,7 +294,7 @@ WHEN OLD.state || '>' || NEW.state NOT IN (
         'in_review>planned', 'in_review>blocked', 'in_review>withdrawn', 'blocked>planned', 'blocked>withdrawn',
         'reserved>accepted', 'reserved>not_sent', 'reserved>unknown', 'unknown>accepted', 'unknown>delivered',
         'unknown>undelivered', 'unknown>not_sent', 'accepted>delivered', 'accepted>undelivered', 'undelivered>delivered',
-        'delivered>undelivered', 'planned>planned')
+        'delivered>undelivered')
 BEGIN
     SELECT RAISE (ABORT, 'illegal transition of an attempt');
 END;

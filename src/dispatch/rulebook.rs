@@ -39,6 +39,18 @@ pub enum RulebookError {
     /// A ladder is wrong.
     #[error("policies/{0}")]
     Ladder(#[from] LadderError),
+    /// A step of a ladder could never be sent.
+    #[error(
+        "policies/ladders/{ladder}.toml: step `{step}`: template `{template}` is written for none of its channels"
+    )]
+    NoChannel {
+        /// The ladder.
+        ladder: String,
+        /// The step.
+        step: String,
+        /// The template.
+        template: String,
+    },
     /// A ladder names a template that is not there.
     #[error("policies/ladders/{ladder}.toml: template `{template}` is not in the catalogue")]
     NoTemplate {
@@ -47,6 +59,24 @@ pub enum RulebookError {
         /// The template it names.
         template: String,
     },
+}
+
+/// The first step whose template is written for none of its channels.
+fn unsendable(ladder: &Ladder, catalogue: &Catalogue) -> Option<(String, String)> {
+    let steps = ladder
+        .stages
+        .iter()
+        .flat_map(|s| &s.steps)
+        .chain(&ladder.on_broken_promise);
+    steps
+        .flat_map(|s| {
+            std::iter::once(&s.template)
+                .chain(&s.observation_template)
+                .map(move |t| (s, t))
+        })
+        .filter_map(|(step, id)| Some((step, catalogue.template(id)?)))
+        .find(|(step, template)| !step.channels.iter().any(|c| template.channels.contains(c)))
+        .map(|(step, template)| (step.id.clone(), template.id.clone()))
 }
 
 impl Rulebook {
@@ -86,6 +116,13 @@ impl Rulebook {
             documents.push((format!("policies/{path}"), Sha256::digest(content).into()));
         }
         for ladder in ladders.values() {
+            if let Some((step, template)) = unsendable(ladder, &catalogue) {
+                return Err(RulebookError::NoChannel {
+                    ladder: ladder.name.clone(),
+                    step,
+                    template,
+                });
+            }
             if let Some(missing) = ladder.templates().find(|t| catalogue.template(t).is_none()) {
                 return Err(RulebookError::NoTemplate {
                     ladder: ladder.name.clone(),

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::cron::Schedule;
 use crate::dispatch::Rulebook;
-use crate::domain::{AccountId, Moment, Origin, Purpose};
+use crate::domain::{AccountId, Channel, Moment, Origin, Purpose, SuppressionScope};
 use crate::planner::{DueStep, Ladder, after_broken_promise, choose_contact, plan, preferred_time};
+use crate::render::Catalogue;
 use crate::store::{Campaign, Desk, DueAccount, NewAttempt, NewTask, PlanStep, Store, StoreError};
 
 /// How many accounts are looked at in one transaction.
@@ -29,6 +30,8 @@ pub struct PlanReport {
     pub tasks: u64,
     /// Steps that were due and had no way to reach the debtor, by stage.
     pub unreachable: BTreeMap<String, u64>,
+    /// Steps that were due and not queued, because the person or the debt as a whole is suppressed.
+    pub stopped: u64,
     /// Promises that broke.
     pub promises_broken: u64,
 }
@@ -44,6 +47,7 @@ impl PlanReport {
             .unreachable
             .into_iter()
             .for_each(|(k, n)| *self.unreachable.entry(k).or_default() += n);
+        self.stopped += other.stopped;
         self.promises_broken += other.promises_broken;
     }
 }
@@ -164,6 +168,7 @@ impl Scheduler {
                     &Looking {
                         desk,
                         ladder,
+                        catalogue: &self.rulebook.catalogue,
                         now,
                         broken: broken.contains(&due.account.id),
                     },
@@ -172,6 +177,7 @@ impl Scheduler {
             }
             report.looked_at += page.len() as u64;
             report.tasks += found.tasks.len() as u64;
+            report.stopped += found.stopped;
             for stage in found.unreachable {
                 *report.unreachable.entry(stage).or_default() += 1;
             }
@@ -199,6 +205,7 @@ impl Scheduler {
 struct Looking<'a> {
     desk: &'a Desk,
     ladder: &'a Ladder,
+    catalogue: &'a Catalogue,
     now: Moment,
     broken: bool,
 }
@@ -210,6 +217,7 @@ struct Found {
     tasks: Vec<NewTask>,
     steps: Vec<PlanStep>,
     unreachable: Vec<String>,
+    stopped: u64,
 }
 
 impl Found {
@@ -223,8 +231,14 @@ impl Found {
             .then(|| after_broken_promise(l.ladder, account, today, today))
             .flatten();
         let steps = promise.map_or(plan.steps, |step| vec![step]);
-        for step in steps {
-            self.step(l, due, step);
+        // What stops a person or a debt as a whole is no question of finding another way.
+        let stopped = due.suppressions.iter().any(|s| {
+            s.stands_at(l.now) && s.channel.is_none() && !matches!(s.scope, SuppressionScope::Address(_))
+        });
+        if stopped {
+            self.stopped += steps.len() as u64;
+        } else {
+            steps.into_iter().for_each(|step| self.step(l, due, step));
         }
         for task in plan.tasks {
             self.tasks.push(NewTask {
@@ -244,8 +258,12 @@ impl Found {
     }
 
     fn step(&mut self, l: &Looking<'_>, due: &DueAccount, step: DueStep) {
+        // A template that is gentler than the step's own may be written for fewer channels.
+        let template = l.catalogue.template(&step.template);
+        let written = |c: &Channel| template.is_some_and(|t| t.channels.contains(c));
+        let channels: Vec<Channel> = step.channels.iter().copied().filter(written).collect();
         let chosen = choose_contact(
-            &step.channels,
+            &channels,
             due.debtor.kind,
             &due.contact_points,
             &due.suppressions,

@@ -21,7 +21,8 @@ pub(super) mod sql {
     super::statements! {
         CLAIM = {
             sqlite: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id IN (SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY due_at, id LIMIT $4) RETURNING id",
-            postgres: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id IN (SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING id",
+            // An array is made once; a list after IN may be read anew for each row and claim more than the limit.
+            postgres: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id = ANY (ARRAY(SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id",
         };
         ATTEMPTS = {
             sqlite: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY due_at, id",
@@ -50,7 +51,7 @@ pub(super) mod sql {
         };
         RELEASE = {
             sqlite: "UPDATE attempt SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $2 AND id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "UPDATE attempt SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $2 AND id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "UPDATE attempt SET claimed_by = NULL, claimed_until = NULL WHERE id = ANY (ARRAY(SELECT id FROM attempt WHERE claimed_by = $2 AND id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE))",
         };
         NEXT_DUE = "SELECT MIN(due_at) FROM attempt WHERE state IN ('planned', 'held')";
     }

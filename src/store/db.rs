@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -239,14 +239,29 @@ enum Migrating<'a> {
 async fn migrate(migrator: &Migrator, target: Migrating<'_>) -> Result<(), StoreError> {
     let known = migrator.iter().map(|m| m.version).max().unwrap_or(0);
     let result = match target {
-        Migrating::Sqlite(pool) => migrator.run(pool).await,
+        Migrating::Sqlite(pool) => migrate_sqlite(migrator, pool).await,
+        // A lock of the server's makes several programs take turns here.
         Migrating::Postgres(pool) => migrator.run(pool).await,
     };
     result.map_err(|e| match e {
-        sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Newer { found, known },
-        sqlx::migrate::MigrateError::VersionMismatch(found) => StoreError::Open(format!(
+        MigrateError::VersionMissing(found) => StoreError::Newer { found, known },
+        MigrateError::VersionMismatch(found) => StoreError::Open(format!(
             "schema version {found} in the database is not the one this program ships"
         )),
         other => StoreError::Open(format!("the schema cannot be brought up to date: {other}")),
     })
+}
+
+/// SQLite has no lock that spans migrations: of several programs that open a fresh file together one applies each
+/// migration and the others fail on what is already there. Each failure means that somebody else got on, so the next
+/// round finds it done.
+async fn migrate_sqlite(migrator: &Migrator, pool: &SqlitePool) -> Result<(), MigrateError> {
+    const ROUNDS: usize = 8;
+    for _ in 1..ROUNDS {
+        match migrator.run(pool).await {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {}
+            done_or_refused => return done_or_refused,
+        }
+    }
+    migrator.run(pool).await
 }

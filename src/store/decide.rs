@@ -37,8 +37,8 @@ pub(super) mod sql {
             postgres: "SELECT id FROM address WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
         };
         PLACES = {
-            sqlite: "SELECT t.id, t.account_id, t.recipient_id, c.address_id FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT t.id, t.account_id, t.recipient_id, c.address_id FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            sqlite: "SELECT t.id, t.account_id, t.recipient_id, a.debtor_id, c.address_id FROM attempt t JOIN account a ON a.id = t.account_id JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT t.id, t.account_id, t.recipient_id, a.debtor_id, c.address_id FROM attempt t JOIN account a ON a.id = t.account_id JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
         FRESH = {
             sqlite: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
@@ -219,6 +219,7 @@ struct TraceInsert {
 struct Place {
     account: AccountId,
     person: PersonId,
+    debtor: PersonId,
     address: AddressId,
 }
 
@@ -295,7 +296,8 @@ impl Deciding<'_> {
 
     fn record(&mut self, decision: Decision) -> Result<Recorded, StoreError> {
         let id = decision.attempt.0;
-        let Some(fresh) = self.fresh.get(&id) else {
+        // Taken out, so that a second decision about the same attempt finds it gone.
+        let Some(fresh) = self.fresh.remove(&id) else {
             return Ok(Recorded::Lost);
         };
         let state: AttemptState = word(&fresh.state, "attempt state")?;
@@ -306,7 +308,7 @@ impl Deciding<'_> {
         let last = fresh.last_record.map(RecordId::from);
         match decision.action {
             Action::Reserve(ref clearance) => {
-                if decision.registry_version != self.registry || !self.still_true(fresh, clearance) {
+                if decision.registry_version != self.registry || !self.still_true(&fresh, clearance) {
                     self.writes.release.push(id);
                     return Ok(Recorded::Stale);
                 }
@@ -340,6 +342,7 @@ impl Deciding<'_> {
         fresh.account_revision == clearance.account_revision()
             && fresh.recipient_revision == clearance.recipient_revision()
             && fresh.debtor_revision == clearance.debtor_revision()
+            && clearance.decided_at() <= self.now
             && self.now < clearance.valid_until()
     }
 
@@ -522,13 +525,14 @@ impl Writes {
 }
 
 async fn places(tx: &mut Tx, ids: &str) -> Result<HashMap<Uuid, Place>, StoreError> {
-    let rows = q!(&mut *tx, sql::PLACES, [ids] => all (Uuid, Uuid, Uuid, Uuid))?;
+    let rows = q!(&mut *tx, sql::PLACES, [ids] => all (Uuid, Uuid, Uuid, Uuid, Uuid))?;
     Ok(rows
         .into_iter()
-        .map(|(id, account, person, address)| {
+        .map(|(id, account, person, debtor, address)| {
             let place = Place {
                 account: AccountId(account),
                 person: PersonId(person),
+                debtor: PersonId(debtor),
                 address: AddressId(address),
             };
             (id, place)
@@ -540,9 +544,30 @@ async fn lock<'a>(tx: &mut Tx, places: impl Iterator<Item = &'a Place> + Clone) 
     if !tx.is_postgres() {
         return Ok(());
     }
-    q!(&mut *tx, sql::LOCK_PEOPLE, [id_list(places.clone().map(|p| p.person.0))] => all (Uuid,))?;
-    q!(&mut *tx, sql::LOCK_ACCOUNTS, [id_list(places.clone().map(|p| p.account.0))] => all (Uuid,))?;
+    // The debtor too: what happens to the debtor concerns everybody who is addressed about the debt.
+    let people = places.clone().flat_map(|p| [p.person.0, p.debtor.0]);
+    lock_people(tx, people).await?;
+    lock_accounts(tx, places.clone().map(|p| p.account.0)).await?;
     q!(&mut *tx, sql::LOCK_ADDRESSES, [id_list(places.map(|p| p.address.0))] => all (Uuid,))?;
+    Ok(())
+}
+
+/// Locks people by id. Whoever locks debts or addresses too does it after this.
+pub(super) async fn lock_people(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<(), StoreError> {
+    if tx.is_postgres() {
+        q!(&mut *tx, sql::LOCK_PEOPLE, [id_list(ids)] => all (Uuid,))?;
+    }
+    Ok(())
+}
+
+/// Locks debts by id, after people and before anything that hangs on the debts.
+pub(super) async fn lock_accounts(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<(), StoreError> {
+    if tx.is_postgres() {
+        q!(&mut *tx, sql::LOCK_ACCOUNTS, [id_list(ids)] => all (Uuid,))?;
+    }
     Ok(())
 }
 

@@ -28,11 +28,12 @@ pub(super) mod sql {
         PAY = "INSERT INTO payment (id, account_id, reference, amount_minor, paid_on) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, reference) DO NOTHING";
         BALANCE = "UPDATE account SET balance_minor = balance_minor - $1, state = CASE WHEN state = 'closed' THEN 'closed' WHEN balance_minor - $1 <= 0 THEN 'settled' ELSE 'open' END, next_step_on = CASE WHEN state = 'closed' OR balance_minor - $1 <= 0 THEN NULL ELSE COALESCE(next_step_on, $2) END, revision = revision + 1 WHERE id = $3";
         PROMISE = "INSERT INTO promise (id, account_id, amount_minor, due_on, state, made_at) VALUES ($1, $2, $3, $4, 'open', $5)";
-        PROMISED = "UPDATE account SET promised_until = $1, next_step_on = $2, revision = revision + 1 WHERE id = $3 AND state = 'open'";
+        // Of several open promises the last one pauses the ladder.
+        PROMISED = "UPDATE account SET promised_until = (SELECT MAX(p.due_on) FROM promise p WHERE p.account_id = account.id AND p.state = 'open'), next_step_on = $1, revision = revision + 1 WHERE id = $2 AND state = 'open'";
         OPEN_PROMISES = "SELECT id, amount_minor, due_on FROM promise WHERE account_id = $1 AND state = 'open' ORDER BY due_on";
         END_PROMISE = "UPDATE promise SET state = $1 WHERE id = $2 AND state = 'open'";
         OVERDUE_PROMISES = "SELECT p.id, p.account_id FROM promise p JOIN account a ON a.id = p.account_id WHERE p.state = 'open' AND p.due_on < $1 AND a.portfolio_id = $2 ORDER BY p.id LIMIT $3";
-        RESUME = "UPDATE account SET promised_until = NULL, next_step_on = $1, revision = revision + 1 WHERE id = $2 AND state = 'open'";
+        RESUME = "UPDATE account SET promised_until = (SELECT MAX(p.due_on) FROM promise p WHERE p.account_id = account.id AND p.state = 'open'), next_step_on = $1, revision = revision + 1 WHERE id = $2 AND state = 'open'";
         DISPUTE = "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) VALUES ($1, $2, $3, $4, NULL)";
         DISPUTED = "UPDATE account SET disputed = $1, next_step_on = CASE WHEN state = 'open' THEN $2 ELSE next_step_on END, revision = revision + 1 WHERE id = $3";
         RESOLVE = "UPDATE dispute SET resolved_at = $1 WHERE account_id = $2 AND resolved_at IS NULL";
@@ -50,15 +51,22 @@ pub(super) mod sql {
             sqlite: "UPDATE account SET next_step_on = $1, revision = revision + 1 WHERE state = 'open' AND debtor_id IN (SELECT unhex(value) FROM json_each($2))",
             postgres: "UPDATE account SET next_step_on = $1, revision = revision + 1 WHERE state = 'open' AND debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))",
         };
+        OWED = {
+            sqlite: "SELECT id FROM account WHERE state = 'open' AND debtor_id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT id FROM account WHERE state = 'open' AND debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
         DIED = "UPDATE person SET deceased = $1 WHERE id = $2";
         WAITING_TO_PEOPLE = {
             sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND (t.recipient_id IN (SELECT unhex(value) FROM json_each($1)) OR a.debtor_id IN (SELECT unhex(value) FROM json_each($1)))",
-            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND (t.recipient_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) OR a.debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
+            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND (t.recipient_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) OR a.debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY t.id FOR NO KEY UPDATE OF t",
         };
-        WAITING_AT_ADDRESS = "SELECT t.id, t.state, t.last_record FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND c.address_id = $1";
+        WAITING_AT_ADDRESS = {
+            sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND c.address_id = $1 AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2)",
+            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND c.address_id = $1 AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) ORDER BY t.id FOR NO KEY UPDATE OF t",
+        };
         WAITING_ON_CHANNEL = {
             sqlite: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT unhex(value) FROM json_each($1)) AND channel = $2",
-            postgres: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) AND channel = $2",
+            postgres: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) AND channel = $2 ORDER BY id FOR NO KEY UPDATE",
         };
         CALL = "INSERT INTO call_record (id, account_id, person_id, address_id, at, result, inbound) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         CONSENT = "INSERT INTO consent (id, person_id, scope, channel, given_at, until) VALUES ($1, $2, $3, $4, $5, $6)";
@@ -204,6 +212,7 @@ impl Store {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {
+                lock_concerned(tx, &events).await?;
                 let mut outcomes = Vec::with_capacity(events.len());
                 for event in events {
                     outcomes.push(take(tx, &*clock, event, batch.map(|b| b.0)).await?);
@@ -242,42 +251,27 @@ impl Store {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                let overdue =
+                let found =
                     q!(&mut *tx, sql::OVERDUE_PROMISES, [today, portfolio.0, 1000i64] => all (Uuid, Uuid))?;
-                for (promise, account) in &overdue {
-                    q!(&mut *tx, sql::END_PROMISE, ["broken", promise] => rows)?;
+                super::decide::lock_accounts(tx, found.iter().map(|(_, account)| *account)).await?;
+                let mut broken = Vec::new();
+                for (promise, account) in found {
+                    // Kept by a payment that came in between.
+                    if q!(&mut *tx, sql::END_PROMISE, ["broken", promise] => rows)? == 0 {
+                        continue;
+                    }
+                    broken.push(AccountId(account));
                     q!(&mut *tx, sql::RESUME, [today, account] => rows)?;
                     let entry = super::log::entry(&*clock, Kind::AccountEvent, clock.now())
                         .with("what", "promise_broken")
-                        .with("debt", AccountId(*account).to_string());
+                        .with("debt", AccountId(account).to_string());
                     super::log::append(tx, &[entry.seal()]).await?;
                 }
-                Ok(overdue
-                    .into_iter()
-                    .map(|(_, account)| AccountId(account))
-                    .collect())
+                Ok(broken)
             })
         })
         .await
     }
-}
-
-/// The account an event is about.
-async fn find(tx: &mut Tx, event: &NewEvent) -> Result<Option<Uuid>, StoreError> {
-    let found = match (&event.reference, &event.portfolio, &event.debtor_ref) {
-        (Some(reference), Some(portfolio), _) => {
-            q!(&mut *tx, sql::FIND, [portfolio, reference] => all (Uuid,))?
-        }
-        (Some(reference), None, _) => q!(&mut *tx, sql::FIND_ANYWHERE, [reference] => all (Uuid,))?,
-        (None, portfolio, Some(debtor)) => {
-            q!(&mut *tx, sql::FIND_BY_DEBTOR, [debtor, portfolio] => all (Uuid,))?
-        }
-        (None, _, None) => Vec::new(),
-    };
-    Ok(match found[..] {
-        [(id,)] => Some(id),
-        _ => None,
-    })
 }
 
 async fn take(
@@ -295,7 +289,11 @@ async fn take(
             return Ok(EventOutcome::Seen);
         }
     }
-    let account = lock_account(tx, id).await?;
+    let account = people::accounts(tx, [id])
+        .await?
+        .pop()
+        .ok_or(StoreError::Corrupt { what: "account" })?
+        .into_account()?;
     let entry = super::log::entry(clock, event.what.kind(), clock.now())
         .with("what", event.what.word())
         .with("debt", account.id.to_string())
@@ -313,22 +311,48 @@ async fn take(
     Ok(EventOutcome::Taken { withdrawn })
 }
 
-async fn lock_account(tx: &mut Tx, id: Uuid) -> Result<Account, StoreError> {
-    let row = people::accounts(tx, [id])
-        .await?
-        .pop()
-        .ok_or(StoreError::Corrupt { what: "account" })?;
-    if tx.is_postgres() {
-        // The same order as reserving: people, then debts.
-        q!(&mut *tx, super::decide::sql::LOCK_PEOPLE, [id_list([row.debtor_id])] => all (Uuid,))?;
-        q!(&mut *tx, super::decide::sql::LOCK_ACCOUNTS, [id_list([id])] => all (Uuid,))?;
-        let row = people::accounts(tx, [id])
-            .await?
-            .pop()
-            .ok_or(StoreError::Corrupt { what: "account" })?;
-        return row.into_account();
+async fn find(tx: &mut Tx, event: &NewEvent) -> Result<Option<Uuid>, StoreError> {
+    let found = match (&event.reference, &event.portfolio, &event.debtor_ref) {
+        (Some(reference), Some(portfolio), _) => {
+            q!(&mut *tx, sql::FIND, [portfolio, reference] => all (Uuid,))?
+        }
+        (Some(reference), None, _) => q!(&mut *tx, sql::FIND_ANYWHERE, [reference] => all (Uuid,))?,
+        (None, portfolio, Some(debtor)) => {
+            q!(&mut *tx, sql::FIND_BY_DEBTOR, [debtor, portfolio] => all (Uuid,))?
+        }
+        (None, _, None) => Vec::new(),
+    };
+    Ok(match found[..] {
+        [(id,)] => Some(id),
+        _ => None,
+    })
+}
+
+/// Locks everybody whom any of the events concerns, once and in the order that reserving uses: people, then debts.
+/// The events themselves then take effect in any order and nobody waits in a circle.
+async fn lock_concerned(tx: &mut Tx, events: &[NewEvent]) -> Result<(), StoreError> {
+    if !tx.is_postgres() {
+        return Ok(());
     }
-    row.into_account()
+    let (mut people, mut accounts) = (Vec::new(), Vec::new());
+    for event in events {
+        if let Some(id) = find(tx, event).await? {
+            accounts.push(id);
+        }
+        if let Occurrence::Suppressed { address: Some(a), .. } = &event.what {
+            let known = q!(&mut *tx, sql::ADDRESS, [a.kind().as_str(), a.normal()] => opt (Uuid,))?;
+            if let Some((address,)) = known {
+                let users = q!(&mut *tx, sql::ADDRESS_USERS, [address] => all (Uuid,))?;
+                people.extend(users.into_iter().map(|(id,)| id));
+            }
+        }
+    }
+    let debtors = people::accounts(tx, accounts.iter().copied()).await?;
+    people.extend(debtors.iter().map(|a| a.debtor_id));
+    super::decide::lock_people(tx, people.iter().copied()).await?;
+    let owed = q!(&mut *tx, sql::OWED, [id_list(people)] => all (Uuid,))?;
+    accounts.extend(owed.into_iter().map(|(id,)| id));
+    super::decide::lock_accounts(tx, accounts).await
 }
 
 /// One event taking effect on one locked account.
@@ -408,9 +432,13 @@ impl Taking<'_> {
         for (promise, promised, _) in
             q!(&mut *self.tx, sql::OPEN_PROMISES, [id] => all (Uuid, i64, NaiveDate))?
         {
-            if settled || amount >= promised {
-                q!(&mut *self.tx, sql::END_PROMISE, ["kept", promise] => rows)?;
-                q!(&mut *self.tx, sql::RESUME, [paid_on, id] => rows)?;
+            if !settled && amount < promised {
+                continue;
+            }
+            q!(&mut *self.tx, sql::END_PROMISE, ["kept", promise] => rows)?;
+            q!(&mut *self.tx, sql::RESUME, [paid_on, id] => rows)?;
+            if !settled {
+                // One payment keeps one promise, the first that it covers; the last payment keeps them all.
                 break;
             }
         }
@@ -424,7 +452,7 @@ impl Taking<'_> {
     async fn promise(&mut self, amount_minor: i64, due_on: NaiveDate) -> Result<u64, StoreError> {
         let id = self.account.id.0;
         q!(&mut *self.tx, sql::PROMISE, [self.clock.fresh(), id, amount_minor, due_on, Ts(self.at)] => rows)?;
-        q!(&mut *self.tx, sql::PROMISED, [due_on, due_on + Days::new(1), id] => rows)?;
+        q!(&mut *self.tx, sql::PROMISED, [due_on + Days::new(1), id] => rows)?;
         self.withdraw_account("promised").await
     }
 
@@ -459,7 +487,7 @@ impl Taking<'_> {
             q!(&mut *self.tx, sql::DIED, [true, person] => rows)?;
         }
         if let Some(address) = address {
-            return self.suppress_address(address, reason).await;
+            return self.suppress_address(address, word, reason).await;
         }
         self.person_changed().await?;
         q!(&mut *self.tx, sql::ACCOUNT_CHANGED, [self.account.id.0] => rows)?;
@@ -476,6 +504,7 @@ impl Taking<'_> {
     async fn suppress_address(
         &mut self,
         address: Uuid,
+        channel: Option<&'static str>,
         reason: SuppressionReason,
     ) -> Result<u64, StoreError> {
         let users: Vec<Uuid> = q!(&mut *self.tx, sql::ADDRESS_USERS, [address] => all (Uuid,))?
@@ -495,7 +524,7 @@ impl Taking<'_> {
         q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list(users.iter().copied())] => rows)?;
         self.look_again(&users).await?;
         let waiting =
-            q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address] => all (Uuid, String, Option<Uuid>))?;
+            q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address, channel] => all (Uuid, String, Option<Uuid>))?;
         withdraw(self.tx, self.clock, waiting, reason.as_str()).await
     }
 

@@ -62,8 +62,15 @@ pub(super) mod sql {
             sqlite: "INSERT INTO relation (account_id, person_id, role) SELECT unhex(value->>'account_id'), unhex(value->>'person_id'), value->>'role' FROM json_each($1) WHERE TRUE ON CONFLICT (account_id, person_id) DO UPDATE SET role = excluded.role",
             postgres: "INSERT INTO relation (account_id, person_id, role) SELECT account_id, person_id, role FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (account_id UUID, person_id UUID, role TEXT) ORDER BY account_id, person_id ON CONFLICT (account_id, person_id) DO UPDATE SET role = excluded.role",
         };
+        IDS_OF_BATCH = "SELECT id FROM account WHERE batch_id = $1";
+        // One import writes at a time: two that bring the same new people or accounts would else give them two ids.
+        // On SQLite the writer is the lock.
+        ONE_AT_A_TIME = {
+            sqlite: "SELECT one FROM registry WHERE one = 1",
+            postgres: "SELECT one FROM registry WHERE one = 1 FOR NO KEY UPDATE",
+        };
         // Accounts of a batch, and whether anything went out about them or happened to them.
-        OF_BATCH = "SELECT a.id, a.reference, EXISTS (SELECT 1 FROM touch t WHERE t.account_id = a.id) AS contacted, EXISTS (SELECT 1 FROM event_seen e WHERE e.account_id = a.id) AS happened FROM account a WHERE a.batch_id = $1 ORDER BY a.id";
+        OF_BATCH = "SELECT a.id, a.reference, EXISTS (SELECT 1 FROM touch t WHERE t.account_id = a.id) AS contacted, (EXISTS (SELECT 1 FROM event_seen e WHERE e.account_id = a.id) OR EXISTS (SELECT 1 FROM payment y WHERE y.account_id = a.id) OR EXISTS (SELECT 1 FROM promise r WHERE r.account_id = a.id) OR EXISTS (SELECT 1 FROM dispute d WHERE d.account_id = a.id AND d.reason <> 'ledger') OR EXISTS (SELECT 1 FROM suppression s WHERE s.account_id = a.id) OR EXISTS (SELECT 1 FROM call_record c WHERE c.account_id = a.id)) AS happened FROM account a WHERE a.batch_id = $1 ORDER BY a.id";
         // A closed account without a batch may be taken in anew.
         TAKE_BACK = {
             sqlite: "UPDATE account SET state = 'closed', next_step_on = NULL, batch_id = NULL, row_digest = NULL, revision = revision + 1 WHERE id IN (SELECT unhex(value) FROM json_each($1))",
@@ -373,6 +380,8 @@ impl Store {
                     }
                     Some(_) => {}
                 }
+                let brought = q!(&mut *tx, sql::IDS_OF_BATCH, [batch.0] => all (Uuid,))?;
+                super::decide::lock_accounts(tx, brought.into_iter().map(|(id,)| id)).await?;
                 let rows = q!(&mut *tx, sql::OF_BATCH, [batch.0] => all (Uuid, String, bool, bool))?;
                 let mut undone = Undone::default();
                 let mut back = Vec::new();
@@ -473,6 +482,7 @@ struct Importing<'a> {
 
 impl Importing<'_> {
     async fn run(&self, tx: &mut Tx, accounts: Vec<NewAccount>) -> Result<Vec<RowOutcome>, StoreError> {
+        q!(&mut *tx, sql::ONE_AT_A_TIME, [] => one (i64,))?;
         let known = known_accounts(tx, self.registry, &accounts).await?;
         let mut seen = HashMap::new();
         let outcomes: Vec<_> = accounts

@@ -17,7 +17,7 @@ pub(super) mod sql {
             sqlite: "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT unhex(value->>'record'), value->>'kind', unhex(value->>'attempt_id'), value->>'at', unhex(value->>'leaf'), value->>'bytes' FROM json_each($1) ORDER BY key",
             postgres: "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT record, kind, attempt_id, at, decode(leaf, 'hex'), bytes FROM ROWS FROM (jsonb_to_recordset(CAST($1 AS JSONB)) AS (record UUID, kind TEXT, attempt_id UUID, at TIMESTAMPTZ, leaf TEXT, bytes TEXT)) WITH ORDINALITY AS r (record, kind, attempt_id, at, leaf, bytes, n) ORDER BY n",
         };
-        ANY = "SELECT COUNT(*) FROM (SELECT 1 FROM evidence LIMIT 1) AS some";
+        ANY = "SELECT COUNT(*) FROM (SELECT 1 FROM evidence LIMIT 1) AS first";
         PAGE = "SELECT position, record, kind, attempt_id, leaf, bytes FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
         LATEST = "SELECT position, kind, attempt_id, at, leaf, bytes FROM evidence ORDER BY position DESC LIMIT $1";
         CONTENT = "SELECT salt, body, facts FROM content WHERE attempt_id = $1";
@@ -120,6 +120,14 @@ struct Seen {
     last: Option<String>,
     intended: bool,
     state: &'static str,
+    kept: Option<Kept>,
+}
+
+/// The newest commitments of an attempt, and where they stand.
+struct Kept {
+    position: i64,
+    content: String,
+    facts: Option<String>,
 }
 
 impl Store {
@@ -128,6 +136,8 @@ impl Store {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {
+                // Of several programs that open a fresh database one begins the log.
+                q!(tx, super::import::sql::ONE_AT_A_TIME, [] => one (i64,))?;
                 let (any,): (i64,) = q!(tx, sql::ANY, [] => one (i64,))?;
                 if any > 0 {
                     return Ok(());
@@ -211,20 +221,15 @@ impl Store {
             let Some(last) = page.last() else { break };
             after = last.position;
             for row in page {
-                verify_row(&mut tx, row, &mut seen, &mut check).await?;
+                verify_row(row, &mut seen, &mut check);
             }
         }
-        compare_states(&mut tx, &seen, &mut check).await?;
+        compare_states(&mut tx, seen, &mut check).await?;
         Ok(check)
     }
 }
 
-async fn verify_row(
-    tx: &mut Tx,
-    row: StoredRow,
-    seen: &mut HashMap<String, Seen>,
-    check: &mut LogCheck,
-) -> Result<(), StoreError> {
+fn verify_row(row: StoredRow, seen: &mut HashMap<String, Seen>, check: &mut LogCheck) {
     let stored = Stored {
         position: row.position,
         record: row.record.hyphenated().to_string(),
@@ -252,19 +257,19 @@ async fn verify_row(
         if let Err(e) = verified {
             fault(e.to_string());
         }
-        return Ok(());
+        return;
     };
     let state = seen.entry(attempt.clone()).or_default();
     state.last = Some(stored.record.clone());
     let fields = match verified {
         Ok(Value::Object(fields)) => fields,
-        Ok(_) => return Ok(()),
+        Ok(_) => return,
         Err(e) => {
             fault(match e {
                 Fault::Chain => format!("{e}: an entry of this attempt is missing or out of place"),
                 other => other.to_string(),
             });
-            return Ok(());
+            return;
         }
     };
     let text = |key: &str| match fields.get(key) {
@@ -280,44 +285,56 @@ async fn verify_row(
     if let Some(named) = text("state") {
         state.state = super::views::state_word(named);
     }
-    if let (Some(content), Some(id)) = (text("content"), row.attempt_id) {
-        match q!(tx, sql::CONTENT, [id] => opt ContentRow)? {
-            Some(kept) => {
-                check.contents += 1;
-                let salt: [u8; 32] = kept
-                    .salt
-                    .try_into()
-                    .map_err(|_| StoreError::Corrupt { what: "salt" })?;
-                let latest =
-                    text("facts").is_none_or(|f| hex::encode(commit(&salt, kept.facts.as_bytes()).0) == f);
-                if (hex::encode(commit(&salt, kept.body.as_bytes()).0) != content || !latest)
-                    && stored.kind == Kind::AttemptIntent.as_str()
-                {
-                    fault("the kept content or facts are not the ones committed to".into());
-                }
-            }
-            None if stored.kind == Kind::AttemptIntent.as_str() => {}
-            None => {}
-        }
+    if let Some(content) = text("content") {
+        state.kept = Some(Kept {
+            position: stored.position,
+            content: content.to_owned(),
+            facts: text("facts").map(str::to_owned),
+        });
+    }
+}
+
+/// Compares what is kept of an attempt with its newest commitments; what was erased is not there to compare.
+async fn compare_content(
+    tx: &mut Tx,
+    attempt: Uuid,
+    seen: &Seen,
+    check: &mut LogCheck,
+) -> Result<(), StoreError> {
+    let Some(newest) = &seen.kept else { return Ok(()) };
+    let Some(kept) = q!(tx, sql::CONTENT, [attempt] => opt ContentRow)? else {
+        return Ok(());
+    };
+    check.contents += 1;
+    let fits = <[u8; 32]>::try_from(kept.salt).is_ok_and(|salt| {
+        let same = |text: &str, named: &str| hex::encode(commit(&salt, text.as_bytes()).0) == named;
+        same(&kept.body, &newest.content) && newest.facts.as_ref().is_none_or(|f| same(&kept.facts, f))
+    });
+    if !fits {
+        check.faults.push(LogFault {
+            position: newest.position,
+            record: attempt.hyphenated().to_string(),
+            what: "the kept content or facts are not the ones committed to".into(),
+        });
     }
     Ok(())
 }
 
 async fn compare_states(
     tx: &mut Tx,
-    seen: &HashMap<String, Seen>,
+    mut seen: HashMap<String, Seen>,
     check: &mut LogCheck,
 ) -> Result<(), StoreError> {
     let mut after = Uuid::nil();
     loop {
         let page = q!(tx, sql::ATTEMPT_STATES, [after, 1000i64] => all (Uuid, String))?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
+        let Some((last, _)) = page.last() else { break };
         after = *last;
         for (id, state) in page {
             let name = id.hyphenated().to_string();
-            let logged = seen.get(&name).map_or("nothing", |s| s.state);
+            let logged = seen.remove(&name).unwrap_or_default();
+            compare_content(tx, id, &logged, check).await?;
+            let logged = if logged.state.is_empty() { "nothing" } else { logged.state };
             if logged != state {
                 let what = format!("the attempt stands at `{state}`, the log says `{logged}`");
                 check.faults.push(LogFault {
@@ -328,6 +345,14 @@ async fn compare_states(
             }
         }
     }
+    for name in seen.into_keys() {
+        check.faults.push(LogFault {
+            position: 0,
+            record: name,
+            what: "the log tells of an attempt that is not there".into(),
+        });
+    }
+    Ok(())
 }
 
 /// A fresh entry.

@@ -216,6 +216,7 @@ impl Store {
                     q!(&mut *tx, sql::TASK, [rows(&batch)] => rows)?;
                 }
                 if !steps.is_empty() {
+                    super::decide::lock_accounts(tx, steps.iter().map(|s| s.account.0)).await?;
                     let batch: Vec<_> = steps
                         .iter()
                         .map(|s| NextRow {

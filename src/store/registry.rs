@@ -29,7 +29,7 @@ pub(super) mod sql {
         PUT_SENDER = "INSERT INTO sender (id, kind, name, signature, licence, phone, email, postal, postal_country, staffed, opt_out_word, mandate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, signature = excluded.signature, licence = excluded.licence, phone = excluded.phone, email = excluded.email, postal = excluded.postal, postal_country = excluded.postal_country, staffed = excluded.staffed, opt_out_word = excluded.opt_out_word, mandate = excluded.mandate";
         PUT_PORTFOLIO = "INSERT INTO portfolio (id, name, creditor_id, sender_id, ladder, packs, zone) VALUES ($1, $2, (SELECT id FROM creditor WHERE name = $3), (SELECT id FROM sender WHERE name = $4), $5, $6, $7) ON CONFLICT (name) DO UPDATE SET creditor_id = excluded.creditor_id, sender_id = excluded.sender_id, ladder = excluded.ladder, packs = excluded.packs, zone = excluded.zone";
         // A payee whose holder or bank changes must be confirmed anew.
-        PUT_PAYEE = "INSERT INTO payee (id, portfolio_id, holder, bank, number, proposed_by, confirmed_by) VALUES ($1, (SELECT id FROM portfolio WHERE name = $2), $3, $4, $5, $6, $7) ON CONFLICT (portfolio_id, number) DO UPDATE SET holder = excluded.holder, bank = excluded.bank, proposed_by = excluded.proposed_by, confirmed_by = excluded.confirmed_by";
+        PUT_PAYEE = "INSERT INTO payee (id, portfolio_id, holder, bank, number, proposed_by, confirmed_by) VALUES ($1, (SELECT id FROM portfolio WHERE name = $2), $3, $4, $5, $6, $7) ON CONFLICT (portfolio_id, number) DO UPDATE SET holder = excluded.holder, bank = excluded.bank, proposed_by = CASE WHEN payee.holder = excluded.holder AND payee.bank = excluded.bank AND payee.confirmed_by IS NOT NULL THEN payee.proposed_by ELSE excluded.proposed_by END, confirmed_by = CASE WHEN payee.holder = excluded.holder AND payee.bank = excluded.bank AND payee.confirmed_by IS NOT NULL THEN payee.confirmed_by ELSE excluded.confirmed_by END";
         CONFIRM_PAYEE = "UPDATE payee SET confirmed_by = $1 WHERE id = $2 AND confirmed_by IS NULL AND proposed_by <> $1";
         PUT_CAMPAIGN = "INSERT INTO campaign (id, portfolio_id, cron, zone, state, next_run_at) VALUES ($1, (SELECT id FROM portfolio WHERE name = $2), $3, $4, 'active', NULL) ON CONFLICT (portfolio_id) DO UPDATE SET cron = excluded.cron, zone = excluded.zone, next_run_at = CASE WHEN campaign.cron = excluded.cron AND campaign.zone = excluded.zone THEN campaign.next_run_at ELSE NULL END";
         SET_NEXT_RUN = "UPDATE campaign SET next_run_at = $1, last_run_at = COALESCE($2, last_run_at) WHERE id = $3 AND state = 'active' AND (next_run_at = $4 OR (next_run_at IS NULL AND CAST($4 AS TEXT) IS NULL))";
@@ -442,6 +442,12 @@ async fn put_portfolio(
     let packs = p.packs.join(" ");
     q!(tx, sql::PUT_PORTFOLIO, [clock.fresh(), &p.name, &p.creditor, &p.sender, &p.ladder, packs, p.zone.name()] => rows)?;
     for payee in &p.payees {
+        if payee.confirmed_by.as_ref() == Some(&payee.proposed_by) {
+            return Err(StoreError::Refused(format!(
+                "a payee of portfolio `{}` is confirmed by the one who proposed it; somebody else must",
+                p.name
+            )));
+        }
         q!(tx, sql::PUT_PAYEE, [clock.fresh(), &p.name, &payee.payee.holder, &payee.payee.bank, &payee.payee.number,
             &payee.proposed_by, &payee.confirmed_by] => rows)?;
     }

@@ -12,7 +12,10 @@ use crate::evidence::Kind;
 
 pub(super) mod sql {
     super::statements! {
-        STANDS = "SELECT state, last_record FROM attempt WHERE id = $1";
+        STANDS = {
+            sqlite: "SELECT state, last_record FROM attempt WHERE id = $1",
+            postgres: "SELECT state, last_record FROM attempt WHERE id = $1 FOR NO KEY UPDATE",
+        };
         // What may no longer go: waiting or under review, about this debt.
         WAITING_OF_ACCOUNTS = {
             sqlite: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT unhex(value) FROM json_each($1))",

@@ -73,6 +73,19 @@ pub struct Receipt {
     pub status: ReceiptStatus,
 }
 
+impl Settlement {
+    /// Without zero characters: what a provider says may hold anything, and no database keeps those in text.
+    fn printable(self) -> Settlement {
+        let clean = |text: Option<String>| text.map(|t| t.replace('\0', ""));
+        Settlement {
+            provider: clean(self.provider),
+            reference: clean(self.reference),
+            reason: clean(self.reason),
+            ..self
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct SettleRow {
     id: String,
@@ -167,7 +180,7 @@ pub(super) async fn settle_in(
     }
     let now = clock.now();
     let ids = id_list(settlements.iter().map(|s| s.attempt.0));
-    let standing: HashMap<Uuid, (String, Option<Uuid>)> =
+    let mut standing: HashMap<Uuid, (String, Option<Uuid>)> =
         q!(&mut *tx, sql::STATES, [ids] => all (Uuid, String, Option<Uuid>))?
             .into_iter()
             .map(|(id, state, last)| (id, (state, last)))
@@ -177,10 +190,13 @@ pub(super) async fn settle_in(
         let Some((state, last)) = standing.get(&s.attempt.0) else {
             continue;
         };
-        let from: AttemptState = word(state, "attempt state")?;
+        let (from, last) = (word::<AttemptState>(state, "attempt state")?, *last);
         if from.step(s.state).is_err() {
             continue;
         }
+        // Once for each attempt: what follows in the same batch finds it gone.
+        standing.remove(&s.attempt.0);
+        let s = s.printable();
         let entry = super::log::entry(clock, kind, now)
             .of_attempt(s.attempt, last.map(RecordId::from))
             .with("state", s.state.as_str())

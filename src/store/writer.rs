@@ -21,8 +21,8 @@ pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What to tell the waiting caller once it is known whether the commit succeeded.
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// One step: does its work and says whether to keep it.
-type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> Boxed<'t, (bool, Finish)> + Send>;
+/// One step: does its work and says whether to keep it; or hears why it cannot begin.
+type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Tx, String>) -> Boxed<'t, (bool, Finish)> + Send>;
 
 enum Message {
     Work(Job),
@@ -87,13 +87,15 @@ async fn write_group(pool: &SqlitePool, group: Vec<Job>) {
     let mut finishes = Vec::with_capacity(group.len());
     let alone = group.len() == 1;
     let mut keep_any = false;
+    let mut jobs = group.into_iter().peekable();
     let outcome = async {
         let mut tx = Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?);
-        for job in group {
+        while jobs.peek().is_some() {
             if !alone {
                 point(&mut tx, "SAVEPOINT step").await?;
             }
-            let (keep, finish) = job(&mut tx).await;
+            let Some(job) = jobs.next() else { break };
+            let (keep, finish) = job(Ok(&mut tx)).await;
             finishes.push(finish);
             keep_any |= keep;
             if !alone {
@@ -106,12 +108,18 @@ async fn write_group(pool: &SqlitePool, group: Vec<Job>) {
         // Point of no return: after this every step of the group is durable.
         if keep_any { tx.commit().await } else { Ok(()) }
     }
-    .await;
+    .await
+    .map_err(|e: StoreError| match e {
+        StoreError::Database(why) => why,
+        other => other.to_string(),
+    });
+    if let Err(why) = &outcome {
+        for job in jobs {
+            finishes.push(job(Err(why.clone())).await.1);
+        }
+    }
     for finish in finishes {
-        finish(match &outcome {
-            Ok(()) => Ok(()),
-            Err(e) => Err(StoreError::Database(e.to_string())),
-        });
+        finish(outcome.clone().map_err(StoreError::Database));
     }
 }
 
@@ -140,7 +148,10 @@ impl Store {
                 let (tell, told) = oneshot::channel::<Result<T, StoreError>>();
                 let job: Job = Box::new(move |tx| {
                     Box::pin(async move {
-                        let result = work(tx).await;
+                        let result = match tx {
+                            Ok(tx) => work(tx).await,
+                            Err(why) => Err(StoreError::Database(why)),
+                        };
                         let keep = result.is_ok();
                         let finish: Finish = Box::new(move |commit| {
                             let _ = tell.send(match (result, commit) {

@@ -3,5 +3,6 @@
 
 mod channels_smtp;
 mod config;
+mod contract;
 mod support;
 mod tidy;

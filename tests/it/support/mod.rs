@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Mutex;
 
-pub(crate) use databases::databases;
+pub(crate) use databases::{TestDatabase, databases};
 
 /// For a test whose tools are missing: says aloud, once for each reason, that something is skipped and gives `true`,
 /// for the test to return. Where nothing may be skipped (`DUNWELL_REQUIRE=1`) it fails the test instead.
