@@ -10,6 +10,7 @@ mod doctor;
 mod event;
 mod evidence;
 mod explain;
+mod export;
 mod import;
 mod init;
 mod ladder;
@@ -86,6 +87,9 @@ enum Command {
     /// Takes in ledgers, lists imports and takes them back
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Gives out accounts and events in files that import reads back
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     /// One account and everything that happened to it
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -165,6 +169,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Portfolio(command) => portfolio::run(&session, command).await,
         Command::Payee(command) => portfolio::run_payee(&session, command).await,
         Command::Import(command) => import::run(&session, command).await,
+        Command::Export(command) => export::run(&session, command).await,
         Command::Account(command) => account::run(&session, command).await,
         Command::Event(command) => event::run(&session, command).await,
         Command::Template(command) => template::run(&session, command),

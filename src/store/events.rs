@@ -523,8 +523,7 @@ impl Taking<'_> {
         }
         q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list(users.iter().copied())] => rows)?;
         self.look_again(&users).await?;
-        let waiting =
-            q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address, channel] => all (Uuid, String, Option<Uuid>))?;
+        let waiting = q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address, channel] => all (Uuid, String, Option<Uuid>))?;
         withdraw(self.tx, self.clock, waiting, reason.as_str()).await
     }
 

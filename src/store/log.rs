@@ -334,7 +334,11 @@ async fn compare_states(
             let name = id.hyphenated().to_string();
             let logged = seen.remove(&name).unwrap_or_default();
             compare_content(tx, id, &logged, check).await?;
-            let logged = if logged.state.is_empty() { "nothing" } else { logged.state };
+            let logged = if logged.state.is_empty() {
+                "nothing"
+            } else {
+                logged.state
+            };
             if logged != state {
                 let what = format!("the attempt stands at `{state}`, the log says `{logged}`");
                 check.faults.push(LogFault {

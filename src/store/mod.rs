@@ -18,6 +18,7 @@ mod plan;
 mod registry;
 mod review;
 mod settle;
+mod to_ledger;
 mod types;
 mod views;
 mod writer;

@@ -38,7 +38,10 @@ async fn six_workers_claim_each_attempt_once(database: TestDatabase) {
     }
     let claimed = workers.join_all().await.concat();
     assert_eq!(claimed.len(), 500);
-    assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), queued.into_iter().collect());
+    assert_eq!(
+        claimed.into_iter().collect::<HashSet<_>>(),
+        queued.into_iter().collect()
+    );
 }
 
 async fn a_lease_that_passed_is_taken_over(database: TestDatabase) {
@@ -48,7 +51,9 @@ async fn a_lease_that_passed_is_taken_over(database: TestDatabase) {
     let (slow, quick) = (world.worker(), world.worker());
     let claimed = world.claim(slow, 10).await;
     assert_eq!(claimed.len(), 1);
-    world.clock.advance(TimeDelta::minutes(5) - TimeDelta::microseconds(1));
+    world
+        .clock
+        .advance(TimeDelta::minutes(5) - TimeDelta::microseconds(1));
     assert!(world.claim(quick, 10).await.is_empty());
     world.clock.advance(TimeDelta::microseconds(1));
     let taken_over = world.claim(quick, 10).await;
@@ -59,7 +64,10 @@ async fn a_lease_that_passed_is_taken_over(database: TestDatabase) {
         decided.remove(0).recorded
     };
     assert!(matches!(decide(slow, &claimed[0]).await, Recorded::Lost));
-    assert!(matches!(decide(quick, &taken_over[0]).await, Recorded::Reserved(_)));
+    assert!(matches!(
+        decide(quick, &taken_over[0]).await,
+        Recorded::Reserved(_)
+    ));
     assert!(matches!(decide(quick, &taken_over[0]).await, Recorded::Lost));
     assert_eq!(world.touches().await, 1);
     world.verified().await;
@@ -73,14 +81,21 @@ async fn what_is_released_is_claimed_again(database: TestDatabase) {
     let (one, other) = (world.worker(), world.worker());
     assert_eq!(world.claim(one, 10).await.len(), 3);
     world.store.release(other, &queued).await.unwrap();
-    assert!(world.claim(other, 10).await.is_empty(), "only the holder releases");
+    assert!(
+        world.claim(other, 10).await.is_empty(),
+        "only the holder releases"
+    );
     world.store.release(one, &queued[..2]).await.unwrap();
     assert_eq!(world.claim(other, 10).await.len(), 2);
 }
 
 async fn a_claim_reads_everything_the_guard_may_know(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").guarantor("G1", "13900000011").import().await;
+    world
+        .account("0001")
+        .guarantor("G1", "13900000011")
+        .import()
+        .await;
     assert_eq!(world.store.next_due().await.unwrap(), None);
     world.reserved("0001").await;
     let to_guarantor = world.attempt_by("0001", "G1").await;

@@ -54,9 +54,16 @@ async fn events(world: Arc<World>, mut dice: Dice, until: Instant) -> Paid {
                     sums.push((of.clone(), 7));
                     super::world::paid(&format!("{}-{booking}", dice.0), 7)
                 }
-                3 => Occurrence::Promise { amount_minor: 1_000_000, due_on: date("2026-04-01") },
+                3 => Occurrence::Promise {
+                    amount_minor: 1_000_000,
+                    due_on: date("2026-04-01"),
+                },
                 4 => Occurrence::DisputeResolved,
-                5 => Occurrence::Call { result: CallResult::Busy, inbound: false, number: address },
+                5 => Occurrence::Call {
+                    result: CallResult::Busy,
+                    inbound: false,
+                    number: address,
+                },
                 // Stands on another channel, so that the messages go on.
                 6 => Occurrence::Suppressed {
                     reason: SuppressionReason::OptOut,
@@ -116,27 +123,45 @@ async fn plans(world: Arc<World>, mut dice: Dice, until: Instant) -> Paid {
         match dice.roll(4) {
             0 => {
                 let portfolio = world.read(&reference(0)).await.portfolio;
-                world.store.break_promises(portfolio, date("2026-04-07")).await.unwrap();
+                world
+                    .store
+                    .break_promises(portfolio, date("2026-04-07"))
+                    .await
+                    .unwrap();
             }
             1 => {
                 let mut steps = Vec::new();
                 for _ in 0..4 {
                     let account = world.read(&reference(dice.roll(DEBTS))).await;
                     let next_on = Some(date("2026-04-08"));
-                    steps.push(PlanStep { account: account.id, revision: account.revision, next_on });
+                    steps.push(PlanStep {
+                        account: account.id,
+                        revision: account.revision,
+                        next_on,
+                    });
                 }
                 steps.dedup_by_key(|s| s.account);
                 world.store.queue(vec![], vec![], steps).await.unwrap();
             }
             2 => {
-                let rows = (0..3).map(|_| row(&world, dice.roll(DEBTS), dice.roll(1000))).collect();
-                let batch = world.store.begin_import(BatchKind::Accounts, "again.csv", [0; 32]).await.unwrap();
+                let rows = (0..3)
+                    .map(|_| row(&world, dice.roll(DEBTS), dice.roll(1000)))
+                    .collect();
+                let batch = world
+                    .store
+                    .begin_import(BatchKind::Accounts, "again.csv", [0; 32])
+                    .await
+                    .unwrap();
                 world.store.import_accounts(batch, rows).await.unwrap();
             }
             _ => {
                 let guarantor = dice.roll(2) == 0;
                 let of = reference(dice.roll(DEBTS));
-                let one = if guarantor { world.attempt_by(&of, "G1").await } else { world.attempt(&of).await };
+                let one = if guarantor {
+                    world.attempt_by(&of, "G1").await
+                } else {
+                    world.attempt(&of).await
+                };
                 world.queue_like(one, 1 + dice.roll(10)).await;
             }
         }
@@ -158,20 +183,38 @@ fn row(world: &World, n: usize, change: usize) -> NewAccount {
 
 async fn everything_at_once(database: TestDatabase) {
     let world = Arc::new(World::new(database).await);
-    world.import((0..DEBTS).map(|n| row(&world, n, 0)).collect()).await;
+    world
+        .import((0..DEBTS).map(|n| row(&world, n, 0)).collect())
+        .await;
     let policy = Arc::new(capped("person", CAP));
-    let seconds = std::env::var("DUNWELL_STRESS_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(4);
+    let seconds = std::env::var("DUNWELL_STRESS_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(4);
     let until = Instant::now() + Duration::from_secs(seconds);
     let mut crowd = JoinSet::new();
     for n in 1..=4 {
         crowd.spawn(events(world.clone(), Dice(n * 7919), until));
-        crowd.spawn(dispatches(world.clone(), policy.clone(), Dice(n * 104_729), until));
+        crowd.spawn(dispatches(
+            world.clone(),
+            policy.clone(),
+            Dice(n * 104_729),
+            until,
+        ));
         crowd.spawn(plans(world.clone(), Dice(n * 1_299_709), until));
     }
     // Any error, a circle of waiting above all, fails the part that met it.
-    let done = tokio::time::timeout(Duration::from_secs(seconds + 60), crowd.join_all()).await.unwrap();
+    let done = tokio::time::timeout(Duration::from_secs(seconds + 60), crowd.join_all())
+        .await
+        .unwrap();
     let paid: i64 = done.iter().flat_map(|paid| paid.values()).sum();
-    assert_eq!(world.raw.count("SELECT CAST(SUM(amount_minor) AS BIGINT) FROM payment").await, paid);
+    assert_eq!(
+        world
+            .raw
+            .count("SELECT CAST(SUM(amount_minor) AS BIGINT) FROM payment")
+            .await,
+        paid
+    );
     let over = format!(
         "SELECT COUNT(*) FROM (SELECT person_id FROM touch WHERE kind = 'message' GROUP BY person_id HAVING COUNT(*) > {CAP}) AS over"
     );

@@ -63,7 +63,10 @@ async fn the_same_event_counts_once(database: TestDatabase) {
     };
     let twice = vec![row.clone(), row.clone()];
     let outcomes = world.store.record_events(twice, None).await.unwrap();
-    assert_eq!(outcomes, [EventOutcome::Taken { withdrawn: 0 }, EventOutcome::Seen]);
+    assert_eq!(
+        outcomes,
+        [EventOutcome::Taken { withdrawn: 0 }, EventOutcome::Seen]
+    );
     let mut all = JoinSet::new();
     for n in 0..8 {
         let (store, row) = (world.store.clone(), row.clone());
@@ -131,12 +134,27 @@ async fn of_several_promises_the_last_one_counts(database: TestDatabase) {
     let until = async || world.read("0001").await.promised_until;
     assert_eq!(until().await, Some(date("2026-05-20")));
     let portfolio = world.read("0001").await.portfolio;
-    world.store.break_promises(portfolio, date("2026-04-21")).await.unwrap();
-    assert_eq!(until().await, Some(date("2026-05-20")), "one is broken, the other stands");
+    world
+        .store
+        .break_promises(portfolio, date("2026-04-21"))
+        .await
+        .unwrap();
+    assert_eq!(
+        until().await,
+        Some(date("2026-05-20")),
+        "one is broken, the other stands"
+    );
     world.happens("0001", promise(200, "2026-06-20")).await;
     world.happens("0001", paid("bank-1", 1000)).await;
     assert_eq!(promises(&world).await, ["broken", "kept", "kept"]);
-    assert!(world.store.break_promises(portfolio, date("2027-01-01")).await.unwrap().is_empty());
+    assert!(
+        world
+            .store
+            .break_promises(portfolio, date("2027-01-01"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     world.verified().await;
 }
 
@@ -144,23 +162,53 @@ async fn a_dispute_pauses_until_it_is_resolved(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
     let waiting = world.queue("0001", 1).await;
-    let opened = Occurrence::DisputeOpened { reason: "quality".into() };
-    assert_eq!(world.happens("0001", opened).await, EventOutcome::Taken { withdrawn: 1 });
+    let opened = Occurrence::DisputeOpened {
+        reason: "quality".into(),
+    };
+    assert_eq!(
+        world.happens("0001", opened).await,
+        EventOutcome::Taken { withdrawn: 1 }
+    );
     assert_eq!(world.reason(waiting[0]).await.as_deref(), Some("disputed"));
     assert!(world.read("0001").await.disputed);
     world.happens("0001", Occurrence::DisputeResolved).await;
     assert!(!world.read("0001").await.disputed);
-    assert_eq!(world.state(waiting[0]).await, AttemptState::Withdrawn, "nothing comes back by itself");
-    assert_eq!(world.raw.count("SELECT COUNT(*) FROM dispute WHERE resolved_at IS NULL").await, 0);
+    assert_eq!(
+        world.state(waiting[0]).await,
+        AttemptState::Withdrawn,
+        "nothing comes back by itself"
+    );
+    assert_eq!(
+        world
+            .raw
+            .count("SELECT COUNT(*) FROM dispute WHERE resolved_at IS NULL")
+            .await,
+        0
+    );
     world.verified().await;
 }
 
 async fn suppressions_stop_what_they_cover(database: TestDatabase) {
     let world = World::new(database).await;
     // One person with two debts, and another behind the same number.
-    world.account("0001").debtor("P1").phone("13800000042").import().await;
-    world.account("0002").debtor("P1").phone("13800000042").import().await;
-    world.account("0003").debtor("P3").phone("13800000042").import().await;
+    world
+        .account("0001")
+        .debtor("P1")
+        .phone("13800000042")
+        .import()
+        .await;
+    world
+        .account("0002")
+        .debtor("P1")
+        .phone("13800000042")
+        .import()
+        .await;
+    world
+        .account("0003")
+        .debtor("P3")
+        .phone("13800000042")
+        .import()
+        .await;
     let check = async |what: Occurrence, expected: u64, standing: [usize; 3]| {
         for reference in ["0001", "0002", "0003"] {
             world.queue(reference, 1).await;
@@ -169,13 +217,25 @@ async fn suppressions_stop_what_they_cover(database: TestDatabase) {
         let outcome = world.happens("0001", what).await;
         assert_eq!(outcome, EventOutcome::Taken { withdrawn: expected }, "{word}");
         for (reference, standing) in ["0001", "0002", "0003"].iter().zip(standing) {
-            world.raw.run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'planned'").await.unwrap();
+            world
+                .raw
+                .run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'planned'")
+                .await
+                .unwrap();
             world.queue(reference, 1).await;
             let claimed = world.claim(world.worker(), 5).await;
             assert_eq!(claimed.len(), 1);
-            assert_eq!(claimed[0].situation.suppressions.len(), standing, "{word} {reference}");
+            assert_eq!(
+                claimed[0].situation.suppressions.len(),
+                standing,
+                "{word} {reference}"
+            );
         }
-        world.raw.run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'planned'").await.unwrap();
+        world
+            .raw
+            .run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'planned'")
+            .await
+            .unwrap();
     };
     let of_address = |reason, channel| Occurrence::Suppressed {
         reason,
@@ -192,14 +252,30 @@ async fn suppressions_stop_what_they_cover(database: TestDatabase) {
     check(suppressed(SuppressionReason::Complaint), 1, [1, 0, 0]).await;
     check(of_person(Channel::Email), 0, [2, 1, 0]).await;
     check(of_person(Channel::Sms), 2, [3, 2, 0]).await;
-    check(of_address(SuppressionReason::OptOut, Some(Channel::Call)), 0, [4, 3, 1]).await;
+    check(
+        of_address(SuppressionReason::OptOut, Some(Channel::Call)),
+        0,
+        [4, 3, 1],
+    )
+    .await;
     check(of_address(SuppressionReason::WrongParty, None), 3, [5, 4, 2]).await;
-    let usable = async || world.raw.count("SELECT COUNT(*) FROM contact_point WHERE usable").await;
+    let usable = async || {
+        world
+            .raw
+            .count("SELECT COUNT(*) FROM contact_point WHERE usable")
+            .await
+    };
     assert_eq!(usable().await, 1, "it may still be the other one's");
     check(of_address(SuppressionReason::Unreachable, None), 3, [6, 5, 3]).await;
     assert_eq!(usable().await, 0);
     check(suppressed(SuppressionReason::Death), 2, [7, 6, 3]).await;
-    assert_eq!(world.raw.count("SELECT COUNT(*) FROM person WHERE deceased").await, 1);
+    assert_eq!(
+        world
+            .raw
+            .count("SELECT COUNT(*) FROM person WHERE deceased")
+            .await,
+        1
+    );
 }
 
 async fn calls_take_their_place(database: TestDatabase) {
@@ -207,7 +283,16 @@ async fn calls_take_their_place(database: TestDatabase) {
     world.account("0001").phone("13800000042").import().await;
     let call = async |result, inbound| {
         let number = Some(phone_address("13800000042"));
-        world.happens("0001", Occurrence::Call { result, inbound, number }).await;
+        world
+            .happens(
+                "0001",
+                Occurrence::Call {
+                    result,
+                    inbound,
+                    number,
+                },
+            )
+            .await;
     };
     call(CallResult::NoAnswer, true).await;
     assert_eq!(world.touches().await, 0, "the debtor called");
@@ -220,7 +305,12 @@ async fn calls_take_their_place(database: TestDatabase) {
     let s = &claimed[0].situation;
     let touches: Vec<_> = s.history.iter().map(|t| (t.kind, t.collection)).collect();
     use TouchKind::*;
-    let expected = [(CallUnanswered, true), (CallAnswered, true), (Conversation, true), (Conversation, false)];
+    let expected = [
+        (CallUnanswered, true),
+        (CallAnswered, true),
+        (Conversation, true),
+        (Conversation, false),
+    ];
     assert_eq!(touches.len(), 4);
     assert!(expected.iter().all(|e| touches.contains(e)), "{touches:?}");
     let here = |t: &Touch| t.channel == Channel::Call && t.address == Some(s.contact_point.address_id);
@@ -246,9 +336,23 @@ async fn consents_are_given_and_taken_back(database: TestDatabase) {
     let stands = consents().await;
     assert_eq!(stands.len(), 1);
     assert_eq!(stands[0].until, Some(moment("2026-12-31T00:00:00Z")));
-    world.happens("0001", Occurrence::ConsentRevoked { scope: ConsentScope::Frequency }).await;
+    world
+        .happens(
+            "0001",
+            Occurrence::ConsentRevoked {
+                scope: ConsentScope::Frequency,
+            },
+        )
+        .await;
     assert_eq!(consents().await.len(), 1);
-    world.happens("0001", Occurrence::ConsentRevoked { scope: ConsentScope::Hours }).await;
+    world
+        .happens(
+            "0001",
+            Occurrence::ConsentRevoked {
+                scope: ConsentScope::Hours,
+            },
+        )
+        .await;
     assert!(consents().await.is_empty());
     world.happens("0001", Occurrence::LegalActionApproved).await;
     assert!(world.read("0001").await.legal_action_approved);
@@ -267,16 +371,26 @@ async fn an_event_finds_its_account_or_says_so(database: TestDatabase) {
     };
     let record = async |event| world.store.record_events(vec![event], None).await.unwrap()[0];
     let taken = EventOutcome::Taken { withdrawn: 0 };
-    assert_eq!(record(event(Some("loans"), "0001")).await, EventOutcome::NoAccount);
+    assert_eq!(
+        record(event(Some("loans"), "0001")).await,
+        EventOutcome::NoAccount
+    );
     assert_eq!(record(event(None, "0002")).await, EventOutcome::NoAccount);
     assert_eq!(record(event(None, "0001")).await, taken);
     let mut other = world.account("0001").row();
     other.portfolio = "loans".into();
     world.import(vec![other]).await;
     world.account("0002").import().await;
-    assert_eq!(record(event(None, "0002")).await, taken, "it came too early before");
+    assert_eq!(
+        record(event(None, "0002")).await,
+        taken,
+        "it came too early before"
+    );
     assert_eq!(record(event(Some("loans"), "0001")).await, taken);
-    let again = NewEvent { digest: None, ..event(None, "0001") };
+    let again = NewEvent {
+        digest: None,
+        ..event(None, "0001")
+    };
     assert_eq!(record(again).await, EventOutcome::NoAccount, "there are two");
     assert!(world.store.account_id(None, "0001").await.is_err());
     assert!(world.store.account_id(Some(PORTFOLIO), "0001").await.is_ok());
@@ -287,7 +401,10 @@ async fn payments_at_the_same_time_all_count(database: TestDatabase) {
     world.account("0001").owes(100_000).import().await;
     let mut all = JoinSet::new();
     for n in 0..100 {
-        let (store, event) = (world.store.clone(), world.event("0001", paid(&format!("bank-{n}"), 7)));
+        let (store, event) = (
+            world.store.clone(),
+            world.event("0001", paid(&format!("bank-{n}"), 7)),
+        );
         all.spawn(async move { store.record_events(vec![event], None).await.unwrap() });
     }
     assert_eq!(all.join_all().await.len(), 100);

@@ -16,7 +16,11 @@ on_every_database!(
 
 /// Something of everything.
 async fn story(world: &World) {
-    world.account("0001").guarantor("G1", "13900000011").import().await;
+    world
+        .account("0001")
+        .guarantor("G1", "13900000011")
+        .import()
+        .await;
     let (batch, _) = world.import(vec![world.account("0002").row()]).await;
     world.account("0003").import().await;
     let attempt = world.reserved("0001").await;
@@ -32,7 +36,11 @@ async fn story(world: &World) {
     world.settle(failed, AttemptState::NotSent, "m-2").await;
     let lost = world.reserved("0001").await;
     world.settle(lost, AttemptState::Unknown, "m-3").await;
-    world.store.officer(lost, OfficerAction::ConfirmSent, "pavel").await.unwrap();
+    world
+        .store
+        .officer(lost, OfficerAction::ConfirmSent, "pavel")
+        .await
+        .unwrap();
     let worker = world.worker();
     let until = world.now() + chrono::TimeDelta::hours(1);
     for action in [
@@ -48,15 +56,28 @@ async fn story(world: &World) {
     }
     world.queue("0002", 1).await;
     world.store.undo_import(batch).await.unwrap();
-    let promise = Occurrence::Promise { amount_minor: 5, due_on: date("2026-04-10") };
-    let dispute = Occurrence::DisputeOpened { reason: "quality".into() };
+    let promise = Occurrence::Promise {
+        amount_minor: 5,
+        due_on: date("2026-04-10"),
+    };
+    let dispute = Occurrence::DisputeOpened {
+        reason: "quality".into(),
+    };
     for what in [promise, dispute, Occurrence::DisputeResolved, paid("bank-1", 3)] {
         world.happens("0001", what).await;
     }
     world.happens("0003", suppressed(SuppressionReason::OptOut)).await;
     let portfolio = world.read("0001").await.portfolio;
-    world.store.break_promises(portfolio, date("2026-04-11")).await.unwrap();
-    world.store.record_system_state("stopping", "0".repeat(64)).await.unwrap();
+    world
+        .store
+        .break_promises(portfolio, date("2026-04-11"))
+        .await
+        .unwrap();
+    world
+        .store
+        .record_system_state("stopping", "0".repeat(64))
+        .await
+        .unwrap();
     let pack = vec![("test".to_owned(), [1; 32])];
     for _ in 0..2 {
         let kind = dunwell::evidence::Kind::PolicyPublished;
@@ -90,14 +111,27 @@ async fn a_whole_story_verifies(database: TestDatabase) {
     for (kind, times) in expected {
         assert_eq!(count(kind), times, "{kind}: {:?}", check.kinds);
     }
-    assert_eq!(check.contents, 6, "three that went out, and what was stopped for a person or for good");
+    assert_eq!(
+        check.contents, 6,
+        "three that went out, and what was stopped for a person or for good"
+    );
     let entries = world.raw.count("SELECT COUNT(*) FROM evidence").await;
     assert_eq!(i64::try_from(check.entries).unwrap(), entries);
     // The story of one attempt reads from the request to the receipt.
-    let attempts = world.store.attempts(Some(AttemptState::Delivered), None, 10).await.unwrap();
+    let attempts = world
+        .store
+        .attempts(Some(AttemptState::Delivered), None, 10)
+        .await
+        .unwrap();
     let told = world.store.story(attempts[0].id).await.unwrap();
     let kinds: Vec<_> = told.entries.iter().map(|(kind, ..)| kind.as_str()).collect();
-    let expected = ["attempt.requested", "attempt.decided", "attempt.intent", "provider.outcome", "receipt.received"];
+    let expected = [
+        "attempt.requested",
+        "attempt.decided",
+        "attempt.intent",
+        "provider.outcome",
+        "receipt.received",
+    ];
     assert_eq!(kinds, expected);
     assert!(told.trace.is_some() && told.body.is_some());
     let account = world.store.timeline(world.id("0001").await).await.unwrap();
@@ -107,7 +141,10 @@ async fn a_whole_story_verifies(database: TestDatabase) {
 /// Opens the log for writing, as only somebody with the database's own password can.
 async fn without_guards(world: &World) {
     let statements: &[&str] = if world.raw.is_sqlite() {
-        &["DROP TRIGGER evidence_no_update", "DROP TRIGGER evidence_no_delete"]
+        &[
+            "DROP TRIGGER evidence_no_update",
+            "DROP TRIGGER evidence_no_delete",
+        ]
     } else {
         &["ALTER TABLE evidence DISABLE TRIGGER USER"]
     };
@@ -140,19 +177,24 @@ async fn tampering_is_found(database: TestDatabase) {
     };
     let byte = "UPDATE evidence SET bytes = replace(bytes, 'cleared', 'cleared ') WHERE kind = 'attempt.decided' AND attempt_id = {attempt}";
     tampered("a changed byte", byte, "do not hash").await;
-    let kind = "UPDATE evidence SET kind = 'hold.set' WHERE kind = 'attempt.intent' AND attempt_id = {attempt}";
+    let kind =
+        "UPDATE evidence SET kind = 'hold.set' WHERE kind = 'attempt.intent' AND attempt_id = {attempt}";
     tampered("a changed column", kind, "`kind` differs").await;
     let middle = "DELETE FROM evidence WHERE kind = 'attempt.intent' AND attempt_id = {attempt}";
     tampered("a deleted entry", middle, "missing or out of place").await;
     let last = "DELETE FROM evidence WHERE kind = 'provider.outcome' AND attempt_id = {attempt}";
     tampered("a deleted last entry", last, "the log says `reserved`").await;
-    let body = "UPDATE content SET body = replace(body, 'reminder', 'remainder') WHERE attempt_id = {attempt}";
+    let body =
+        "UPDATE content SET body = replace(body, 'reminder', 'remainder') WHERE attempt_id = {attempt}";
     tampered("changed words", body, "not the ones committed to").await;
     let facts = "UPDATE content SET facts = facts || ' ' WHERE attempt_id = {attempt}";
     tampered("changed facts", facts, "not the ones committed to").await;
     let state = "UPDATE attempt SET state = 'delivered' WHERE id = {attempt}";
     tampered("a changed state", state, "the log says `accepted`").await;
-    let gone = format!("DELETE FROM attempt WHERE id = {}", world.raw.literal(waiting[0].0));
+    let gone = format!(
+        "DELETE FROM attempt WHERE id = {}",
+        world.raw.literal(waiting[0].0)
+    );
     world.raw.run(&gone).await.unwrap();
     let faults = world.store.verify_log().await.unwrap().faults;
     assert!(faults.iter().any(|f| f.what.contains("not there")), "{faults:?}");

@@ -54,7 +54,15 @@ async fn the_preview_is_what_happens(database: TestDatabase) {
         nowhere,
     ];
     let preview = world.store.import_preview(&rows).await.unwrap();
-    let expected = [Unchanged, Changed, Created, Unchanged, Created, Changed, NoPortfolio];
+    let expected = [
+        Unchanged,
+        Changed,
+        Created,
+        Unchanged,
+        Created,
+        Changed,
+        NoPortfolio,
+    ];
     assert_eq!(preview, expected);
     assert_eq!(world.store.account_count().await.unwrap(), 2);
     let (_, outcomes) = world.import(rows).await;
@@ -66,8 +74,12 @@ async fn the_preview_is_what_happens(database: TestDatabase) {
 async fn an_import_clears_no_reason_to_stop(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
-    world.happens("0001", suppressed(SuppressionReason::CeaseCommunication)).await;
-    let dispute = Occurrence::DisputeOpened { reason: "quality".into() };
+    world
+        .happens("0001", suppressed(SuppressionReason::CeaseCommunication))
+        .await;
+    let dispute = Occurrence::DisputeOpened {
+        reason: "quality".into(),
+    };
     world.happens("0001", dispute).await;
     let address = Some(phone_address("13800004711"));
     world.account("0001").phone("13800004711").owes(1).import().await;
@@ -78,10 +90,17 @@ async fn an_import_clears_no_reason_to_stop(database: TestDatabase) {
         until: None,
     };
     world.happens("0001", dead).await;
-    assert_eq!(world.account("0001").phone("13800004711").owes(2).import().await, Changed);
+    assert_eq!(
+        world.account("0001").phone("13800004711").owes(2).import().await,
+        Changed
+    );
     assert!(world.read("0001").await.disputed);
     let usable = "SELECT COUNT(*) FROM contact_point c JOIN address a ON a.id = c.address_id WHERE a.normal = '+8613800004711' AND c.usable";
-    assert_eq!(world.raw.count(usable).await, 0, "an import revives no dead address");
+    assert_eq!(
+        world.raw.count(usable).await,
+        0,
+        "an import revives no dead address"
+    );
     world.queue("0001", 1).await;
     let claimed = world.claim(world.worker(), 1).await;
     assert!(!claimed[0].situation.suppressions.is_empty());
@@ -116,9 +135,7 @@ async fn what_was_paid_stays_paid(database: TestDatabase) {
 
 async fn undo_takes_back_only_what_nobody_was_contacted_about(database: TestDatabase) {
     let world = World::new(database).await;
-    let rows: Vec<_> = ["0001", "0002", "0003"]
-        .map(|r| world.account(r).row())
-        .into();
+    let rows: Vec<_> = ["0001", "0002", "0003"].map(|r| world.account(r).row()).into();
     let (batch, _) = world.import(rows.clone()).await;
     world.reserved("0001").await;
     let waiting = world.queue("0002", 2).await;
@@ -130,7 +147,10 @@ async fn undo_takes_back_only_what_nobody_was_contacted_about(database: TestData
     }
     assert_eq!(world.read("0001").await.state, AccountState::Open);
     assert_eq!(world.read("0002").await.state, AccountState::Closed);
-    assert!(matches!(world.store.undo_import(batch).await, Err(StoreError::Refused(_))));
+    assert!(matches!(
+        world.store.undo_import(batch).await,
+        Err(StoreError::Refused(_))
+    ));
     let preview = world.store.import_preview(&rows).await.unwrap();
     assert_eq!(preview, [Unchanged, Created, Created]);
     let (_, again) = world.import(rows).await;
@@ -146,12 +166,12 @@ async fn undo_takes_back_only_what_nobody_was_contacted_about(database: TestData
 
 async fn what_a_person_typed_keeps_an_account(database: TestDatabase) {
     let world = World::new(database).await;
-    let rows: Vec<_> = ["0001", "0002", "0003"]
-        .map(|r| world.account(r).row())
-        .into();
+    let rows: Vec<_> = ["0001", "0002", "0003"].map(|r| world.account(r).row()).into();
     let (batch, _) = world.import(rows).await;
     world.happens("0001", paid("bank-1", 5)).await;
-    let dispute = Occurrence::DisputeOpened { reason: "price".into() };
+    let dispute = Occurrence::DisputeOpened {
+        reason: "price".into(),
+    };
     world.happens("0002", dispute).await;
     let undone = world.store.undo_import(batch).await.unwrap();
     assert_eq!(undone.kept, ["0001", "0002"]);
@@ -172,7 +192,10 @@ async fn many_people_share_one_number(database: TestDatabase) {
         address: Some(phone_address("13800000042")),
         until: None,
     };
-    assert_eq!(world.happens("0123", wrong).await, EventOutcome::Taken { withdrawn: 1 });
+    assert_eq!(
+        world.happens("0123", wrong).await,
+        EventOutcome::Taken { withdrawn: 1 }
+    );
     assert_eq!(world.reason(waiting[0]).await.as_deref(), Some("opt_out"));
 }
 
@@ -197,7 +220,12 @@ async fn five_thousand_rows_in_batches(database: TestDatabase) {
 async fn the_same_rows_at_the_same_time_are_created_once(database: TestDatabase) {
     let world = World::new(database).await;
     let rows: Vec<_> = (0..40)
-        .map(|n| world.account(&format!("{n:04}")).guarantor("G1", "13900000011").row())
+        .map(|n| {
+            world
+                .account(&format!("{n:04}"))
+                .guarantor("G1", "13900000011")
+                .row()
+        })
         .collect();
     let mut importers = JoinSet::new();
     for n in 0..4 {

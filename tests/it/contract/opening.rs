@@ -41,7 +41,11 @@ async fn a_restart_finds_everything_where_it_was(database: TestDatabase) {
     world.reopen().await;
     assert_eq!(world.state(reserved).await, AttemptState::Reserved);
     assert_eq!(world.state(waiting[0]).await, AttemptState::Planned);
-    assert_eq!(world.dispatch(&permissive()).await.len(), 3, "a lease outlives a restart");
+    assert_eq!(
+        world.dispatch(&permissive()).await.len(),
+        3,
+        "a lease outlives a restart"
+    );
     world.clock.advance(chrono::TimeDelta::minutes(5));
     assert_eq!(world.dispatch(&permissive()).await.len(), 2);
     world.verified().await;
@@ -76,7 +80,12 @@ async fn eight_programs_open_a_fresh_database_together(database: TestDatabase) {
         let clock = Arc::new(VirtualClock::new(moment("2026-04-07T10:00:00+08:00"), n));
         all.spawn(async move { Store::open(&url, clock).await.map_err(|e| e.to_string()) });
     }
-    let stores: Vec<Store> = all.join_all().await.into_iter().collect::<Result<_, _>>().unwrap();
+    let stores: Vec<Store> = all
+        .join_all()
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
     let check = stores[0].verify_log().await.unwrap();
     assert_eq!(check.entries, 1, "one of them began the log");
     for store in stores {
@@ -102,9 +111,17 @@ async fn what_cannot_be_opened_says_why_in_one_sentence() {
         let said = refused(&url).await;
         assert!(said.contains(expected) && !said.contains('\n'), "{said}");
     };
-    check(format!("sqlite://{}", path("missing/dunwell.sqlite")), "is not there").await;
+    check(
+        format!("sqlite://{}", path("missing/dunwell.sqlite")),
+        "is not there",
+    )
+    .await;
     check(format!("sqlite://{}", path("letter.txt")), "not a database").await;
-    check(format!("sqlite://{}", folder.path().display()), "cannot be opened").await;
+    check(
+        format!("sqlite://{}", folder.path().display()),
+        "cannot be opened",
+    )
+    .await;
     check("mysql://localhost/dunwell".into(), "must begin with").await;
     check("postgres://localhost:port/dunwell".into(), "cannot be read").await;
 }
@@ -126,7 +143,8 @@ async fn a_wrong_password_is_named_without_being_shown() {
                     client.write_all(b"N").await.unwrap();
                     continue;
                 }
-                let fields = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"dunwell\"\0\0";
+                let fields =
+                    b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"dunwell\"\0\0";
                 let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
                 let answer = [b"E".as_slice(), &length, fields].concat();
                 client.write_all(&answer).await.unwrap();
@@ -134,7 +152,10 @@ async fn a_wrong_password_is_named_without_being_shown() {
             }
         }
     });
-    let said = refused(&format!("postgres://dunwell:not-the-one@127.0.0.1:{port}/dunwell")).await;
+    let said = refused(&format!(
+        "postgres://dunwell:not-the-one@127.0.0.1:{port}/dunwell"
+    ))
+    .await;
     server.abort();
     assert!(said.contains("password authentication failed"), "{said}");
     assert!(!said.contains("not-the-one") && !said.contains('\n'), "{said}");

@@ -21,7 +21,14 @@ async fn the_same_step_is_queued_once(database: TestDatabase) {
     let twice = vec![one.clone(), one.clone()];
     let first = world.store.queue(twice, vec![], vec![]).await.unwrap();
     assert_eq!(first.len(), 1);
-    assert!(world.store.queue(vec![one.clone()], vec![], vec![]).await.unwrap().is_empty());
+    assert!(
+        world
+            .store
+            .queue(vec![one.clone()], vec![], vec![])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(world.state(first[0]).await, AttemptState::Planned);
     let task = NewTask {
         step_key: world.step_key(),
@@ -32,9 +39,16 @@ async fn the_same_step_is_queued_once(database: TestDatabase) {
         due_on: date("2026-04-08"),
     };
     for _ in 0..2 {
-        world.store.queue(vec![], vec![task.clone()], vec![]).await.unwrap();
+        world
+            .store
+            .queue(vec![], vec![task.clone()], vec![])
+            .await
+            .unwrap();
     }
-    assert_eq!(world.store.counts().await.unwrap().tasks, [("call".to_owned(), 1)]);
+    assert_eq!(
+        world.store.counts().await.unwrap().tasks,
+        [("call".to_owned(), 1)]
+    );
     world.verified().await;
 }
 
@@ -70,12 +84,22 @@ async fn a_step_for_an_account_that_changed_is_looked_at_again(database: TestDat
     };
     let due = async || {
         let nil = dunwell::domain::AccountId(uuid::Uuid::nil());
-        let due = world.store.due_accounts(account.portfolio, date("2026-04-07"), nil, 10);
+        let due = world
+            .store
+            .due_accounts(account.portfolio, date("2026-04-07"), nil, 10);
         due.await.unwrap().len()
     };
     assert_eq!(due().await, 1);
-    world.store.queue(vec![], vec![], vec![step(account.revision - 1)]).await.unwrap();
+    world
+        .store
+        .queue(vec![], vec![], vec![step(account.revision - 1)])
+        .await
+        .unwrap();
     assert_eq!(due().await, 1, "seen by a planner that knew less");
-    world.store.queue(vec![], vec![], vec![step(account.revision)]).await.unwrap();
+    world
+        .store
+        .queue(vec![], vec![], vec![step(account.revision)])
+        .await
+        .unwrap();
     assert_eq!(due().await, 0);
 }

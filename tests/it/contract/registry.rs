@@ -93,7 +93,10 @@ async fn a_changed_payee_is_confirmed_anew(database: TestDatabase) {
     let id = the_payee(&world).await.id;
     world.store.confirm_payee(id, "pavel").await.unwrap();
     propose(&world, payee("First Bank", None)).await.unwrap();
-    assert!(the_payee(&world).await.confirmed, "the same file takes nothing back");
+    assert!(
+        the_payee(&world).await.confirmed,
+        "the same file takes nothing back"
+    );
     propose(&world, payee("Second Bank", None)).await.unwrap();
     let changed = the_payee(&world).await;
     assert!(!changed.confirmed && changed.id == id && changed.bank == "Second Bank");

@@ -37,7 +37,10 @@ async fn all_at_once(world: &World, policy: &Arc<PolicySet>, workers: usize) -> 
             let lease = chrono::TimeDelta::minutes(5);
             let claimed = store.claim(worker, now, lease, 1).await.unwrap();
             let decisions: Vec<_> = claimed.iter().map(|c| judge(c, &policy, now)).collect();
-            assert!(matches!(decisions[0].action, Action::Reserve(_)), "judged before anybody reserves");
+            assert!(
+                matches!(decisions[0].action, Action::Reserve(_)),
+                "judged before anybody reserves"
+            );
             together.wait().await;
             store.decide(worker, decisions).await.unwrap()
         });
@@ -53,21 +56,44 @@ async fn rounds(world: &World, key: &str, rounds: usize, queue: impl AsyncFn()) 
         let decided = all_at_once(world, &policy, 64).await;
         assert_eq!(decided.len(), 64);
         assert_eq!(reserved(&decided).len(), 3, "round {round}");
-        let stale = decided.iter().filter(|d| matches!(d.recorded, Recorded::Stale)).count();
+        let stale = decided
+            .iter()
+            .filter(|d| matches!(d.recorded, Recorded::Stale))
+            .count();
         assert_eq!(stale, 61, "round {round}");
         // The rest is judged again, held until there is room, and makes way for the next round.
         let again = world.dispatch(&policy).await;
-        assert_eq!(again.iter().filter(|d| matches!(d.recorded, Recorded::Held)).count(), 61);
+        assert_eq!(
+            again
+                .iter()
+                .filter(|d| matches!(d.recorded, Recorded::Held))
+                .count(),
+            61
+        );
         assert_eq!(world.touches().await, 3 * (round as i64 + 1));
-        world.raw.run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'held'").await.unwrap();
+        world
+            .raw
+            .run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'held'")
+            .await
+            .unwrap();
         world.clock.advance(chrono::TimeDelta::days(1));
     }
 }
 
 async fn three_of_sixty_four_for_one_person(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").debtor("P1").phone("13800000011").import().await;
-    world.account("0002").debtor("P1").phone("13800000011").import().await;
+    world
+        .account("0001")
+        .debtor("P1")
+        .phone("13800000011")
+        .import()
+        .await;
+    world
+        .account("0002")
+        .debtor("P1")
+        .phone("13800000011")
+        .import()
+        .await;
     rounds(&world, "person", 20, async || {
         world.queue("0001", 32).await;
         world.queue("0002", 32).await;
@@ -77,7 +103,11 @@ async fn three_of_sixty_four_for_one_person(database: TestDatabase) {
 
 async fn three_of_sixty_four_for_one_debt_of_two_people(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").guarantor("G1", "13900000011").import().await;
+    world
+        .account("0001")
+        .guarantor("G1", "13900000011")
+        .import()
+        .await;
     rounds(&world, "debt", 8, async || {
         world.queue("0001", 32).await;
         let guarantor = world.attempt_by("0001", "G1").await;
@@ -115,9 +145,24 @@ async fn three_of_sixty_four_in_one_batch(database: TestDatabase) {
 
 async fn a_cap_spans_people_debts_and_days_as_it_says(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").debtor("P1").phone("13800000011").import().await;
-    world.account("0002").debtor("P1").phone("13800000011").import().await;
-    world.account("0003").debtor("P2").phone("13800000011").import().await;
+    world
+        .account("0001")
+        .debtor("P1")
+        .phone("13800000011")
+        .import()
+        .await;
+    world
+        .account("0002")
+        .debtor("P1")
+        .phone("13800000011")
+        .import()
+        .await;
+    world
+        .account("0003")
+        .debtor("P2")
+        .phone("13800000011")
+        .import()
+        .await;
     for (key, expected) in [("person", 2), ("debt", 3), ("address", 1)] {
         for reference in ["0001", "0002", "0003"] {
             world.queue(reference, 2).await;
@@ -125,7 +170,11 @@ async fn a_cap_spans_people_debts_and_days_as_it_says(database: TestDatabase) {
         let decided = world.dispatch(&capped(key, 1)).await;
         assert_eq!(reserved(&decided).len(), expected, "{key}");
         world.dispatch(&capped(key, 1)).await;
-        world.raw.run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'held'").await.unwrap();
+        world
+            .raw
+            .run("UPDATE attempt SET state = 'withdrawn' WHERE state = 'held'")
+            .await
+            .unwrap();
         world.clock.advance(chrono::TimeDelta::days(1));
     }
 }
@@ -156,7 +205,10 @@ async fn everything_else_is_recorded_too(database: TestDatabase) {
     world.queue("0001", 4).await;
     let claimed = world.claim(worker, 4).await;
     let until = world.now() + chrono::TimeDelta::hours(2);
-    assert_eq!(decide(&claimed[0], Action::Hold { until }).await, AttemptState::Held);
+    assert_eq!(
+        decide(&claimed[0], Action::Hold { until }).await,
+        AttemptState::Held
+    );
     assert_eq!(decide(&claimed[1], Action::Review).await, AttemptState::InReview);
     assert_eq!(decide(&claimed[2], Action::Block).await, AttemptState::Blocked);
     let withdraw = Action::Withdraw { reason: "superseded" };
@@ -169,11 +221,22 @@ async fn everything_else_is_recorded_too(database: TestDatabase) {
     // What was approved is judged again.
     use dunwell::store::{OfficerAction, StoreError};
     let (in_review, blocked) = (claimed[1].situation.attempt.id, claimed[2].situation.attempt.id);
-    world.store.officer(in_review, OfficerAction::Approve, "pavel").await.unwrap();
+    world
+        .store
+        .officer(in_review, OfficerAction::Approve, "pavel")
+        .await
+        .unwrap();
     assert_eq!(reserved(&world.dispatch(&permissive()).await), [in_review]);
-    let twice = world.store.officer(in_review, OfficerAction::Approve, "pavel").await;
+    let twice = world
+        .store
+        .officer(in_review, OfficerAction::Approve, "pavel")
+        .await;
     assert!(matches!(twice, Err(StoreError::Refused(_))));
-    world.store.officer(blocked, OfficerAction::Reject, "pavel").await.unwrap();
+    world
+        .store
+        .officer(blocked, OfficerAction::Reject, "pavel")
+        .await
+        .unwrap();
     assert_eq!(world.state(blocked).await, AttemptState::Withdrawn);
     world.verified().await;
 }

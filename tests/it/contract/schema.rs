@@ -73,7 +73,13 @@ async fn every_statement_means_the_same_in_both_dialects() {
             };
             // Columns without a name of their own are read by place.
             let named = |columns: &[String]| {
-                let plain = |c: &String| if c.chars().all(|c| c.is_alphanumeric() || c == '_') { c.clone() } else { String::new() };
+                let plain = |c: &String| {
+                    if c.chars().all(|c| c.is_alphanumeric() || c == '_') {
+                        c.clone()
+                    } else {
+                        String::new()
+                    }
+                };
                 columns.iter().map(plain).collect::<Vec<_>>()
             };
             let unnamed = |c: &str| matches!(c, "" | "count" | "coalesce" | "min" | "max");
@@ -122,7 +128,11 @@ async fn only_legal_transitions_are_stored(database: TestDatabase) {
     let attempts = world.queue("0001", 1).await;
     let at = world.raw.literal(attempts[0].0);
     // A copy without triggers, from which the attempt is put back wherever it shall stand.
-    world.raw.run("CREATE TABLE kept AS SELECT * FROM attempt").await.unwrap();
+    world
+        .raw
+        .run("CREATE TABLE kept AS SELECT * FROM attempt")
+        .await
+        .unwrap();
     let stands = async |state: AttemptState| {
         let moments = "reserved_at = requested_at, settled_at = requested_at";
         for sql in [

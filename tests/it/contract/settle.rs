@@ -39,7 +39,10 @@ async fn nothing_is_settled_twice(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
     let attempt = world.reserved("0001").await;
-    let both = vec![settlement(attempt, Accepted, "a"), settlement(attempt, NotSent, "a")];
+    let both = vec![
+        settlement(attempt, Accepted, "a"),
+        settlement(attempt, NotSent, "a"),
+    ];
     assert_eq!(world.store.settle(both).await.unwrap(), 1);
     for state in [Accepted, NotSent, Unknown] {
         assert_eq!(world.settle(attempt, state, "b").await, 0, "{state}");
@@ -86,16 +89,42 @@ async fn receipts_count_once(database: TestDatabase) {
         world.store.receipt(receipt).await.unwrap()
     };
     use ReceiptStatus as Says;
-    assert_eq!(says("carrier", "e-0", "m-9", Says::Delivered).await, None, "not ours");
-    assert_eq!(says("other", "e-1", "m-1", Says::Delivered).await, None, "another carrier's");
+    assert_eq!(
+        says("carrier", "e-0", "m-9", Says::Delivered).await,
+        None,
+        "not ours"
+    );
+    assert_eq!(
+        says("other", "e-1", "m-1", Says::Delivered).await,
+        None,
+        "another carrier's"
+    );
     assert_eq!(world.state(attempt).await, Accepted);
-    assert_eq!(says("carrier", "e-1", "m-1", Says::Delivered).await, Some(attempt));
-    assert_eq!(says("carrier", "e-1", "m-1", Says::Undelivered).await, None, "the same word");
-    assert_eq!(says("carrier", "e-2", "m-1", Says::Delivered).await, None, "it stands there");
+    assert_eq!(
+        says("carrier", "e-1", "m-1", Says::Delivered).await,
+        Some(attempt)
+    );
+    assert_eq!(
+        says("carrier", "e-1", "m-1", Says::Undelivered).await,
+        None,
+        "the same word"
+    );
+    assert_eq!(
+        says("carrier", "e-2", "m-1", Says::Delivered).await,
+        None,
+        "it stands there"
+    );
     assert_eq!(world.state(attempt).await, Delivered);
-    assert_eq!(says("carrier", "e-3", "m-1", Says::Undelivered).await, Some(attempt));
+    assert_eq!(
+        says("carrier", "e-3", "m-1", Says::Undelivered).await,
+        Some(attempt)
+    );
     assert_eq!(world.state(attempt).await, Undelivered);
-    assert_eq!(world.touches().await, 1, "what failed was an attempt all the same");
+    assert_eq!(
+        world.touches().await,
+        1,
+        "what failed was an attempt all the same"
+    );
     assert_eq!(world.raw.count("SELECT COUNT(*) FROM receipt").await, 5);
     world.verified().await;
 }
@@ -136,14 +165,23 @@ async fn the_lost_become_unknown_and_wait_for_a_person(database: TestDatabase) {
 async fn what_a_provider_says_is_kept_as_far_as_it_can_be(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
-    let odd = ["zero \0 character", "quote ' \" back\\slash", "\u{1}\u{7f}\u{fffd} 催 😀", ""];
+    let odd = [
+        "zero \0 character",
+        "quote ' \" back\\slash",
+        "\u{1}\u{7f}\u{fffd} 催 😀",
+        "",
+    ];
     for reason in odd {
         let attempt = world.reserved("0001").await;
         let settlement = Settlement {
             reason: Some(reason.into()),
             ..settlement(attempt, Accepted, reason)
         };
-        assert_eq!(world.store.settle(vec![settlement]).await.unwrap(), 1, "{reason:?}");
+        assert_eq!(
+            world.store.settle(vec![settlement]).await.unwrap(),
+            1,
+            "{reason:?}"
+        );
         let kept = world.reason(attempt).await.unwrap();
         assert_eq!(kept, reason.replace('\0', ""));
     }

@@ -38,16 +38,31 @@ async fn overtaken(
         // Given back at once, not only when the lease has passed.
         let again = world.claim(worker, 10).await;
         let withdraw = |c| decision(c, Action::Withdraw { reason: "superseded" });
-        let decided = world.store.decide(worker, again.iter().map(withdraw).collect()).await.unwrap();
-        assert!(matches!(decided[..], [Decided { recorded: Recorded::Withdrawn, .. }]));
+        let decided = world
+            .store
+            .decide(worker, again.iter().map(withdraw).collect())
+            .await
+            .unwrap();
+        assert!(matches!(
+            decided[..],
+            [Decided {
+                recorded: Recorded::Withdrawn,
+                ..
+            }]
+        ));
     }
     (recorded, story.0, story.1)
 }
 
 async fn what_stops_contact_withdraws_what_was_claimed(database: TestDatabase) {
     let world = World::new(database).await;
-    let dispute = Occurrence::DisputeOpened { reason: "quality".into() };
-    let promise = Occurrence::Promise { amount_minor: 10, due_on: date("2026-04-20") };
+    let dispute = Occurrence::DisputeOpened {
+        reason: "quality".into(),
+    };
+    let promise = Occurrence::Promise {
+        amount_minor: 10,
+        due_on: date("2026-04-20"),
+    };
     let only_sms = Occurrence::Suppressed {
         reason: SuppressionReason::OptOut,
         channel: Some(Channel::Sms),
@@ -55,7 +70,10 @@ async fn what_stops_contact_withdraws_what_was_claimed(database: TestDatabase) {
         until: None,
     };
     let stops = [
-        (suppressed(SuppressionReason::CeaseCommunication), "cease_communication"),
+        (
+            suppressed(SuppressionReason::CeaseCommunication),
+            "cease_communication",
+        ),
         (suppressed(SuppressionReason::Hardship), "hardship"),
         (suppressed(SuppressionReason::Death), "death"),
         (only_sms, "opt_out"),
@@ -86,7 +104,11 @@ async fn what_changes_a_fact_makes_it_stale(database: TestDatabase) {
         address: None,
         until: None,
     };
-    let call = || Occurrence::Call { result: CallResult::NoAnswer, inbound: false, number: None };
+    let call = || Occurrence::Call {
+        result: CallResult::NoAnswer,
+        inbound: false,
+        number: None,
+    };
     let w = &world;
     let events = [
         ("a part was paid", paid("b", 5)),
@@ -97,8 +119,14 @@ async fn what_changes_a_fact_makes_it_stale(database: TestDatabase) {
     for (what, event) in events {
         stale(w, what, async || _ = w.happens("0001", event).await).await;
     }
-    stale(w, "the ledger changed", async || _ = w.account("0001").owes(7).import().await).await;
-    stale(w, "the registry changed", async || w.store.set_up(set_up(), "olga").await.unwrap()).await;
+    stale(w, "the ledger changed", async || {
+        _ = w.account("0001").owes(7).import().await
+    })
+    .await;
+    stale(w, "the registry changed", async || {
+        w.store.set_up(set_up(), "olga").await.unwrap()
+    })
+    .await;
     world.verified().await;
 }
 
@@ -128,22 +156,34 @@ async fn a_shared_number_that_stops_stops_everybody_behind_it(database: TestData
     assert_eq!(reason.as_deref(), Some("wrong_party"));
     world.queue("0001", 1).await;
     let claimed = world.claim(world.worker(), 1).await;
-    assert_eq!(claimed[0].situation.suppressions.len(), 1, "it stands on the address");
+    assert_eq!(
+        claimed[0].situation.suppressions.len(),
+        1,
+        "it stands on the address"
+    );
     world.verified().await;
 }
 
 async fn what_happens_to_the_debtor_concerns_the_guarantor(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").guarantor("G1", "13900000011").import().await;
+    world
+        .account("0001")
+        .guarantor("G1", "13900000011")
+        .import()
+        .await;
     let one = world.attempt_by("0001", "G1").await;
     let (recorded, ..) = overtaken(&world, one.clone(), async || {
-        let consent = Occurrence::ConsentRevoked { scope: dunwell::domain::ConsentScope::Hours };
+        let consent = Occurrence::ConsentRevoked {
+            scope: dunwell::domain::ConsentScope::Hours,
+        };
         world.happens("0001", consent).await;
     })
     .await;
     assert!(matches!(recorded, Recorded::Stale));
     let (recorded, _, reason) = overtaken(&world, one, async || {
-        world.happens("0001", suppressed(SuppressionReason::Insolvency)).await;
+        world
+            .happens("0001", suppressed(SuppressionReason::Insolvency))
+            .await;
     })
     .await;
     assert!(matches!(recorded, Recorded::Lost));

@@ -118,7 +118,12 @@ impl World {
         self.attempt_to(account, person.into(), point.into())
     }
 
-    fn attempt_to(&self, account: AccountId, recipient: PersonId, contact_point: ContactPointId) -> NewAttempt {
+    fn attempt_to(
+        &self,
+        account: AccountId,
+        recipient: PersonId,
+        contact_point: ContactPointId,
+    ) -> NewAttempt {
         let now = self.now();
         NewAttempt {
             step_key: self.step_key(),
@@ -223,7 +228,12 @@ impl World {
 
     #[track_caller]
     pub(crate) fn sound(&self, check: &LogCheck) {
-        assert!(check.faults.is_empty(), "{}: {:?}", self.database.kind, check.faults);
+        assert!(
+            check.faults.is_empty(),
+            "{}: {:?}",
+            self.database.kind,
+            check.faults
+        );
     }
 
     /// Verifies the log and expects nothing.
