@@ -133,16 +133,23 @@ impl Ledger<'_> {
         })
     }
 
-    /// A file that cannot be read at all.
+    /// A file that cannot be read at all; columns with the same fault are told together.
     fn broken(&self, out: &Out, faults: &[Reject]) -> anyhow::Error {
-        let say = |r: &Reject| {
-            let reason = out.lang.pick(&r.reason_zh, &r.reason_en);
-            match r.column.as_str() {
-                "" => format!("{}: {reason}", self.args.file.display()),
-                column => format!("{}: `{column}`: {reason}", self.args.file.display()),
+        let mut columns: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for r in faults {
+            let named = columns
+                .entry(out.lang.pick(&r.reason_zh, &r.reason_en))
+                .or_default();
+            if !r.column.is_empty() {
+                named.push(format!("`{}`", r.column));
             }
+        }
+        let file = self.args.file.display();
+        let say = |(reason, columns): (&&str, &Vec<String>)| match columns.is_empty() {
+            true => format!("{file}: {reason}"),
+            false => format!("{file}: {}: {reason}", columns.join(", ")),
         };
-        anyhow::anyhow!(faults.iter().map(say).collect::<Vec<_>>().join("\n"))
+        anyhow::anyhow!(columns.iter().map(say).collect::<Vec<_>>().join("\n"))
     }
 }
 
