@@ -137,7 +137,8 @@ CREATE TABLE account (
     batch_id BLOB,
     row_digest BLOB,
     revision INTEGER NOT NULL,
-    UNIQUE (portfolio_id, reference)
+    -- In this order, because events may name an account without its portfolio.
+    UNIQUE (reference, portfolio_id)
 ) STRICT;
 CREATE INDEX account_debtor ON account (debtor_id);
 CREATE INDEX account_next_step ON account (portfolio_id, next_step_on) WHERE state = 'open';
@@ -194,9 +195,9 @@ CREATE TABLE suppression (
     lifted_by TEXT,
     CHECK (person_id IS NOT NULL OR account_id IS NOT NULL OR address_id IS NOT NULL)
 ) STRICT;
-CREATE INDEX suppression_person ON suppression (person_id) WHERE lifted_at IS NULL;
-CREATE INDEX suppression_account ON suppression (account_id) WHERE lifted_at IS NULL;
-CREATE INDEX suppression_address ON suppression (address_id) WHERE lifted_at IS NULL;
+CREATE INDEX suppression_person ON suppression (person_id);
+CREATE INDEX suppression_account ON suppression (account_id);
+CREATE INDEX suppression_address ON suppression (address_id);
 
 CREATE TABLE consent (
     id BLOB NOT NULL PRIMARY KEY,

@@ -25,17 +25,40 @@ pub struct Stmt {
     pub postgres: &'static str,
 }
 
-/// Declares the SQL texts of one file and registers them in `ALL`.
+/// Declares the SQL texts of one file and registers them: `NAME = "text"`, a pair where the dialects differ, or
+/// `NAME = bulk super::RowType => "text"` for many rows.
 macro_rules! statements {
-    (@one $both:literal) => { ($both, $both) };
-    (@one { sqlite: $a:literal, postgres: $b:literal $(,)? }) => { ($a, $b) };
-    ($($(#[$m:meta])* $name:ident = $body:tt;)*) => {
-        $($(#[$m])* pub(in crate::store) const $name: $crate::store::db::Stmt = {
-            let (sqlite, postgres) = $crate::store::db::statements!(@one $body);
-            $crate::store::db::Stmt { name: stringify!($name), sqlite, postgres }
-        };)*
-        pub(in crate::store) const ALL: &[&$crate::store::db::Stmt] = &[$(&$name),*];
+    (@def [$($m:tt)*] $name:ident $both:literal) => {
+        $($m)* pub(in crate::store) const $name: $crate::store::db::Stmt =
+            $crate::store::db::Stmt { name: stringify!($name), sqlite: $both, postgres: $both };
     };
+    (@def [$($m:tt)*] $name:ident { sqlite: $a:literal, postgres: $b:literal $(,)? }) => {
+        $($m)* pub(in crate::store) const $name: $crate::store::db::Stmt =
+            $crate::store::db::Stmt { name: stringify!($name), sqlite: $a, postgres: $b };
+    };
+    (@def [$($m:tt)*] $name:ident bulk $row:ty => $text:literal) => {
+        $($m)* pub(in crate::store) const $name: $crate::store::bulk::Bulk = $crate::store::bulk::Bulk {
+            name: stringify!($name),
+            text: $text,
+            columns: <$row as $crate::store::bulk::Row>::COLUMNS,
+        };
+    };
+    // One entry after another: comment lines, a name, and one of the three forms.
+    (@munch [$($names:ident)*]) => {
+        /// Every statement of this file, with the texts for one row.
+        pub(in crate::store) fn all() -> Vec<$crate::store::db::Stmt> {
+            vec![$($names.statement()),*]
+        }
+    };
+    (@munch [$($names:ident)*] $(#[$m:meta])* $name:ident = bulk $row:ty => $text:literal; $($rest:tt)*) => {
+        $crate::store::db::statements!(@def [$(#[$m])*] $name bulk $row => $text);
+        $crate::store::db::statements!(@munch [$($names)* $name] $($rest)*);
+    };
+    (@munch [$($names:ident)*] $(#[$m:meta])* $name:ident = $body:tt; $($rest:tt)*) => {
+        $crate::store::db::statements!(@def [$(#[$m])*] $name $body);
+        $crate::store::db::statements!(@munch [$($names)* $name] $($rest)*);
+    };
+    ($($all:tt)*) => { $crate::store::db::statements!(@munch [] $($all)*); };
 }
 pub(super) use statements;
 
@@ -71,6 +94,13 @@ pub(super) enum Tx {
     Postgres(Transaction<'static, Postgres>),
 }
 
+impl Stmt {
+    /// Itself; so that single and bulk statements are listed alike.
+    pub(super) fn statement(&self) -> Stmt {
+        *self
+    }
+}
+
 impl Tx {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
@@ -89,19 +119,21 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Every registered statement with the file it stands in; a test prepares each on both databases.
-pub const STATEMENTS_BY_FILE: &[(&str, &[&Stmt])] = &[
-    ("claim", super::claim::sql::ALL),
-    ("decide", super::decide::sql::ALL),
-    ("events", super::events::sql::ALL),
-    ("import", super::import::sql::ALL),
-    ("log", super::log::sql::ALL),
-    ("people", super::people::sql::ALL),
-    ("plan", super::plan::sql::ALL),
-    ("registry", super::registry::sql::ALL),
-    ("review", super::review::sql::ALL),
-    ("settle", super::settle::sql::ALL),
-    ("views", super::views::sql::ALL),
-];
+pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
+    vec![
+        ("claim", super::claim::sql::all()),
+        ("decide", super::decide::sql::all()),
+        ("events", super::events::sql::all()),
+        ("import", super::import::sql::all()),
+        ("log", super::log::sql::all()),
+        ("people", super::people::sql::all()),
+        ("plan", super::plan::sql::all()),
+        ("registry", super::registry::sql::all()),
+        ("review", super::review::sql::all()),
+        ("settle", super::settle::sql::all()),
+        ("views", super::views::sql::all()),
+    ]
+}
 
 /// The connections.
 pub(super) enum Db {
@@ -183,7 +215,7 @@ async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "MEMORY")
-        .pragma("secure_delete", "ON")
+        .pragma("secure_delete", "FAST")
         .statement_cache_capacity(256);
     let failed =
         |e: sqlx::Error| StoreError::Open(format!("the database file `{path}` cannot be opened: {e}"));

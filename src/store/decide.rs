@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
-use serde::Serialize;
 use uuid::Uuid;
 
+use super::bulk::{Bytes, Id, bulk, row};
 use super::claim::touches;
 use super::db::{Tx, q, statements};
-use super::types::{Ts, hex_id, id_list, rows, word};
+use super::types::{Ts, id_list, word};
 use super::{Store, StoreError};
 use crate::domain::{
     AccountId, AddressId, AttemptId, AttemptState, CapClaim, CapKey, Channel, Moment, PersonId, Purpose,
@@ -44,22 +44,10 @@ pub(super) mod sql {
             sqlite: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
             postgres: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
-        MOVE = {
-            sqlite: "UPDATE attempt SET state = r.state, due_at = COALESCE(r.due_at, attempt.due_at), reserved_at = COALESCE(r.reserved_at, attempt.reserved_at), claimed_by = NULL, claimed_until = NULL, reason = r.reason, findings = r.findings, last_record = COALESCE(r.last_record, attempt.last_record) FROM (SELECT unhex(value->>'id') AS id, value->>'state' AS state, value->>'due_at' AS due_at, value->>'reserved_at' AS reserved_at, value->>'reason' AS reason, value->>'findings' AS findings, unhex(value->>'last_record') AS last_record FROM json_each($1)) AS r WHERE attempt.id = r.id",
-            postgres: "UPDATE attempt SET state = r.state, due_at = COALESCE(r.due_at, attempt.due_at), reserved_at = COALESCE(r.reserved_at, attempt.reserved_at), claimed_by = NULL, claimed_until = NULL, reason = r.reason, findings = r.findings, last_record = COALESCE(r.last_record, attempt.last_record) FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, state TEXT, due_at TIMESTAMPTZ, reserved_at TIMESTAMPTZ, reason TEXT, findings TEXT, last_record UUID) WHERE attempt.id = r.id",
-        };
-        TOUCH = {
-            sqlite: "INSERT INTO touch (id, person_id, account_id, address_id, channel, kind, collection, at) SELECT unhex(value->>'id'), unhex(value->>'person_id'), unhex(value->>'account_id'), unhex(value->>'address_id'), value->>'channel', value->>'kind', value->>'collection', value->>'at' FROM json_each($1)",
-            postgres: "INSERT INTO touch (id, person_id, account_id, address_id, channel, kind, collection, at) SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, person_id UUID, account_id UUID, address_id UUID, channel TEXT, kind TEXT, collection BOOLEAN, at TIMESTAMPTZ)",
-        };
-        CONTENT = {
-            sqlite: "INSERT INTO content (attempt_id, salt, body, facts) SELECT unhex(value->>'attempt_id'), unhex(value->>'salt'), value->>'body', value->>'facts' FROM json_each($1) WHERE TRUE ON CONFLICT (attempt_id) DO UPDATE SET salt = excluded.salt, body = excluded.body, facts = excluded.facts",
-            postgres: "INSERT INTO content (attempt_id, salt, body, facts) SELECT attempt_id, decode(salt, 'hex'), body, facts FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (attempt_id UUID, salt TEXT, body TEXT, facts TEXT) ON CONFLICT (attempt_id) DO UPDATE SET salt = excluded.salt, body = excluded.body, facts = excluded.facts",
-        };
-        TRACE = {
-            sqlite: "INSERT INTO trace (digest, bytes) SELECT unhex(value->>'digest'), value->>'bytes' FROM json_each($1) WHERE TRUE ON CONFLICT (digest) DO NOTHING",
-            postgres: "INSERT INTO trace (digest, bytes) SELECT decode(digest, 'hex'), bytes FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (digest TEXT, bytes TEXT) ORDER BY digest ON CONFLICT (digest) DO NOTHING",
-        };
+        MOVE = bulk super::MoveRow => "UPDATE attempt SET state = r.state, due_at = COALESCE(r.due_at, attempt.due_at), reserved_at = COALESCE(r.reserved_at, attempt.reserved_at), claimed_by = NULL, claimed_until = NULL, reason = r.reason, findings = r.findings, last_record = COALESCE(r.last_record, attempt.last_record) FROM {batch} AS r WHERE attempt.id = r.id";
+        TOUCH = bulk super::TouchInsert => "INSERT INTO touch (id, person_id, account_id, address_id, channel, kind, collection, at) SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM {batch} AS r";
+        CONTENT = bulk super::ContentInsert => "INSERT INTO content (attempt_id, salt, body, facts) SELECT attempt_id, salt, body, facts FROM {batch} AS r WHERE TRUE ON CONFLICT (attempt_id) DO UPDATE SET salt = excluded.salt, body = excluded.body, facts = excluded.facts";
+        TRACE = bulk super::TraceInsert => "INSERT INTO trace (digest, bytes) SELECT digest, bytes FROM {batch} AS r WHERE TRUE ORDER BY digest ON CONFLICT (digest) DO NOTHING";
     }
 }
 
@@ -177,41 +165,45 @@ struct FreshRow {
     debtor_revision: i64,
 }
 
-#[derive(Serialize)]
-pub(super) struct MoveRow {
-    pub(super) id: String,
-    pub(super) state: &'static str,
-    pub(super) due_at: Option<Ts>,
-    pub(super) reserved_at: Option<Ts>,
-    pub(super) reason: Option<String>,
-    pub(super) findings: Option<String>,
-    pub(super) last_record: Option<String>,
+row! {
+    pub(super) struct MoveRow {
+        pub(super) id: Id,
+        pub(super) state: &'static str,
+        pub(super) due_at: Option<Ts>,
+        pub(super) reserved_at: Option<Ts>,
+        pub(super) reason: Option<String>,
+        pub(super) findings: Option<String>,
+        pub(super) last_record: Option<Id>,
+    }
 }
 
-#[derive(Serialize)]
-pub(super) struct TouchInsert {
-    pub(super) id: String,
-    pub(super) person_id: String,
-    pub(super) account_id: String,
-    pub(super) address_id: Option<String>,
-    pub(super) channel: &'static str,
-    pub(super) kind: &'static str,
-    pub(super) collection: bool,
-    pub(super) at: Ts,
+row! {
+    pub(super) struct TouchInsert {
+        pub(super) id: Id,
+        pub(super) person_id: Id,
+        pub(super) account_id: Id,
+        pub(super) address_id: Option<Id>,
+        pub(super) channel: &'static str,
+        pub(super) kind: &'static str,
+        pub(super) collection: bool,
+        pub(super) at: Ts,
+    }
 }
 
-#[derive(Serialize)]
-struct ContentInsert {
-    attempt_id: String,
-    salt: String,
-    body: String,
-    facts: String,
+row! {
+    struct ContentInsert {
+        attempt_id: Id,
+        salt: Bytes,
+        body: String,
+        facts: String,
+    }
 }
 
-#[derive(Serialize)]
-struct TraceInsert {
-    digest: String,
-    bytes: String,
+row! {
+    struct TraceInsert {
+        digest: Bytes,
+        bytes: String,
+    }
 }
 
 /// Where an attempt takes its place.
@@ -387,10 +379,10 @@ impl Deciding<'_> {
             collection,
         });
         self.writes.touches.push(TouchInsert {
-            id: hex_id(id),
-            person_id: hex_id(place.person.0),
-            account_id: hex_id(place.account.0),
-            address_id: Some(hex_id(place.address.0)),
+            id: Id(id),
+            person_id: Id(place.person.0),
+            account_id: Id(place.account.0),
+            address_id: Some(Id(place.address.0)),
             channel: channel.as_str(),
             kind: kind.as_str(),
             collection,
@@ -425,13 +417,13 @@ impl Deciding<'_> {
         }
         let intent = intent.seal();
         self.writes.moves.push(MoveRow {
-            id: hex_id(id),
+            id: Id(id),
             state: AttemptState::Reserved.as_str(),
             due_at: None,
             reserved_at: Some(Ts(at)),
             reason: None,
             findings: decision.findings,
-            last_record: Some(hex_id(intent.record.0)),
+            last_record: Some(Id(intent.record.0)),
         });
         self.writes.entries.push(entry.seal());
         self.writes.entries.push(intent);
@@ -472,13 +464,13 @@ impl Deciding<'_> {
         }
         let entry = entry.seal();
         self.writes.moves.push(MoveRow {
-            id: hex_id(id),
+            id: Id(id),
             state: state.as_str(),
             due_at: until.map(Ts),
             reserved_at: None,
             reason: decision.reason,
             findings: decision.findings,
-            last_record: Some(hex_id(entry.record.0)),
+            last_record: Some(Id(entry.record.0)),
         });
         self.writes.entries.push(entry);
     }
@@ -493,8 +485,8 @@ impl Writes {
 
     fn keep_content(&mut self, attempt: Uuid, salt: &[u8; 32], content: Content) {
         self.contents.push(ContentInsert {
-            attempt_id: hex_id(attempt),
-            salt: hex::encode(salt),
+            attempt_id: Id(attempt),
+            salt: Bytes(salt.to_vec()),
             body: content.body,
             facts: content.facts,
         });
@@ -510,15 +502,18 @@ impl Writes {
         let traces: Vec<_> = self
             .traces
             .into_iter()
-            .map(|(digest, bytes)| TraceInsert { digest, bytes })
+            .map(|(digest, bytes)| TraceInsert {
+                digest: Bytes(hex::decode(digest).expect("a digest in hex")),
+                bytes,
+            })
             .collect();
-        q!(&mut *tx, sql::TRACE, [rows(&traces)] => rows)?;
-        q!(&mut *tx, sql::MOVE, [rows(&self.moves)] => rows)?;
+        bulk(tx, &sql::TRACE, &traces).await?;
+        bulk(tx, &sql::MOVE, &self.moves).await?;
         if !self.touches.is_empty() {
-            q!(&mut *tx, sql::TOUCH, [rows(&self.touches)] => rows)?;
+            bulk(tx, &sql::TOUCH, &self.touches).await?;
         }
         if !self.contents.is_empty() {
-            q!(&mut *tx, sql::CONTENT, [rows(&self.contents)] => rows)?;
+            bulk(tx, &sql::CONTENT, &self.contents).await?;
         }
         super::log::append(tx, &self.entries).await
     }

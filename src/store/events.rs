@@ -6,11 +6,12 @@
 use chrono::{Days, NaiveDate, TimeDelta};
 use uuid::Uuid;
 
+use super::bulk::{Id, bulk};
 use super::db::{Tx, q, statements};
 use super::decide::TouchInsert;
 use super::people;
 use super::review::{withdraw, withdraw_waiting};
-use super::types::{Ts, hex_id, id_list, rows};
+use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Moment, SuppressionReason,
@@ -57,8 +58,8 @@ pub(super) mod sql {
         };
         DIED = "UPDATE person SET deceased = $1 WHERE id = $2";
         WAITING_TO_PEOPLE = {
-            sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND (t.recipient_id IN (SELECT unhex(value) FROM json_each($1)) OR a.debtor_id IN (SELECT unhex(value) FROM json_each($1)))",
-            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND (t.recipient_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) OR a.debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY t.id FOR NO KEY UPDATE OF t",
+            sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND t.id IN (SELECT r.id FROM attempt r WHERE r.state IN ('planned', 'held', 'in_review', 'blocked') AND r.recipient_id IN (SELECT unhex(value) FROM json_each($1)) UNION SELECT r.id FROM account a JOIN attempt r ON r.account_id = a.id WHERE a.debtor_id IN (SELECT unhex(value) FROM json_each($1)))",
+            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND t.id IN (SELECT r.id FROM attempt r WHERE r.state IN ('planned', 'held', 'in_review', 'blocked') AND r.recipient_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) UNION SELECT r.id FROM account a JOIN attempt r ON r.account_id = a.id WHERE a.debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY t.id FOR NO KEY UPDATE OF t",
         };
         WAITING_AT_ADDRESS = {
             sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND c.address_id = $1 AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2)",
@@ -547,16 +548,16 @@ impl Taking<'_> {
         // What the debtor began takes no place of ours, unless a conversation came of it: some rules pause after one.
         if !inbound || kind == TouchKind::Conversation {
             let touch = TouchInsert {
-                id: hex_id(id),
-                person_id: hex_id(person),
-                account_id: hex_id(account),
-                address_id: address.map(hex_id),
+                id: Id(id),
+                person_id: Id(person),
+                account_id: Id(account),
+                address_id: address.map(Id),
                 channel: Channel::Call.as_str(),
                 kind: kind.as_str(),
                 collection: !inbound,
                 at: Ts(self.at),
             };
-            q!(&mut *self.tx, super::decide::sql::TOUCH, [rows(&[touch])] => rows)?;
+            bulk(self.tx, &super::decide::sql::TOUCH, &[touch]).await?;
         }
         self.person_changed().await
     }

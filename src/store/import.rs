@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{NaiveDate, TimeDelta};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::bulk::{Bytes, Id, bulk, bulk_all, row};
 use super::db::{Tx, q, statements};
 use super::review::withdraw_waiting;
-use super::types::{Ts, hex_id, rows};
+use super::types::Ts;
 use super::{Registry, Store, StoreError};
 use crate::domain::{
     AccountId, Address, BatchId, Channel, ClaimKind, ContactUse, Currency, Instalments, Locale, PersonKind,
@@ -24,44 +24,17 @@ pub(super) mod sql {
         BATCHES = "SELECT id, kind, file_name, state, created, changed, unchanged, rejected, at FROM import_batch ORDER BY at DESC, id DESC LIMIT $1";
         BATCH_STATE = "SELECT kind, state FROM import_batch WHERE id = $1";
         UNDONE = "UPDATE import_batch SET state = 'undone' WHERE id = $1";
-        KNOWN_PEOPLE = {
-            sqlite: "SELECT p.id, p.creditor_id, p.ref FROM json_each($1) AS r JOIN person p ON p.creditor_id = unhex(r.value->>'creditor_id') AND p.ref = r.value->>'ref'",
-            postgres: "SELECT p.id, p.creditor_id, p.ref FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (creditor_id UUID, ref TEXT) JOIN person p ON p.creditor_id = r.creditor_id AND p.ref = r.ref COLLATE \"C\"",
-        };
-        KNOWN_ACCOUNTS = {
-            sqlite: "SELECT a.id, a.portfolio_id, a.reference, a.row_digest, a.state, a.disputed FROM json_each($1) AS r JOIN account a ON a.portfolio_id = unhex(r.value->>'portfolio_id') AND a.reference = r.value->>'reference'",
-            postgres: "SELECT a.id, a.portfolio_id, a.reference, a.row_digest, a.state, a.disputed FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (portfolio_id UUID, reference TEXT) JOIN account a ON a.portfolio_id = r.portfolio_id AND a.reference = r.reference COLLATE \"C\"",
-        };
-        PUT_ADDRESSES = {
-            sqlite: "INSERT INTO address (id, kind, normal, country) SELECT unhex(value->>'id'), value->>'kind', value->>'normal', value->>'country' FROM json_each($1) WHERE TRUE ON CONFLICT (normal, kind) DO NOTHING",
-            postgres: "INSERT INTO address (id, kind, normal, country) SELECT id, kind, normal, country FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, kind TEXT, normal TEXT, country TEXT) ORDER BY normal COLLATE \"C\", kind ON CONFLICT (normal, kind) DO NOTHING",
-        };
-        KNOWN_ADDRESSES = {
-            sqlite: "SELECT a.id, a.kind, a.normal FROM json_each($1) AS r JOIN address a ON a.normal = r.value->>'normal' AND a.kind = r.value->>'kind'",
-            postgres: "SELECT a.id, a.kind, a.normal FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (kind TEXT, normal TEXT) JOIN address a ON a.normal = r.normal COLLATE \"C\" AND a.kind = r.kind",
-        };
-        PUT_PEOPLE = {
-            sqlite: "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, zone, deceased, minor, batch_id, revision) SELECT unhex(value->>'id'), unhex(value->>'creditor_id'), value->>'ref', value->>'kind', value->>'name', value->>'locale', value->>'country', value->>'region', value->>'zone', 0, 0, unhex(value->>'batch_id'), 1 FROM json_each($1) WHERE TRUE ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), zone = COALESCE(excluded.zone, person.zone), revision = person.revision + 1",
-            postgres: "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, zone, deceased, minor, batch_id, revision) SELECT id, creditor_id, ref, kind, name, locale, country, region, zone, FALSE, FALSE, batch_id, 1 FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, creditor_id UUID, ref TEXT, kind TEXT, name TEXT, locale TEXT, country TEXT, region TEXT, zone TEXT, batch_id UUID) ORDER BY id ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), zone = COALESCE(excluded.zone, person.zone), revision = person.revision + 1",
-        };
+        KNOWN_PEOPLE = bulk super::PersonKey<'static> => "SELECT p.id, p.creditor_id, p.ref FROM {batch} AS r JOIN person p ON p.creditor_id = r.creditor_id AND p.ref = r.reference";
+        KNOWN_ACCOUNTS = bulk super::AccountKey<'static> => "SELECT a.id, a.portfolio_id, a.reference, a.row_digest, a.state, a.disputed FROM {batch} AS r JOIN account a ON a.portfolio_id = r.portfolio_id AND a.reference = r.reference";
+        PUT_ADDRESSES = bulk super::AddressInsert => "INSERT INTO address (id, kind, normal, country) SELECT id, kind, normal, country FROM {batch} AS r WHERE TRUE ORDER BY normal, kind ON CONFLICT (normal, kind) DO NOTHING";
+        KNOWN_ADDRESSES = bulk super::AddressInsert => "SELECT a.id, a.kind, a.normal FROM {batch} AS r JOIN address a ON a.normal = r.normal AND a.kind = r.kind";
+        PUT_PEOPLE = bulk super::PersonInsert<'static> => "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, zone, deceased, minor, batch_id, revision) SELECT id, creditor_id, reference, kind, name, locale, country, region, zone, FALSE, FALSE, batch_id, 1 FROM {batch} AS r WHERE TRUE ORDER BY id ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), zone = COALESCE(excluded.zone, person.zone), revision = person.revision + 1";
         // A contact point that is there keeps its state: an import revives no dead address.
-        PUT_CONTACTS = {
-            sqlite: "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable) SELECT unhex(value->>'id'), unhex(value->>'person_id'), unhex(value->>'address_id'), value->>'usage', NULL, 1 FROM json_each($1) WHERE TRUE ON CONFLICT (person_id, address_id) DO NOTHING",
-            postgres: "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable) SELECT id, person_id, address_id, usage, NULL, TRUE FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, person_id UUID, address_id UUID, usage TEXT) ORDER BY person_id, address_id ON CONFLICT (person_id, address_id) DO NOTHING",
-        };
+        PUT_CONTACTS = bulk super::ContactInsert => "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable) SELECT id, person_id, address_id, usage, NULL, TRUE FROM {batch} AS r WHERE TRUE ORDER BY person_id, address_id ON CONFLICT (person_id, address_id) DO NOTHING";
         // What was settled, closed or disputed here stays so: the ledger may only add to it.
-        PUT_ACCOUNTS = {
-            sqlite: "INSERT INTO account (id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, next_step_on, batch_id, row_digest, revision) SELECT unhex(value->>'id'), unhex(value->>'portfolio_id'), unhex(value->>'debtor_id'), value->>'reference', value->>'claim', value->>'currency', value->>'amount_minor', value->>'balance_minor', value->>'issued_on', value->>'due_on', value->>'instalments_overdue', value->>'instalment_minor', value->>'confirmed', value->>'observation', 0, value->>'preferred', value->>'state', value->>'disputed', NULL, value->>'next_step_on', unhex(value->>'batch_id'), unhex(value->>'row_digest'), 1 FROM json_each($1) WHERE TRUE ON CONFLICT (portfolio_id, reference) DO UPDATE SET debtor_id = excluded.debtor_id, claim = excluded.claim, currency = excluded.currency, amount_minor = excluded.amount_minor, balance_minor = excluded.balance_minor, issued_on = excluded.issued_on, due_on = excluded.due_on, instalments_overdue = excluded.instalments_overdue, instalment_minor = excluded.instalment_minor, confirmed = excluded.confirmed, observation = excluded.observation, preferred = excluded.preferred, state = CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END, disputed = MAX(account.disputed, excluded.disputed), next_step_on = CASE WHEN (CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END) = 'open' THEN excluded.next_step_on END, batch_id = COALESCE(account.batch_id, excluded.batch_id), row_digest = excluded.row_digest, revision = account.revision + 1",
-            postgres: "INSERT INTO account (id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, next_step_on, batch_id, row_digest, revision) SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, FALSE, preferred, state, disputed, NULL, next_step_on, batch_id, decode(row_digest, 'hex'), 1 FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, portfolio_id UUID, debtor_id UUID, reference TEXT, claim TEXT, currency TEXT, amount_minor BIGINT, balance_minor BIGINT, issued_on DATE, due_on DATE, instalments_overdue BIGINT, instalment_minor BIGINT, confirmed BOOLEAN, observation BOOLEAN, preferred TEXT, state TEXT, disputed BOOLEAN, next_step_on DATE, batch_id UUID, row_digest TEXT) ORDER BY id ON CONFLICT (portfolio_id, reference) DO UPDATE SET debtor_id = excluded.debtor_id, claim = excluded.claim, currency = excluded.currency, amount_minor = excluded.amount_minor, balance_minor = excluded.balance_minor, issued_on = excluded.issued_on, due_on = excluded.due_on, instalments_overdue = excluded.instalments_overdue, instalment_minor = excluded.instalment_minor, confirmed = excluded.confirmed, observation = excluded.observation, preferred = excluded.preferred, state = CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END, disputed = account.disputed OR excluded.disputed, next_step_on = CASE WHEN (CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END) = 'open' THEN excluded.next_step_on END, batch_id = COALESCE(account.batch_id, excluded.batch_id), row_digest = excluded.row_digest, revision = account.revision + 1",
-        };
-        PUT_DISPUTES = {
-            sqlite: "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) SELECT unhex(value->>'id'), unhex(value->>'account_id'), 'ledger', value->>'at', NULL FROM json_each($1)",
-            postgres: "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) SELECT id, account_id, 'ledger', at, NULL FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, account_id UUID, at TIMESTAMPTZ)",
-        };
-        PUT_RELATIONS = {
-            sqlite: "INSERT INTO relation (account_id, person_id, role) SELECT unhex(value->>'account_id'), unhex(value->>'person_id'), value->>'role' FROM json_each($1) WHERE TRUE ON CONFLICT (account_id, person_id) DO UPDATE SET role = excluded.role",
-            postgres: "INSERT INTO relation (account_id, person_id, role) SELECT account_id, person_id, role FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (account_id UUID, person_id UUID, role TEXT) ORDER BY account_id, person_id ON CONFLICT (account_id, person_id) DO UPDATE SET role = excluded.role",
-        };
+        PUT_ACCOUNTS = bulk super::AccountInsert<'static> => "INSERT INTO account (id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, next_step_on, batch_id, row_digest, revision) SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, FALSE, preferred, state, disputed, NULL, next_step_on, batch_id, row_digest, 1 FROM {batch} AS r WHERE TRUE ORDER BY id ON CONFLICT (portfolio_id, reference) DO UPDATE SET debtor_id = excluded.debtor_id, claim = excluded.claim, currency = excluded.currency, amount_minor = excluded.amount_minor, balance_minor = excluded.balance_minor, issued_on = excluded.issued_on, due_on = excluded.due_on, instalments_overdue = excluded.instalments_overdue, instalment_minor = excluded.instalment_minor, confirmed = excluded.confirmed, observation = excluded.observation, preferred = excluded.preferred, state = CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END, disputed = account.disputed OR excluded.disputed, next_step_on = CASE WHEN (CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END) = 'open' THEN excluded.next_step_on END, batch_id = COALESCE(account.batch_id, excluded.batch_id), row_digest = excluded.row_digest, revision = account.revision + 1";
+        PUT_DISPUTES = bulk super::DisputeInsert => "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) SELECT id, account_id, 'ledger', at, NULL FROM {batch} AS r";
+        PUT_RELATIONS = bulk super::Pair => "INSERT INTO relation (account_id, person_id, role) SELECT account_id, person_id, role FROM {batch} AS r WHERE TRUE ORDER BY account_id, person_id ON CONFLICT (account_id, person_id) DO UPDATE SET role = excluded.role";
         IDS_OF_BATCH = "SELECT id FROM account WHERE batch_id = $1";
         // One import writes at a time: two that bring the same new people or accounts would else give them two ids.
         // On SQLite the writer is the lock.
@@ -204,66 +177,92 @@ pub struct Undone {
     pub withdrawn: u64,
 }
 
-#[derive(Serialize)]
-struct PersonInsert<'a> {
-    id: String,
-    creditor_id: String,
-    #[serde(rename = "ref")]
-    reference: &'a str,
-    kind: &'static str,
-    name: &'a str,
-    locale: &'static str,
-    country: Option<&'a str>,
-    region: Option<&'a str>,
-    zone: Option<&'static str>,
-    batch_id: String,
+row! {
+    struct AccountKey<'a> {
+        portfolio_id: Id,
+        reference: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-struct AddressInsert {
-    id: String,
-    kind: &'static str,
-    normal: String,
-    country: Option<String>,
+row! {
+    struct PersonKey<'a> {
+        creditor_id: Id,
+        reference: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-struct ContactInsert {
-    id: String,
-    person_id: String,
-    address_id: String,
-    usage: &'static str,
+row! {
+    struct DisputeInsert {
+        id: Id,
+        account_id: Id,
+        at: Ts,
+    }
 }
 
-#[derive(Serialize)]
-struct AccountInsert<'a> {
-    id: String,
-    portfolio_id: String,
-    debtor_id: String,
-    reference: &'a str,
-    claim: &'static str,
-    currency: String,
-    amount_minor: i64,
-    balance_minor: i64,
-    issued_on: Option<NaiveDate>,
-    due_on: NaiveDate,
-    instalments_overdue: Option<u32>,
-    instalment_minor: Option<i64>,
-    confirmed: bool,
-    observation: bool,
-    preferred: Option<&'static str>,
-    state: &'static str,
-    disputed: bool,
-    next_step_on: Option<NaiveDate>,
-    batch_id: String,
-    row_digest: String,
+row! {
+    struct PersonInsert<'a> {
+        id: Id,
+        creditor_id: Id,
+        reference: &'a str,
+        kind: &'static str,
+        name: &'a str,
+        locale: &'static str,
+        country: Option<&'a str>,
+        region: Option<&'a str>,
+        zone: Option<&'static str>,
+        batch_id: Id,
+    }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Pair {
-    account_id: String,
-    person_id: String,
-    role: &'static str,
+row! {
+    struct AddressInsert {
+        id: Id,
+        kind: &'static str,
+        normal: String,
+        country: Option<String>,
+    }
+}
+
+row! {
+    struct ContactInsert {
+        id: Id,
+        person_id: Id,
+        address_id: Id,
+        usage: &'static str,
+    }
+}
+
+row! {
+    struct AccountInsert<'a> {
+        id: Id,
+        portfolio_id: Id,
+        debtor_id: Id,
+        reference: &'a str,
+        claim: &'static str,
+        currency: String,
+        amount_minor: i64,
+        balance_minor: i64,
+        issued_on: Option<NaiveDate>,
+        due_on: NaiveDate,
+        instalments_overdue: Option<u32>,
+        instalment_minor: Option<i64>,
+        confirmed: bool,
+        observation: bool,
+        preferred: Option<&'static str>,
+        state: &'static str,
+        disputed: bool,
+        next_step_on: Option<NaiveDate>,
+        batch_id: Id,
+        row_digest: Bytes,
+    }
+}
+
+row! {
+    struct Pair {
+        account_id: Id,
+        person_id: Id,
+        role: &'static str,
+    }
 }
 
 struct KnownAccount {
@@ -440,23 +439,18 @@ async fn known_accounts(
     registry: &Registry,
     accounts: &[NewAccount],
 ) -> Result<HashMap<(Uuid, String), KnownAccount>, StoreError> {
-    #[derive(Serialize)]
-    struct Key<'a> {
-        portfolio_id: String,
-        reference: &'a str,
-    }
     let keys: Vec<_> = accounts
         .iter()
         .filter_map(|a| {
             let desk = registry.by_name(&a.portfolio)?;
-            Some(Key {
-                portfolio_id: hex_id(desk.portfolio.id.0),
+            Some(AccountKey {
+                portfolio_id: Id(desk.portfolio.id.0),
                 reference: &a.reference,
             })
         })
         .collect();
     type Row = (Uuid, Uuid, String, Option<Vec<u8>>, String, bool);
-    let found = q!(&mut *tx, sql::KNOWN_ACCOUNTS, [rows(&keys)] => all Row)?;
+    let found = bulk_all::<_, Row>(tx, &sql::KNOWN_ACCOUNTS, &keys).await?;
     Ok(found
         .into_iter()
         .map(|(id, portfolio, reference, digest, state, disputed)| {
@@ -518,12 +512,6 @@ impl Importing<'_> {
         tx: &mut Tx,
         accounts: impl Iterator<Item = &'b NewAccount>,
     ) -> Result<HashMap<(Uuid, String), Uuid>, StoreError> {
-        #[derive(Serialize)]
-        struct Key<'a> {
-            creditor_id: String,
-            #[serde(rename = "ref")]
-            reference: &'a str,
-        }
         let mut people: BTreeMap<(Uuid, &str), &NewPerson> = BTreeMap::new();
         for account in accounts {
             let creditor = self.creditor(account);
@@ -534,13 +522,14 @@ impl Importing<'_> {
         }
         let keys: Vec<_> = people
             .keys()
-            .map(|(creditor, reference)| Key {
-                creditor_id: hex_id(*creditor),
+            .map(|(creditor, reference)| PersonKey {
+                creditor_id: Id(*creditor),
                 reference,
             })
             .collect();
         let mut ids: HashMap<(Uuid, String), Uuid> =
-            q!(&mut *tx, sql::KNOWN_PEOPLE, [rows(&keys)] => all (Uuid, Uuid, String))?
+            bulk_all::<_, (Uuid, Uuid, String)>(tx, &sql::KNOWN_PEOPLE, &keys)
+                .await?
                 .into_iter()
                 .map(|(id, creditor, reference)| ((creditor, reference), id))
                 .collect();
@@ -550,8 +539,8 @@ impl Importing<'_> {
                 .entry((creditor, reference.to_owned()))
                 .or_insert_with(|| self.clock.fresh());
             batch.push(PersonInsert {
-                id: hex_id(id),
-                creditor_id: hex_id(creditor),
+                id: Id(id),
+                creditor_id: Id(creditor),
                 reference,
                 kind: person.kind.as_str(),
                 name: person.name.as_str(),
@@ -559,10 +548,10 @@ impl Importing<'_> {
                 country: person.country.as_deref(),
                 region: person.region.as_deref(),
                 zone: person.zone.map(|z| z.name()),
-                batch_id: hex_id(self.batch.0),
+                batch_id: Id(self.batch.0),
             });
         }
-        q!(&mut *tx, sql::PUT_PEOPLE, [rows(&batch)] => rows)?;
+        bulk(tx, &sql::PUT_PEOPLE, &batch).await?;
         Ok(ids)
     }
 
@@ -599,16 +588,16 @@ impl Importing<'_> {
         let batch: Vec<_> = addresses
             .into_iter()
             .map(|((normal, kind), country)| AddressInsert {
-                id: hex_id(self.clock.fresh()),
+                id: Id(self.clock.fresh()),
                 kind,
                 normal,
                 country,
             })
             .collect();
-        let json = rows(&batch);
-        q!(&mut *tx, sql::PUT_ADDRESSES, [&json] => rows)?;
+        bulk(tx, &sql::PUT_ADDRESSES, &batch).await?;
         let known: HashMap<(String, String), Uuid> =
-            q!(&mut *tx, sql::KNOWN_ADDRESSES, [&json] => all (Uuid, String, String))?
+            bulk_all::<_, (Uuid, String, String)>(tx, &sql::KNOWN_ADDRESSES, &batch)
+                .await?
                 .into_iter()
                 .map(|(id, kind, normal)| ((kind, normal), id))
                 .collect();
@@ -617,14 +606,14 @@ impl Importing<'_> {
             .filter_map(|(person, kind, normal, usage)| {
                 let address = known.get(&(kind.to_owned(), normal))?;
                 Some(ContactInsert {
-                    id: hex_id(self.clock.fresh()),
-                    person_id: hex_id(person),
-                    address_id: hex_id(*address),
+                    id: Id(self.clock.fresh()),
+                    person_id: Id(person),
+                    address_id: Id(*address),
                     usage: usage.as_str(),
                 })
             })
             .collect();
-        q!(&mut *tx, sql::PUT_CONTACTS, [rows(&points)] => rows)?;
+        bulk(tx, &sql::PUT_CONTACTS, &points).await?;
         Ok(())
     }
 
@@ -635,12 +624,6 @@ impl Importing<'_> {
         known: &HashMap<(Uuid, String), KnownAccount>,
         people: &HashMap<(Uuid, String), Uuid>,
     ) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct DisputeInsert {
-            id: String,
-            account_id: String,
-            at: Ts,
-        }
         let (mut inserts, mut disputes, mut relations, mut stop) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let look_on = (self.clock.now() - TimeDelta::days(1)).utc().date_naive();
@@ -652,8 +635,8 @@ impl Importing<'_> {
             let open = !account.settled && account.balance_minor > 0;
             if account.disputed && !before.is_some_and(|k| k.disputed) {
                 disputes.push(DisputeInsert {
-                    id: hex_id(self.clock.fresh()),
-                    account_id: hex_id(id),
+                    id: Id(self.clock.fresh()),
+                    account_id: Id(id),
                     at: Ts(self.clock.now()),
                 });
             }
@@ -662,15 +645,15 @@ impl Importing<'_> {
             }
             for (role, person) in &account.related {
                 relations.push(Pair {
-                    account_id: hex_id(id),
-                    person_id: hex_id(people[&(creditor, person.reference.clone())]),
+                    account_id: Id(id),
+                    person_id: Id(people[&(creditor, person.reference.clone())]),
                     role: role.as_str(),
                 });
             }
             inserts.push(AccountInsert {
-                id: hex_id(id),
-                portfolio_id: hex_id(*portfolio),
-                debtor_id: hex_id(debtor),
+                id: Id(id),
+                portfolio_id: Id(*portfolio),
+                debtor_id: Id(debtor),
                 reference,
                 claim: account.claim.as_str(),
                 currency: account.currency.code().to_owned(),
@@ -687,16 +670,16 @@ impl Importing<'_> {
                 disputed: account.disputed,
                 // The planner looks at every new account once and then knows when to look again.
                 next_step_on: open.then_some(look_on),
-                batch_id: hex_id(self.batch.0),
-                row_digest: hex::encode(account.digest),
+                batch_id: Id(self.batch.0),
+                row_digest: Bytes(account.digest.to_vec()),
             });
         }
-        q!(&mut *tx, sql::PUT_ACCOUNTS, [rows(&inserts)] => rows)?;
+        bulk(tx, &sql::PUT_ACCOUNTS, &inserts).await?;
         if !disputes.is_empty() {
-            q!(&mut *tx, sql::PUT_DISPUTES, [rows(&disputes)] => rows)?;
+            bulk(tx, &sql::PUT_DISPUTES, &disputes).await?;
         }
         if !relations.is_empty() {
-            q!(&mut *tx, sql::PUT_RELATIONS, [rows(&relations)] => rows)?;
+            bulk(tx, &sql::PUT_RELATIONS, &relations).await?;
         }
         for (id, reason) in stop {
             withdraw_waiting(tx, self.clock, &[id], None, reason).await?;

@@ -2,21 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
 use uuid::Uuid;
 
+use super::bulk::{Bytes, Id, bulk, row};
 use super::db::{Tx, q, statements};
-use super::types::{Ts, hex_id, rows};
+use super::types::Ts;
 use super::{Store, StoreError};
 use crate::domain::{Moment, RecordId};
 use crate::evidence::{Entry, Fault, Kind, Sealed, Stored, Value, commit, verify_entry};
 
 pub(super) mod sql {
     super::statements! {
-        APPEND = {
-            sqlite: "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT unhex(value->>'record'), value->>'kind', unhex(value->>'attempt_id'), value->>'at', unhex(value->>'leaf'), value->>'bytes' FROM json_each($1) ORDER BY key",
-            postgres: "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT record, kind, attempt_id, at, decode(leaf, 'hex'), bytes FROM ROWS FROM (jsonb_to_recordset(CAST($1 AS JSONB)) AS (record UUID, kind TEXT, attempt_id UUID, at TIMESTAMPTZ, leaf TEXT, bytes TEXT)) WITH ORDINALITY AS r (record, kind, attempt_id, at, leaf, bytes, n) ORDER BY n",
-        };
+        APPEND = bulk super::AppendRow<'static> => "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT record, kind, attempt_id, at, leaf, bytes FROM {batch} AS r ORDER BY r.n";
         ANY = "SELECT COUNT(*) FROM (SELECT 1 FROM evidence LIMIT 1) AS first";
         PAGE = "SELECT position, record, kind, attempt_id, leaf, bytes FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
         LATEST = "SELECT position, kind, attempt_id, at, leaf, bytes FROM evidence ORDER BY position DESC LIMIT $1";
@@ -26,14 +23,15 @@ pub(super) mod sql {
     }
 }
 
-#[derive(Serialize)]
-struct AppendRow<'a> {
-    record: String,
-    kind: &'a str,
-    attempt_id: Option<String>,
-    at: Ts,
-    leaf: String,
-    bytes: &'a str,
+row! {
+    struct AppendRow<'a> {
+        record: Id,
+        kind: &'a str,
+        attempt_id: Option<Id>,
+        at: Ts,
+        leaf: Bytes,
+        bytes: &'a str,
+    }
 }
 
 /// Appends entries in order. Durable with the transaction they belong to.
@@ -44,15 +42,15 @@ pub(super) async fn append(tx: &mut Tx, entries: &[Sealed]) -> Result<(), StoreE
     let batch: Vec<_> = entries
         .iter()
         .map(|e| AppendRow {
-            record: hex_id(e.record.0),
+            record: Id(e.record.0),
             kind: e.kind.as_str(),
-            attempt_id: e.attempt.map(|a| hex_id(a.0)),
+            attempt_id: e.attempt.map(|a| Id(a.0)),
             at: Ts(e.at),
-            leaf: hex::encode(e.leaf),
+            leaf: Bytes(e.leaf.to_vec()),
             bytes: &e.bytes,
         })
         .collect();
-    q!(tx, sql::APPEND, [rows(&batch)] => rows)?;
+    bulk(tx, &sql::APPEND, &batch).await?;
     Ok(())
 }
 

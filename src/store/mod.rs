@@ -5,6 +5,7 @@
 //! No decisions here: the store counts, locks and records what `guard` and `planner` have decided.
 //! Used by `dispatch`, `scheduler` and the doors.
 
+mod bulk;
 mod claim;
 mod db;
 mod decide;
@@ -24,7 +25,7 @@ mod views;
 mod writer;
 
 pub use claim::Claimed;
-pub use db::{STATEMENTS_BY_FILE, Stmt};
+pub use db::{Stmt, statements_by_file};
 pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};
 pub use error::StoreError;
 pub use events::{EventOutcome, NewEvent, Occurrence};

@@ -1,12 +1,12 @@
 //! What the planner reads and what it queues.
 
 use chrono::NaiveDate;
-use serde::Serialize;
 use uuid::Uuid;
 
+use super::bulk::{Bytes, Id, bulk, bulk_all, row};
 use super::db::{q, statements};
 use super::people::{self, AccountRow};
-use super::types::{Ts, hex_id, id_list, rows};
+use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AttemptId, AttemptState, Channel, ContactPoint, ContactPointId, Moment, Origin,
@@ -18,18 +18,9 @@ pub(super) mod sql {
     super::statements! {
         DUE = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE state = 'open' AND portfolio_id = $1 AND next_step_on <= $2 AND id > $3 ORDER BY id LIMIT $4";
         ALL_ACCOUNTS = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id > $1 ORDER BY id LIMIT $2";
-        QUEUE = {
-            sqlite: "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, last_record) SELECT unhex(value->>'id'), unhex(value->>'step_key'), unhex(value->>'account_id'), unhex(value->>'recipient_id'), unhex(value->>'contact_point_id'), value->>'channel', value->>'purpose', value->>'origin', value->>'asked_by', value->>'stage', value->>'step', value->>'template', value->>'own_subject', value->>'own_text', value->>'due_at', value->>'expires_at', 'planned', value->>'requested_at', unhex(value->>'last_record') FROM json_each($1) WHERE TRUE ON CONFLICT (step_key) DO NOTHING RETURNING id",
-            postgres: "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, last_record) SELECT id, decode(step_key, 'hex'), account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, 'planned', requested_at, last_record FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, step_key TEXT, account_id UUID, recipient_id UUID, contact_point_id UUID, channel TEXT, purpose TEXT, origin TEXT, asked_by TEXT, stage TEXT, step TEXT, template TEXT, own_subject TEXT, own_text TEXT, due_at TIMESTAMPTZ, expires_at TIMESTAMPTZ, requested_at TIMESTAMPTZ, last_record UUID) ORDER BY step_key ON CONFLICT (step_key) DO NOTHING RETURNING id",
-        };
-        TASK = {
-            sqlite: "INSERT INTO task (id, account_id, step_key, kind, stage, step, due_on) SELECT unhex(value->>'id'), unhex(value->>'account_id'), unhex(value->>'step_key'), value->>'kind', value->>'stage', value->>'step', value->>'due_on' FROM json_each($1) WHERE TRUE ON CONFLICT (step_key) DO NOTHING",
-            postgres: "INSERT INTO task (id, account_id, step_key, kind, stage, step, due_on) SELECT id, account_id, decode(step_key, 'hex'), kind, stage, step, due_on FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, account_id UUID, step_key TEXT, kind TEXT, stage TEXT, step TEXT, due_on DATE) ORDER BY step_key ON CONFLICT (step_key) DO NOTHING",
-        };
-        NEXT_STEPS = {
-            sqlite: "UPDATE account SET next_step_on = r.next_on FROM (SELECT unhex(value->>'id') AS id, value->>'next_on' AS next_on, value->>'revision' AS revision FROM json_each($1)) AS r WHERE account.id = r.id AND account.revision = r.revision",
-            postgres: "UPDATE account SET next_step_on = r.next_on FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, next_on DATE, revision BIGINT) WHERE account.id = r.id AND account.revision = r.revision",
-        };
+        QUEUE = bulk super::QueueRow<'static> => "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, last_record) SELECT id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, 'planned', requested_at, last_record FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING RETURNING id";
+        TASK = bulk super::TaskRow<'static> => "INSERT INTO task (id, account_id, step_key, kind, stage, step, due_on) SELECT id, account_id, step_key, kind, stage, step, due_on FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING";
+        NEXT_STEPS = bulk super::NextRow => "UPDATE account SET next_step_on = r.next_on FROM {batch} AS r WHERE account.id = r.id AND account.revision = r.revision";
         ACCOUNT_COUNT = "SELECT COUNT(*) FROM account";
     }
 }
@@ -110,44 +101,47 @@ pub struct PlanStep {
     pub next_on: Option<NaiveDate>,
 }
 
-#[derive(Serialize)]
-struct QueueRow<'a> {
-    id: String,
-    step_key: String,
-    account_id: String,
-    recipient_id: String,
-    contact_point_id: String,
-    channel: &'static str,
-    purpose: &'static str,
-    origin: &'static str,
-    asked_by: &'a str,
-    stage: &'a str,
-    step: &'a str,
-    template: Option<&'a str>,
-    own_subject: Option<&'a str>,
-    own_text: Option<&'a str>,
-    due_at: Ts,
-    expires_at: Ts,
-    requested_at: Ts,
-    last_record: String,
+row! {
+    struct QueueRow<'a> {
+        id: Id,
+        step_key: Bytes,
+        account_id: Id,
+        recipient_id: Id,
+        contact_point_id: Id,
+        channel: &'static str,
+        purpose: &'static str,
+        origin: &'static str,
+        asked_by: &'a str,
+        stage: &'a str,
+        step: &'a str,
+        template: Option<&'a str>,
+        own_subject: Option<&'a str>,
+        own_text: Option<&'a str>,
+        due_at: Ts,
+        expires_at: Ts,
+        requested_at: Ts,
+        last_record: Id,
+    }
 }
 
-#[derive(Serialize)]
-struct TaskRow<'a> {
-    id: String,
-    account_id: String,
-    step_key: String,
-    kind: &'a str,
-    stage: &'a str,
-    step: &'a str,
-    due_on: NaiveDate,
+row! {
+    struct TaskRow<'a> {
+        id: Id,
+        account_id: Id,
+        step_key: Bytes,
+        kind: &'a str,
+        stage: &'a str,
+        step: &'a str,
+        due_on: NaiveDate,
+    }
 }
 
-#[derive(Serialize)]
-struct NextRow {
-    id: String,
-    next_on: Option<NaiveDate>,
-    revision: i64,
+row! {
+    struct NextRow {
+        id: Id,
+        next_on: Option<NaiveDate>,
+        revision: i64,
+    }
 }
 
 impl Store {
@@ -204,28 +198,28 @@ impl Store {
                     let batch: Vec<_> = tasks
                         .iter()
                         .map(|t| TaskRow {
-                            id: hex_id(clock.fresh()),
-                            account_id: hex_id(t.account.0),
-                            step_key: hex::encode(t.step_key),
+                            id: Id(clock.fresh()),
+                            account_id: Id(t.account.0),
+                            step_key: Bytes(t.step_key.to_vec()),
                             kind: &t.kind,
                             stage: &t.stage,
                             step: &t.step,
                             due_on: t.due_on,
                         })
                         .collect();
-                    q!(&mut *tx, sql::TASK, [rows(&batch)] => rows)?;
+                    bulk(tx, &sql::TASK, &batch).await?;
                 }
                 if !steps.is_empty() {
                     super::decide::lock_accounts(tx, steps.iter().map(|s| s.account.0)).await?;
                     let batch: Vec<_> = steps
                         .iter()
                         .map(|s| NextRow {
-                            id: hex_id(s.account.0),
+                            id: Id(s.account.0),
                             next_on: s.next_on,
                             revision: s.revision,
                         })
                         .collect();
-                    q!(&mut *tx, sql::NEXT_STEPS, [rows(&batch)] => rows)?;
+                    bulk(tx, &sql::NEXT_STEPS, &batch).await?;
                 }
                 Ok(ids)
             })
@@ -241,6 +235,16 @@ async fn insert_attempts(
 ) -> Result<Vec<AttemptId>, StoreError> {
     if attempts.is_empty() {
         return Ok(Vec::new());
+    }
+    let own = |a: &NewAttempt| {
+        [&a.own_subject, &a.own_text]
+            .into_iter()
+            .flatten()
+            .any(|t| t.contains('\0'))
+    };
+    if attempts.iter().any(own) {
+        // No database keeps it in text, and each would lose it in another way.
+        return Err(StoreError::Refused("the text holds a zero character".into()));
     }
     let now = clock.now();
     let mut entries = std::collections::HashMap::with_capacity(attempts.len());
@@ -263,11 +267,11 @@ async fn insert_attempts(
             .with("expires_at", a.expires_at.to_text())
             .seal();
         batch.push(QueueRow {
-            id: hex_id(id),
-            step_key: hex::encode(a.step_key),
-            account_id: hex_id(a.account.0),
-            recipient_id: hex_id(a.recipient.0),
-            contact_point_id: hex_id(a.contact_point.0),
+            id: Id(id),
+            step_key: Bytes(a.step_key.to_vec()),
+            account_id: Id(a.account.0),
+            recipient_id: Id(a.recipient.0),
+            contact_point_id: Id(a.contact_point.0),
             channel: a.channel.as_str(),
             purpose: a.purpose.as_str(),
             origin: a.origin.as_str(),
@@ -280,11 +284,12 @@ async fn insert_attempts(
             due_at: Ts(a.due_at),
             expires_at: Ts(a.expires_at),
             requested_at: Ts(now),
-            last_record: hex_id(entry.record.0),
+            last_record: Id(entry.record.0),
         });
         entries.insert(id, entry);
     }
-    let mut queued: Vec<Uuid> = q!(&mut *tx, sql::QUEUE, [rows(&batch)] => all (Uuid,))?
+    let mut queued: Vec<Uuid> = bulk_all::<_, (Uuid,)>(tx, &sql::QUEUE, &batch)
+        .await?
         .into_iter()
         .map(|(id,)| id)
         .collect();

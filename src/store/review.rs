@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
+use super::bulk::{Id, bulk};
 use super::db::{Tx, q, statements};
 use super::decide::MoveRow;
 use super::settle::{Settlement, settle_in};
-use super::types::{Ts, hex_id, id_list, rows, word};
+use super::types::{Ts, id_list, word};
 use super::{Store, StoreError};
 use crate::domain::{AttemptId, AttemptState, RecordId};
 use crate::evidence::Kind;
@@ -90,15 +91,15 @@ impl Store {
                     .with("actor", by.as_str())
                     .seal();
                 let row = MoveRow {
-                    id: hex_id(attempt.0),
+                    id: Id(attempt.0),
                     state: to.as_str(),
                     due_at: Some(Ts(clock.now())),
                     reserved_at: None,
                     reason: Some(format!("decided by {by}")),
                     findings: None,
-                    last_record: Some(hex_id(entry.record.0)),
+                    last_record: Some(Id(entry.record.0)),
                 };
-                q!(&mut *tx, super::decide::sql::MOVE, [rows(&[row])] => rows)?;
+                bulk(tx, &super::decide::sql::MOVE, &[row]).await?;
                 super::log::append(tx, &[entry]).await
             })
         })
@@ -143,20 +144,20 @@ pub(super) async fn withdraw(
             .with("reason", reason)
             .seal();
         moves.push(MoveRow {
-            id: hex_id(id),
+            id: Id(id),
             state: AttemptState::Withdrawn.as_str(),
             due_at: None,
             reserved_at: None,
             reason: Some(reason.to_owned()),
             findings: None,
-            last_record: Some(hex_id(entry.record.0)),
+            last_record: Some(Id(entry.record.0)),
         });
         entries.push(entry);
     }
     if moves.is_empty() {
         return Ok(0);
     }
-    q!(&mut *tx, super::decide::sql::MOVE, [rows(&moves)] => rows)?;
+    bulk(tx, &super::decide::sql::MOVE, &moves).await?;
     super::log::append(tx, &entries).await?;
     Ok(moves.len() as u64)
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
-use serde::Serialize;
 use uuid::Uuid;
 
+use super::bulk::{Id, bulk, row};
 use super::db::{q, statements};
-use super::types::{Ts, hex_id, id_list, rows, word};
+use super::types::{Ts, id_list, word};
 use super::{Store, StoreError};
 use crate::domain::{AttemptId, AttemptState, Moment, RecordId};
 use crate::evidence::Kind;
@@ -18,10 +18,7 @@ pub(super) mod sql {
             sqlite: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1))",
             postgres: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
         };
-        SETTLE = {
-            sqlite: "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM (SELECT unhex(value->>'id') AS id, value->>'state' AS state, value->>'settled_at' AS settled_at, value->>'provider' AS provider, value->>'provider_ref' AS provider_ref, value->>'reason' AS reason, unhex(value->>'last_record') AS last_record FROM json_each($1)) AS r WHERE attempt.id = r.id",
-            postgres: "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM jsonb_to_recordset(CAST($1 AS JSONB)) AS r (id UUID, state TEXT, settled_at TIMESTAMPTZ, provider TEXT, provider_ref TEXT, reason TEXT, last_record UUID) WHERE attempt.id = r.id",
-        };
+        SETTLE = bulk super::SettleRow => "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM {batch} AS r WHERE attempt.id = r.id";
         FREE_PLACES = {
             sqlite: "DELETE FROM touch WHERE id IN (SELECT unhex(value) FROM json_each($1))",
             postgres: "DELETE FROM touch WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
@@ -86,15 +83,16 @@ impl Settlement {
     }
 }
 
-#[derive(Serialize)]
-struct SettleRow {
-    id: String,
-    state: &'static str,
-    settled_at: Ts,
-    provider: Option<String>,
-    provider_ref: Option<String>,
-    reason: Option<String>,
-    last_record: String,
+row! {
+    struct SettleRow {
+        id: Id,
+        state: &'static str,
+        settled_at: Ts,
+        provider: Option<String>,
+        provider_ref: Option<String>,
+        reason: Option<String>,
+        last_record: Id,
+    }
 }
 
 impl Store {
@@ -191,7 +189,8 @@ pub(super) async fn settle_in(
             continue;
         };
         let (from, last) = (word::<AttemptState>(state, "attempt state")?, *last);
-        if from.step(s.state).is_err() {
+        // Only what has taken its place has an outcome.
+        if !from.counts() || from.step(s.state).is_err() {
             continue;
         }
         // Once for each attempt: what follows in the same batch finds it gone.
@@ -209,20 +208,20 @@ pub(super) async fn settle_in(
             retries.extend(s.retry_at.map(|at| (s.attempt, at)));
         }
         settled.push(SettleRow {
-            id: hex_id(s.attempt.0),
+            id: Id(s.attempt.0),
             state: s.state.as_str(),
             settled_at: Ts(now),
             provider: s.provider,
             provider_ref: s.reference,
             reason: s.reason,
-            last_record: hex_id(entry.record.0),
+            last_record: Id(entry.record.0),
         });
         entries.push(entry);
     }
     if settled.is_empty() {
         return Ok(0);
     }
-    q!(&mut *tx, sql::SETTLE, [rows(&settled)] => rows)?;
+    bulk(tx, &sql::SETTLE, &settled).await?;
     if !freed.is_empty() {
         q!(&mut *tx, sql::FREE_PLACES, [id_list(freed)] => rows)?;
     }

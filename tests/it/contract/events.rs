@@ -341,6 +341,7 @@ async fn consents_are_given_and_taken_back(database: TestDatabase) {
             "0001",
             Occurrence::ConsentRevoked {
                 scope: ConsentScope::Frequency,
+                channel: None,
             },
         )
         .await;
@@ -350,6 +351,7 @@ async fn consents_are_given_and_taken_back(database: TestDatabase) {
             "0001",
             Occurrence::ConsentRevoked {
                 scope: ConsentScope::Hours,
+                channel: None,
             },
         )
         .await;

@@ -47,7 +47,7 @@ async fn story(world: &World) {
         Action::Hold { until },
         Action::Review,
         Action::Block,
-        Action::Withdraw { reason: "superseded" },
+        Action::Withdraw,
     ] {
         world.queue("0003", 1).await;
         let claimed = world.claim(worker, 1).await;

@@ -1,11 +1,11 @@
 //! Taking in a ledger, again and again, and taking it back.
 
-use dunwell::domain::{AccountState, AttemptState, SuppressionReason};
-use dunwell::store::{EventOutcome, NewAccount, Occurrence, RowOutcome, StoreError};
+use dunwell::domain::*;
+use dunwell::store::{EventOutcome, NewAccount, NewAttempt, NewContact, Occurrence, RowOutcome, StoreError};
 use tokio::task::JoinSet;
 
 use super::on_every_database;
-use super::world::{World, paid, permissive, phone_address, suppressed};
+use super::world::{World, date, paid, permissive, phone_address, suppressed};
 use crate::support::TestDatabase;
 
 use RowOutcome::{Changed, Created, NoPortfolio, Unchanged};
@@ -17,6 +17,7 @@ on_every_database!(
     what_was_paid_stays_paid,
     undo_takes_back_only_what_nobody_was_contacted_about,
     what_a_person_typed_keeps_an_account,
+    what_is_not_known_stays_unknown,
     many_people_share_one_number,
     five_thousand_rows_in_batches,
     the_same_rows_at_the_same_time_are_created_once,
@@ -242,4 +243,82 @@ async fn the_same_rows_at_the_same_time_are_created_once(database: TestDatabase)
     assert_eq!(outcomes.iter().filter(|o| **o == Created).count(), 40);
     assert_eq!(outcomes.iter().filter(|o| **o == Unchanged).count(), 120);
     assert_eq!(world.raw.count("SELECT COUNT(*) FROM person").await, 41);
+}
+
+async fn what_is_not_known_stays_unknown(database: TestDatabase) {
+    let world = World::new(database).await;
+    let mut bare = world.account("bare").row();
+    bare.debtor.country = None;
+    bare.debtor.zone = None;
+    let mut full = world.account("full").row();
+    full.issued_on = Some(date("2026-01-31"));
+    full.instalments = Some(Instalments {
+        overdue: 3,
+        amount_minor: 12_345,
+    });
+    full.preferred = Some(Channel::Letter);
+    full.observation = true;
+    full.debtor.region = Some("HK".into());
+    full.debtor.kind = PersonKind::Legal;
+    full.debtor.name = PersonName::parse("O'Neil \"及\" \\ Söhne 😀").unwrap();
+    full.debtor.contacts = [
+        phone_address("13800000077"),
+        Address::Email(EmailAddress::parse("Li.Wei@EXAMPLE.com").unwrap()),
+        Address::Postal(PostalAddress::parse("1 Example Road, \"A\"|Shanghai", "CN").unwrap()),
+    ]
+    .map(|address| NewContact {
+        address,
+        usage: ContactUse::Home,
+    })
+    .into();
+    world.import(vec![bare.clone(), full.clone()]).await;
+    let read = world.store.timeline(world.id("bare").await).await.unwrap();
+    let account = read.account;
+    assert_eq!(
+        (account.issued_on, account.instalments, account.preferred),
+        (None, None, None)
+    );
+    assert_eq!((account.promised_until, account.observation), (None, false));
+    assert_eq!((read.debtor.country, read.debtor.region), (None, None));
+    let read = world.store.timeline(world.id("full").await).await.unwrap();
+    let account = read.account;
+    assert_eq!(account.issued_on, full.issued_on);
+    assert_eq!(account.instalments, full.instalments);
+    assert_eq!(account.preferred, full.preferred);
+    assert!(account.observation && account.confirmed);
+    assert_eq!(read.debtor.name, full.debtor.name);
+    assert_eq!(read.debtor.kind, PersonKind::Legal);
+    let mut kept: Vec<_> = read.contact_points.iter().map(|c| c.address.normal()).collect();
+    let mut given: Vec<_> = full.debtor.contacts.iter().map(|c| c.address.normal()).collect();
+    kept.sort();
+    given.sort();
+    assert_eq!(kept, given);
+    // What is known is not forgotten because a later row leaves it out.
+    full.debtor.region = None;
+    full.digest = [1; 32];
+    world.import(vec![full]).await;
+    let read = world.store.timeline(world.id("full").await).await.unwrap();
+    assert_eq!(read.debtor.region.as_deref(), Some("HK"));
+    // A collector's own words, without a template.
+    let words = "\"引号\" \\ back\u{1}slash 😀 \\u0000";
+    let own = NewAttempt {
+        template: None,
+        own_subject: None,
+        own_text: Some(words.into()),
+        ..world.attempt("full").await
+    };
+    world.queue_like(own.clone(), 1).await;
+    let claimed = world.claim(world.worker(), 1).await;
+    let attempt = &claimed[0].situation.attempt;
+    assert_eq!(
+        (attempt.template.as_deref(), attempt.own_text.as_deref()),
+        (None, Some(words))
+    );
+    let zero = NewAttempt {
+        step_key: world.step_key(),
+        own_text: Some("zero \0 character".into()),
+        ..own
+    };
+    let refused = world.store.queue(vec![zero], vec![], vec![]).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
 }

@@ -211,7 +211,7 @@ async fn everything_else_is_recorded_too(database: TestDatabase) {
     );
     assert_eq!(decide(&claimed[1], Action::Review).await, AttemptState::InReview);
     assert_eq!(decide(&claimed[2], Action::Block).await, AttemptState::Blocked);
-    let withdraw = Action::Withdraw { reason: "superseded" };
+    let withdraw = Action::Withdraw;
     assert_eq!(decide(&claimed[3], withdraw).await, AttemptState::Withdrawn);
     assert_eq!(world.touches().await, 0);
     assert!(world.claim(worker, 4).await.is_empty());

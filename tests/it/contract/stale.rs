@@ -37,7 +37,7 @@ async fn overtaken(
     if matches!(recorded, Recorded::Stale) {
         // Given back at once, not only when the lease has passed.
         let again = world.claim(worker, 10).await;
-        let withdraw = |c| decision(c, Action::Withdraw { reason: "superseded" });
+        let withdraw = |c| decision(c, Action::Withdraw);
         let decided = world
             .store
             .decide(worker, again.iter().map(withdraw).collect())
@@ -175,6 +175,7 @@ async fn what_happens_to_the_debtor_concerns_the_guarantor(database: TestDatabas
     let (recorded, ..) = overtaken(&world, one.clone(), async || {
         let consent = Occurrence::ConsentRevoked {
             scope: dunwell::domain::ConsentScope::Hours,
+            channel: None,
         };
         world.happens("0001", consent).await;
     })

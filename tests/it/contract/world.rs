@@ -216,7 +216,8 @@ impl World {
         NewEvent {
             digest: None,
             portfolio: Some(PORTFOLIO.into()),
-            reference: reference.into(),
+            reference: Some(reference.into()),
+            debtor_ref: None,
             at: self.now(),
             what,
         }
@@ -458,6 +459,7 @@ pub(crate) fn decision(claimed: &Claimed, action: Action) -> Decision {
             facts: "{\"debt\":\"one\"}".into(),
         }),
         findings: Some("[]".into()),
+        reason: Some("superseded".into()),
     }
 }
 
@@ -468,6 +470,7 @@ pub(crate) fn settlement(attempt: AttemptId, state: AttemptState, reference: &st
         provider: Some("carrier".into()),
         reference: Some(reference.into()),
         reason: None,
+        retry_at: None,
     }
 }
 
