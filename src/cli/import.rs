@@ -239,9 +239,9 @@ impl Taking {
         self.rejects.push(reject);
     }
 
-    async fn accounts<'l>(
+    async fn accounts(
         &mut self,
-        ledger: &'l Ledger<'_>,
+        ledger: &Ledger<'_>,
         as_of: Option<NaiveDate>,
     ) -> anyhow::Result<Reading<AccountRow>> {
         let mut reader = AccountReader::new(&ledger.name, &ledger.bytes, &ledger.mapping)
@@ -291,7 +291,7 @@ impl Taking {
         Ok(())
     }
 
-    async fn events<'l>(&mut self, ledger: &'l Ledger<'_>) -> anyhow::Result<Reading<EventRow>> {
+    async fn events(&mut self, ledger: &Ledger<'_>) -> anyhow::Result<Reading<EventRow>> {
         let mut reader = EventReader::new(&ledger.name, &ledger.bytes, &ledger.mapping)
             .map_err(|faults| ledger.broken(&self.out, &faults))?;
         let mut rows = Vec::with_capacity(BATCH);

@@ -17,7 +17,7 @@ pub(super) fn text(out: &Out, judged: &Judgement, zone: chrono_tz::Tz) -> String
         .unwrap_or_default();
     let mut text = out.verdict(judged.verdict.as_str());
     if let Verdict::Held { until } = judged.verdict {
-        text += &out.lang.pick(" 至 ", " until ").to_string();
+        text += out.lang.pick(" 至 ", " until ");
         text += &until.local_text(zone);
     }
     text.push('\n');
