@@ -1,20 +1,20 @@
-//! The thin binary.
+//! The thin binary: installs the cryptography, starts the runtime, hands over to the command line.
 
-fn main() {
-    let options = dunwell::cli::demo::DemoOptions {
-        dir: "demo".into(),
-        days: 60,
-        seed: 1,
-        accounts: 360,
-    };
-    let rt = tokio::runtime::Runtime::new().expect("x");
-    let r = rt.block_on(dunwell::cli::demo::run(
-        &options,
-        &dunwell::config::Config::defaults(),
-        |_, en| eprintln!("{en}"),
-    ));
-    match r {
-        Ok(r) => println!("{}", r.text(dunwell::cli::Lang::En)),
-        Err(e) => eprintln!("{e:?}"),
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        eprintln!("error: another cryptography provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(dunwell::cli::main()),
+        Err(e) => {
+            eprintln!("error: the program cannot start its threads: {e}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -3,24 +3,185 @@
 //! Each noun has a file of its own. Reports that people read exist in Chinese and in English; programs ask for
 //! `--json`. Errors are one clear sentence; exit codes are documented in `docs/operations.md`.
 
+mod account;
+mod campaign;
 pub mod demo;
+mod doctor;
+mod event;
+mod evidence;
+mod explain;
+mod export;
+mod import;
+mod init;
+mod ladder;
+mod message;
+mod out;
+mod policy;
+mod portfolio;
 pub mod portfolios;
+mod session;
+mod settings;
+mod template;
+mod verdict;
+mod words;
 
-/// The language of reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lang {
-    /// Chinese.
-    Zh,
-    /// English.
-    En,
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use out::{Answer, Code, Out};
+use session::Session;
+pub use words::Lang;
+
+const EXAMPLES: &str = "\
+Examples:
+  dunwell demo                                          a whole campaign on invented people, nothing leaves the machine
+  dunwell init my-team                                  settings and a sample set-up in a new folder
+  dunwell portfolio apply portfolios.toml               creditors, senders, payees and campaigns
+  dunwell import accounts ledger.csv --dry-run          what an import would do
+  dunwell explain 3f2a9c10                              why one message went out, or did not
+
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 policy violation, 4 partial.";
+
+/// Reminds people of what they owe, politely, lawfully and provably.
+#[derive(Debug, Parser)]
+#[command(name = "dunwell", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
 }
 
-impl Lang {
-    /// The value for this language.
-    pub fn pick<T>(self, zh: T, en: T) -> T {
-        match self {
-            Lang::Zh => zh,
-            Lang::En => en,
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// The settings file; without it DUNWELL_CONFIG, else dunwell.toml in the working folder
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing but errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more
+    #[arg(long, short, global = true)]
+    verbose: bool,
+    /// Language of reports; without it that of LC_ALL or LANG
+    #[arg(long, value_enum, global = true)]
+    lang: Option<Lang>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Writes settings and a sample set-up into a folder; overwrites nothing
+    Init(init::InitArgs),
+    /// Creditors, senders, payees and portfolios
+    #[command(subcommand)]
+    Portfolio(portfolio::PortfolioCommand),
+    /// Bank accounts that messages may name
+    #[command(subcommand)]
+    Payee(portfolio::PayeeCommand),
+    /// Takes in ledgers, lists imports and takes them back
+    #[command(subcommand)]
+    Import(import::ImportCommand),
+    /// Gives out accounts and events in files that import reads back
+    #[command(subcommand)]
+    Export(export::ExportCommand),
+    /// One account and everything that happened to it
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// What happened to accounts, typed by hand
+    #[command(subcommand)]
+    Event(event::EventCommand),
+    /// Portfolios walked by their ladders
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+    /// One message to one person, and what an officer decides
+    #[command(subcommand)]
+    Message(message::MessageCommand),
+    /// The story of one message: who asked, every verdict with its reasons, what became of it
+    Explain(explain::ExplainArgs),
+    /// What can be said
+    #[command(subcommand)]
+    Template(template::TemplateCommand),
+    /// When, how often, to whom and in which words debtors may be reminded
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// The stages that accounts walk through
+    #[command(subcommand)]
+    Ladder(ladder::LadderCommand),
+    /// The log of every step
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
+    /// Says whether everything is there that sending needs
+    #[command(after_help = "Examples:\n  dunwell doctor\n  dunwell doctor --json")]
+    Doctor,
+    /// The settings in force
+    #[command(subcommand)]
+    Config(settings::ConfigCommand),
+    /// Prints the completions of a shell
+    Completions(settings::CompletionArgs),
+    /// A whole campaign on invented people, on a virtual clock; nothing leaves the machine
+    Demo(demo::DemoArgs),
+}
+
+/// Reads the command line, does what it says and shows the answer.
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Out {
+        lang: cli
+            .global
+            .lang
+            .unwrap_or_else(|| Lang::of_system(|name| std::env::var(name).ok())),
+        json: cli.global.json,
+        quiet: cli.global.quiet,
+        verbose: cli.global.verbose,
+        colour: out::wants_colour(),
+    };
+    let shown = match run(cli, &out).await {
+        Ok(answer) => out.show(&answer).map(|()| answer.code).map_err(Into::into),
+        Err(e) => Err(e),
+    };
+    match shown {
+        Ok(code) => ExitCode::from(code as u8),
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{}{}", out.lang.pick("错误:", "error: "), session::sentence(&e));
+            ExitCode::from(Code::Error as u8)
         }
+    }
+}
+
+/// The reader of standard output has gone, which is no error.
+fn is_broken_pipe(e: &anyhow::Error) -> bool {
+    let of_io = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    e.chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(of_io))
+}
+
+async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
+    let session = Session::new(&cli.global.config, out.clone());
+    match cli.command {
+        Command::Init(args) => init::init(&args, out),
+        Command::Portfolio(command) => portfolio::run(&session, command).await,
+        Command::Payee(command) => portfolio::run_payee(&session, command).await,
+        Command::Import(command) => import::run(&session, command).await,
+        Command::Export(command) => export::run(&session, command).await,
+        Command::Account(command) => account::run(&session, command).await,
+        Command::Event(command) => event::run(&session, command).await,
+        Command::Template(command) => template::run(&session, command),
+        Command::Policy(command) => policy::run(&session, command),
+        Command::Ladder(command) => ladder::run(&session, command),
+        Command::Evidence(command) => evidence::run(&session, command).await,
+        Command::Doctor => doctor::doctor(&session).await,
+        Command::Config(command) => settings::run(&session, &command),
+        Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),
+        Command::Campaign(command) => campaign::run(&session, command).await,
+        Command::Message(command) => message::run(&session, command).await,
+        Command::Explain(args) => explain::explain(&session, &args).await,
+        Command::Demo(args) => demo::command(&session, &args).await,
     }
 }

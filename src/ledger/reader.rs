@@ -247,6 +247,22 @@ impl<'a, T: Kind> Reader<'a, T> {
         (self.table.position() as u64, self.table.text.len() as u64)
     }
 
+    /// What a whole reading would say of the file, without its rows: for writing refused rows to a file. `rejects` are
+    /// those that were gathered on the way, by this reader or by whoever took the rows in.
+    pub fn finish(self, rejects: Vec<Reject>) -> Reading<T> {
+        Reading {
+            rows: Vec::new(),
+            rejects,
+            warnings: Vec::new(),
+            repeated: Vec::new(),
+            encoding: self.encoding,
+            format: self.table.format,
+            delimiter: self.mapping.delimiter,
+            total: 0,
+            columns: self.table.columns,
+        }
+    }
+
     /// Finds the columns anew; returns those that the mapping needs and the file lacks.
     fn make_plan(&mut self) -> Vec<String> {
         let columns = &self.table.columns;

@@ -77,6 +77,8 @@ codes! {
     Duplicate = "duplicate", "同一编号在文件中出现两次且内容不同", "the same reference stands in the file twice with different content";
     DebtorConflict = "debtor_conflict", "同一债务人编号对应不同姓名", "the same debtor reference stands in the file with another name or kind";
     Unexpected = "unexpected", "该类事件不应有此项", "this kind of event has no such field";
+    NoPortfolio = "no_portfolio", "没有该组合", "there is no such portfolio";
+    NoAccount = "no_account", "没有该账户，或未注明组合而有多个", "there is no such account, or several and no portfolio is named";
     Moment = "moment", "应为带时区的时刻或日期", "expected an instant with offset such as `2026-04-07T10:00:00+08:00`, or a date";
 }
 
@@ -98,7 +100,8 @@ pub struct Reject {
 }
 
 impl Reject {
-    pub(super) fn new(row: u64, column: &str, value: &str, code: Code) -> Reject {
+    /// A fault of one cell; only the shape of its value is kept.
+    pub fn new(row: u64, column: &str, value: &str, code: Code) -> Reject {
         Reject {
             row,
             column: column.to_owned(),

@@ -41,6 +41,7 @@ impl Sample {
         let address = self.addresses.iter().find(|a| carries(a, channel))?;
         s.contact_point.address = address.clone();
         s.attempt.channel = channel;
+        s.attempt.recipient = s.recipient.id;
         s.attempt.template = Some(template.id.clone());
         s.attempt.purpose = template.purpose;
         for need in &template.needs {

@@ -89,6 +89,28 @@ struct AttemptRow {
 }
 
 impl AttemptRow {
+    /// The row that queueing would write.
+    fn unqueued(a: &super::NewAttempt, id: Uuid) -> AttemptRow {
+        AttemptRow {
+            id,
+            account_id: a.account.0,
+            recipient_id: a.recipient.0,
+            contact_point_id: a.contact_point.0,
+            channel: a.channel.as_str().to_owned(),
+            purpose: a.purpose.as_str().to_owned(),
+            origin: a.origin.as_str().to_owned(),
+            stage: a.stage.clone(),
+            step: a.step.clone(),
+            template: a.template.clone(),
+            own_subject: a.own_subject.clone(),
+            own_text: a.own_text.clone(),
+            due_at: Ts(a.due_at),
+            expires_at: Ts(a.expires_at),
+            state: crate::domain::AttemptState::Planned.as_str().to_owned(),
+            last_record: None,
+        }
+    }
+
     fn into_attempt(self) -> Result<Attempt, StoreError> {
         Ok(Attempt {
             id: AttemptId(self.id),
@@ -249,6 +271,21 @@ impl Store {
             .await?
             .pop()
             .ok_or_else(missing)
+    }
+
+    /// The situation in which an attempt would stand if it were queued; nothing is written.
+    pub async fn situation_of(
+        &self,
+        attempt: &super::NewAttempt,
+        now: Moment,
+    ) -> Result<Situation, StoreError> {
+        let mut tx = self.db.read().await?;
+        let registry = self.registry_in(&mut tx).await?;
+        let row = AttemptRow::unqueued(attempt, self.clock.fresh());
+        let mut rows = vec![row];
+        let facts = Facts::read(&mut tx, &rows, now).await?;
+        let row = rows.pop().ok_or(StoreError::Corrupt { what: "attempt" })?;
+        facts.situation(row, &registry)
     }
 
     /// Reads the situations of attempts, in the order in which they are due, on one snapshot.

@@ -25,6 +25,7 @@ pub(super) mod sql {
         FIND_BY_DEBTOR = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id JOIN person d ON d.id = a.debtor_id WHERE d.ref = $1 AND (CAST($2 AS TEXT) IS NULL OR p.name = $2) ORDER BY a.id LIMIT 1";
         FIND_ANYWHERE = "SELECT id FROM account WHERE reference = $1 ORDER BY id LIMIT 2";
         SEEN = "INSERT INTO event_seen (digest, account_id, batch_id, kind, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING";
+        KNOWN_EVENT = "SELECT kind FROM event_seen WHERE digest = $1";
         PAY = "INSERT INTO payment (id, account_id, reference, amount_minor, paid_on) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, reference) DO NOTHING";
         BALANCE = "UPDATE account SET balance_minor = balance_minor - $1, state = CASE WHEN state = 'closed' THEN 'closed' WHEN balance_minor - $1 <= 0 THEN 'settled' ELSE 'open' END, next_step_on = CASE WHEN state = 'closed' OR balance_minor - $1 <= 0 THEN NULL ELSE COALESCE(next_step_on, $2) END, revision = revision + 1 WHERE id = $3";
         PROMISE = "INSERT INTO promise (id, account_id, amount_minor, due_on, state, made_at) VALUES ($1, $2, $3, $4, 'open', $5)";
@@ -221,6 +222,24 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// What taking in these events would do, without doing it; how many attempts each would withdraw is not counted.
+    pub async fn events_preview(&self, events: &[NewEvent]) -> Result<Vec<EventOutcome>, StoreError> {
+        let mut tx = self.db.read().await?;
+        let mut outcomes = Vec::with_capacity(events.len());
+        for event in events {
+            let known = match event.digest {
+                Some(digest) => q!(&mut tx, sql::KNOWN_EVENT, [digest.to_vec()] => opt (String,))?.is_some(),
+                None => false,
+            };
+            outcomes.push(match find(&mut tx, event).await? {
+                None => EventOutcome::NoAccount,
+                Some(_) if known => EventOutcome::Seen,
+                Some(_) => EventOutcome::Taken { withdrawn: 0 },
+            });
+        }
+        Ok(outcomes)
     }
 
     /// Marks open promises of a portfolio whose date has passed before `today` as broken; their ladders resume.

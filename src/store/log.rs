@@ -16,6 +16,7 @@ pub(super) mod sql {
         APPEND = bulk super::AppendRow<'static> => "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT record, kind, attempt_id, at, leaf, bytes FROM {batch} AS r ORDER BY r.n";
         ANY = "SELECT COUNT(*) FROM (SELECT 1 FROM evidence LIMIT 1) AS first";
         PAGE = "SELECT position, record, kind, attempt_id, leaf, bytes FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
+        LATEST = "SELECT position, kind, attempt_id, at, leaf, bytes FROM evidence ORDER BY position DESC LIMIT $1";
         CONTENT = "SELECT salt, body, facts FROM content WHERE attempt_id = $1";
         PUBLISH = "INSERT INTO published (digest, kind, name, at) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING";
         ATTEMPT_STATES = "SELECT id, state FROM attempt WHERE id > $1 ORDER BY id LIMIT $2";
@@ -74,6 +75,23 @@ struct ContentRow {
     salt: Vec<u8>,
     body: String,
     facts: String,
+}
+
+/// One entry as lists show it.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// Place in the log.
+    pub position: i64,
+    /// Kind.
+    pub kind: String,
+    /// The attempt it belongs to, if any.
+    pub attempt: Option<crate::domain::AttemptId>,
+    /// When.
+    pub at: Moment,
+    /// Leaf hash in hex.
+    pub leaf: String,
+    /// The bytes.
+    pub bytes: String,
 }
 
 /// One thing that is wrong with the log.
@@ -178,6 +196,22 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// The newest entries, newest first.
+    pub async fn latest_entries(&self, limit: i64) -> Result<Vec<LogEntry>, StoreError> {
+        type Row = (i64, String, Option<Uuid>, Ts, Vec<u8>, String);
+        let mut tx = self.db.read().await?;
+        let found = q!(&mut tx, sql::LATEST, [limit] => all Row)?;
+        let entry = |(position, kind, attempt, at, leaf, bytes): Row| LogEntry {
+            position,
+            kind,
+            attempt: attempt.map(crate::domain::AttemptId),
+            at: at.0,
+            leaf: hex::encode(leaf),
+            bytes,
+        };
+        Ok(found.into_iter().map(entry).collect())
     }
 
     /// Reads the whole log from the beginning: every hash, spelling, column and link, every commitment whose content

@@ -138,27 +138,29 @@ pub(super) struct ContactRow {
     usable: bool,
 }
 
+/// A stored address.
+pub(super) fn address(kind: &str, normal: &str, country: Option<&str>) -> Result<Address, StoreError> {
+    let corrupt = StoreError::Corrupt { what: "address" };
+    Ok(match kind {
+        // What was parsed at the door is taken as it is: parsing again would cost more than everything else here.
+        "phone" => Address::Phone(PhoneNumber::stored(normal, country)),
+        "email" => EmailAddress::parse(normal)
+            .map(Address::Email)
+            .map_err(|_| corrupt)?,
+        _ => {
+            let lines = normal.split_once('|').map_or(normal, |(_, l)| l);
+            PostalAddress::parse(lines, country.unwrap_or(""))
+                .map(Address::Postal)
+                .map_err(|_| corrupt)?
+        }
+    })
+}
+
 impl ContactRow {
     /// `of`: the person whose zones serve where the contact point says nothing better.
     pub(super) fn into_contact_point(self, of: &Person) -> Result<ContactPoint, StoreError> {
-        let corrupt = StoreError::Corrupt { what: "address" };
         let country = self.country.as_deref();
-        let address = match self.kind.as_str() {
-            // What was parsed at the door is taken as it is: parsing again would cost more than everything else here.
-            "phone" => Address::Phone(PhoneNumber::stored(&self.normal, country)),
-            "email" => EmailAddress::parse(&self.normal)
-                .map(Address::Email)
-                .map_err(|_| corrupt)?,
-            _ => {
-                let lines = self
-                    .normal
-                    .split_once('|')
-                    .map_or(self.normal.as_str(), |(_, l)| l);
-                PostalAddress::parse(lines, country.unwrap_or(""))
-                    .map(Address::Postal)
-                    .map_err(|_| corrupt)?
-            }
-        };
+        let address = address(&self.kind, &self.normal, country)?;
         let stated = self.zone.as_deref().map(zone).transpose()?;
         let phone_country = (self.kind == "phone").then_some(country).flatten();
         // The person's own zones are more trusted than a calling code; a stated zone of the point wins.

@@ -165,6 +165,17 @@ impl Store {
         with_contacts(&mut tx, accounts).await
     }
 
+    /// One account with the debtor's contact points.
+    pub async fn due_account(&self, account: AccountId) -> Result<DueAccount, StoreError> {
+        let mut tx = self.db.read().await?;
+        let rows = people::accounts(&mut tx, [account.0]).await?;
+        let missing = || StoreError::Missing {
+            what: "account",
+            name: account.to_string(),
+        };
+        with_contacts(&mut tx, rows).await?.pop().ok_or_else(missing)
+    }
+
     /// How many accounts there are.
     pub async fn account_count(&self) -> Result<i64, StoreError> {
         let mut tx = self.db.read().await?;

@@ -42,7 +42,12 @@ pub(super) mod sql {
         };
         ALL_PAYMENTS = "SELECT p.name, a.reference, a.currency, y.reference, y.amount_minor, y.paid_on FROM payment y JOIN account a ON a.id = y.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY y.paid_on, y.id";
         ALL_PROMISES = "SELECT p.name, a.reference, a.currency, r.amount_minor, r.due_on, r.made_at FROM promise r JOIN account a ON a.id = r.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY r.made_at, r.id";
-        ALL_DISPUTES = "SELECT p.name, a.reference, d.reason, d.opened_at, d.resolved_at FROM dispute d JOIN account a ON a.id = d.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY d.opened_at, d.id";
+        // What a ledger says of disputes travels with its accounts.
+        ALL_DISPUTES = "SELECT p.name, a.reference, d.reason, d.opened_at, d.resolved_at FROM dispute d JOIN account a ON a.id = d.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE d.reason <> 'ledger' ORDER BY d.opened_at, d.id";
+        // What concerns a person or an address is told of the first account of whoever is concerned.
+        ALL_SUPPRESSIONS = "SELECT p.name, a.reference, s.since, s.channel, s.reason, d.kind, d.normal, d.country FROM suppression s JOIN account a ON a.id = COALESCE(s.account_id, (SELECT x.id FROM account x WHERE x.debtor_id = s.person_id ORDER BY x.id LIMIT 1), (SELECT x.id FROM account x JOIN contact_point c ON c.person_id = x.debtor_id WHERE c.address_id = s.address_id ORDER BY x.id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = s.address_id WHERE s.lifted_at IS NULL ORDER BY s.since, s.id";
+        ALL_CALLS = "SELECT p.name, a.reference, c.at, c.result, c.inbound, d.kind, d.normal, d.country FROM call_record c JOIN account a ON a.id = c.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = c.address_id ORDER BY c.at, c.id";
+        ALL_CONSENTS = "SELECT p.name, a.reference, p.zone, c.scope, c.channel, c.given_at, c.until, c.revoked_at FROM consent c JOIN account a ON a.id = (SELECT x.id FROM account x WHERE x.debtor_id = c.person_id ORDER BY x.id LIMIT 1) JOIN portfolio p ON p.id = a.portfolio_id ORDER BY c.given_at, c.id";
         // Only the server knows; on SQLite the writer counts.
         COMMITS = {
             sqlite: "SELECT CAST(0 AS INTEGER) AS commits, CAST(0 AS INTEGER) AS syncs",

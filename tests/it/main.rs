@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod channels_smtp;
+mod cli;
 mod config;
 mod contract;
 mod support;

@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 use chrono::{Days, NaiveDate, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 
+use super::out::{Answer, Code};
 use super::portfolios;
+use super::session::Session;
 use crate::channels::{Carriers, Sandbox, Terms};
 use crate::clock::VirtualClock;
 use crate::config::Config;
@@ -22,6 +24,40 @@ use crate::scheduler::{Scheduler, Walk};
 use crate::store::{BatchKind, ImportCounts, NewAccount, NewEvent, RowOutcome, Store};
 
 pub use report::DemoReport;
+
+/// What a demo may be asked.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dunwell demo\n  dunwell demo --dir /tmp/demo --days 30 --seed 7\n  dunwell demo --json"
+)]
+pub(super) struct DemoArgs {
+    /// The folder to make; a folder that a demo made is made anew
+    #[arg(long, default_value = "demo")]
+    dir: PathBuf,
+    /// Virtual days to walk
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=365))]
+    days: u64,
+    /// The same seed gives the same numbers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Accounts to invent
+    #[arg(long, default_value_t = 360)]
+    accounts: usize,
+}
+
+/// `dunwell demo`.
+pub(super) async fn command(session: &Session, args: &DemoArgs) -> anyhow::Result<Answer> {
+    let options = DemoOptions {
+        dir: args.dir.clone(),
+        days: args.days,
+        seed: args.seed,
+        accounts: args.accounts,
+    };
+    let out = &session.out;
+    let report = run(&options, &session.config()?, |zh, en| out.remark(zh, en)).await?;
+    let code = if report.adds_up() { Code::Done } else { Code::Error };
+    Ok(Answer::new(report.text(out.lang), report.json()).ending(code))
+}
 
 /// How a demo runs.
 #[derive(Debug, Clone)]

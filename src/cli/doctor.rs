@@ -1,0 +1,255 @@
+//! `dunwell doctor`: whether everything is there that sending needs, each with what to do about it.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::out::{Answer, Code, Out};
+use super::session::{Session, sentence};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::dispatch::{Rulebook, carriers};
+use crate::store::Store;
+
+/// How one check came out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line of the report.
+struct Line {
+    mark: Mark,
+    what: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Line>);
+
+impl Findings {
+    fn say(&mut self, mark: Mark, what: impl Into<String>) {
+        self.0.push(Line {
+            mark,
+            what: what.into(),
+        });
+    }
+}
+
+pub(super) async fn doctor(session: &Session) -> anyhow::Result<Answer> {
+    let out = &session.out;
+    let mut found = Findings::default();
+    match session.config() {
+        Err(e) => found.say(Mark::Fail, sentence(&e)),
+        Ok(config) => {
+            found.say(Mark::Ok, out.lang.pick("设置可读", "the settings can be read"));
+            let rulebook = rules(&mut found, out, &config);
+            database(&mut found, out, &config, rulebook.as_ref()).await;
+            outgoing(&mut found, out, &config);
+        }
+    }
+    letters(&mut found, out);
+    Ok(answer(out, &found))
+}
+
+fn rules(found: &mut Findings, out: &Out, config: &Config) -> Option<Rulebook> {
+    match Rulebook::load(config) {
+        Err(e) => {
+            found.say(Mark::Fail, sentence(&e.into()));
+            None
+        }
+        Ok(rulebook) => {
+            let (t, p, l) = (
+                rulebook.catalogue.templates().count(),
+                rulebook.policy.packs().len(),
+                rulebook.ladders.len(),
+            );
+            found.say(
+                Mark::Ok,
+                out.lang.pick(
+                    format!("{t} 个模板、{p} 个规则包、{l} 个阶梯可读,阶梯所用模板齐全"),
+                    format!("{t} templates, {p} policy packs and {l} ladders can be read; the ladders' templates are there"),
+                ),
+            );
+            Some(rulebook)
+        }
+    }
+}
+
+async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Option<&Rulebook>) {
+    let clock = std::sync::Arc::new(SystemClock::new());
+    let store = match Store::open(config.database_url.expose_secret(), clock.clone()).await {
+        Ok(store) => store,
+        Err(e) => return found.say(Mark::Fail, sentence(&e.into())),
+    };
+    found.say(
+        Mark::Ok,
+        out.lang.pick(
+            format!("数据库可用({}),结构为最新版本", store.dialect()),
+            format!(
+                "the database opens ({}) and its schema is up to date",
+                store.dialect()
+            ),
+        ),
+    );
+    if let Err(e) = portfolios(found, out, &store, rulebook).await {
+        found.say(Mark::Fail, sentence(&e));
+    }
+    // A record from the future tells that this clock is wrong.
+    if let Ok(newest) = store.latest_entries(1).await
+        && let Some(entry) = newest.first()
+    {
+        clock.witness(entry.at);
+    }
+    match clock.suspect() {
+        None => found.say(Mark::Ok, out.lang.pick("时钟可信", "the clock can be trusted")),
+        Some(step) => found.say(
+            Mark::Fail,
+            format!(
+                "{step}\n{}",
+                out.lang
+                    .pick("请校正系统时间", "correct the time of this machine")
+            ),
+        ),
+    }
+}
+
+async fn portfolios(
+    found: &mut Findings,
+    out: &Out,
+    store: &Store,
+    rulebook: Option<&Rulebook>,
+) -> anyhow::Result<()> {
+    let registry = store.registry().await?;
+    let lang = out.lang;
+    if registry.desks.is_empty() {
+        found.say(
+            Mark::Warn,
+            lang.pick(
+                "还没有组合\n运行 `dunwell init` 和 `dunwell portfolio apply portfolios.toml`",
+                "there are no portfolios yet\nrun `dunwell init` and `dunwell portfolio apply portfolios.toml`",
+            ),
+        );
+    }
+    for desk in registry.sorted() {
+        let p = &desk.portfolio;
+        let mut good = true;
+        let mut wrong = |mark, zh: String, en: String| {
+            good = false;
+            found.say(mark, lang.pick(zh, en));
+        };
+        if let Some(rulebook) = rulebook {
+            if !rulebook.ladders.contains_key(&p.ladder) {
+                wrong(
+                    Mark::Fail,
+                    format!("组合 `{}`:没有阶梯 `{}`", p.name, p.ladder),
+                    format!("portfolio `{}`: there is no ladder `{}`", p.name, p.ladder),
+                );
+            }
+            let known = |name: &String| rulebook.policy.packs().iter().any(|pack| *pack.name == **name);
+            for pack in p.packs.iter().filter(|name| !known(name)) {
+                wrong(
+                    Mark::Fail,
+                    format!("组合 `{}`:没有规则包 `{pack}`,其消息将被拦截", p.name),
+                    format!(
+                        "portfolio `{}`: there is no policy pack `{pack}`; its messages are blocked",
+                        p.name
+                    ),
+                );
+            }
+        }
+        if !desk.payees.iter().any(|payee| payee.confirmed) {
+            wrong(
+                Mark::Warn,
+                format!(
+                    "组合 `{}`:没有经复核的收款账户\n运行 `dunwell payee confirm ID --by NAME`",
+                    p.name
+                ),
+                format!(
+                    "portfolio `{}`: no payee is confirmed\nrun `dunwell payee confirm ID --by NAME`",
+                    p.name
+                ),
+            );
+        }
+        if good {
+            found.say(
+                Mark::Ok,
+                lang.pick(format!("组合 `{}`", p.name), format!("portfolio `{}`", p.name)),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn outgoing(found: &mut Findings, out: &Out, config: &Config) {
+    match carriers(config, Path::new("")) {
+        Err(e) => found.say(Mark::Fail, sentence(&e.into())),
+        Ok(_) => found.say(Mark::Ok, out.lang.pick("渠道设置完整", "the channels are set up")),
+    }
+    let dir = &config.sandbox.dir;
+    let probe = std::fs::create_dir_all(dir).and_then(|()| {
+        let file = dir.join(".dunwell-doctor");
+        std::fs::write(&file, b"")?;
+        std::fs::remove_file(&file)
+    });
+    match probe {
+        Ok(()) => found.say(
+            Mark::Ok,
+            out.lang.pick(
+                format!("沙盒文件夹 `{}` 可写", dir.display()),
+                format!("the sandbox folder `{}` can be written", dir.display()),
+            ),
+        ),
+        Err(e) => found.say(
+            Mark::Fail,
+            out.lang.pick(
+                format!("沙盒文件夹 `{}` 不可写:{e}", dir.display()),
+                format!("the sandbox folder `{}` cannot be written: {e}", dir.display()),
+            ),
+        ),
+    }
+}
+
+fn letters(found: &mut Findings, out: &Out) {
+    if cfg!(feature = "letters") {
+        found.say(Mark::Ok, out.lang.pick("可排版信函", "letters can be typeset"));
+    } else {
+        found.say(
+            Mark::Warn,
+            out.lang.pick(
+                "本程序不含信函功能,信函渠道会拒绝\n请使用默认功能编译",
+                "this program was built without letters; the letter channel refuses\nbuild it with its default features",
+            ),
+        );
+    }
+}
+
+fn answer(out: &Out, found: &Findings) -> Answer {
+    let word = |mark: Mark| match mark {
+        Mark::Ok => "ok",
+        Mark::Warn => "warn",
+        Mark::Fail => "fail",
+    };
+    let mut text = String::new();
+    for line in &found.0 {
+        let colour = match line.mark {
+            Mark::Ok => 32,
+            Mark::Warn => 33,
+            Mark::Fail => 31,
+        };
+        let what = line.what.replace('\n', "\n       ");
+        text += &format!(
+            "{} {what}\n",
+            out.paint(colour, &format!("{:<6}", word(line.mark)))
+        );
+    }
+    let failed = found.0.iter().any(|l| l.mark == Mark::Fail);
+    let json = found
+        .0
+        .iter()
+        .map(|l| json!({"mark": word(l.mark), "what": l.what}));
+    let code = if failed { Code::Error } else { Code::Done };
+    Answer::new(text, Value::Array(json.collect())).ending(code)
+}

@@ -1,0 +1,92 @@
+//! What commands share: settings, store and rulebook, each opened when it is first asked for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use tracing_subscriber::EnvFilter;
+
+use super::out::Out;
+use crate::clock::SystemClock;
+use crate::config::{Config, LogFormat, LogSettings, Sources};
+use crate::dispatch::Rulebook;
+use crate::store::{Desk, Registry, Store};
+
+/// One run of the program.
+pub(super) struct Session {
+    named: Option<PathBuf>,
+    /// Where answers go.
+    pub(super) out: Out,
+}
+
+impl Session {
+    pub(super) fn new(named: &Option<PathBuf>, out: Out) -> Session {
+        Session {
+            named: named.clone(),
+            out,
+        }
+    }
+
+    /// The settings; the log begins with them.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        let config = Config::load(&Sources::of_process(self.named.as_deref(), Vec::new())?)?;
+        start_log(&config.log, self.out.quiet);
+        Ok(config)
+    }
+
+    /// The store that the settings name.
+    pub(super) async fn store(&self) -> anyhow::Result<Store> {
+        let config = self.config()?;
+        let clock = Arc::new(SystemClock::new());
+        Ok(Store::open(config.database_url.expose_secret(), clock).await?)
+    }
+
+    /// Templates, policies and ladders.
+    pub(super) fn rulebook(&self) -> anyhow::Result<Arc<Rulebook>> {
+        Ok(Arc::new(Rulebook::load(&self.config()?)?))
+    }
+}
+
+/// The portfolio of that name, or which there are.
+pub(super) fn desk<'r>(registry: &'r Registry, name: &str) -> anyhow::Result<&'r Desk> {
+    registry.by_name(name).with_context(|| {
+        let known: Vec<String> = registry
+            .sorted()
+            .iter()
+            .map(|d| format!("`{}`", d.portfolio.name))
+            .collect();
+        match known.is_empty() {
+            true => {
+                format!("there is no portfolio `{name}`\ntake one in with `dunwell portfolio apply FILE`")
+            }
+            false => format!("there is no portfolio `{name}`\nthere are {}", known.join(", ")),
+        }
+    })
+}
+
+/// Log lines go to standard error; a second start changes nothing.
+fn start_log(settings: &LogSettings, quiet: bool) {
+    let level = if quiet { "error" } else { &settings.level };
+    let filter = EnvFilter::new(format!("{level},sqlx=warn"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let _ = match settings.format {
+        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+    };
+}
+
+/// An error as one clear sentence; advice keeps its own line.
+pub(super) fn sentence(e: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in e.chain() {
+        let text = cause.to_string();
+        // Transparent errors say the same twice.
+        if parts.last() != Some(&text) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
