@@ -19,6 +19,7 @@ mod out;
 mod policy;
 mod portfolio;
 pub mod portfolios;
+mod serve;
 mod session;
 mod settings;
 mod template;
@@ -124,6 +125,11 @@ enum Command {
     Config(settings::ConfigCommand),
     /// Prints the completions of a shell
     Completions(settings::CompletionArgs),
+    /// Runs campaigns at their times and sends what may go, until it is stopped
+    #[command(
+        after_help = "Examples:\n  dunwell serve\n  dunwell --config /etc/dunwell.toml serve\n\nStops on Ctrl-C or SIGTERM: what is under way is finished and settled first."
+    )]
+    Serve,
     /// A whole campaign on invented people, on a virtual clock; nothing leaves the machine
     Demo(demo::DemoArgs),
 }
@@ -182,6 +188,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Campaign(command) => campaign::run(&session, command).await,
         Command::Message(command) => message::run(&session, command).await,
         Command::Explain(args) => explain::explain(&session, &args).await,
+        Command::Serve => serve::serve(&session).await,
         Command::Demo(args) => demo::command(&session, &args).await,
     }
 }

@@ -8,7 +8,7 @@ use super::canonical::{Value, to_canonical};
 use crate::domain::{AttemptId, Moment, RecordId};
 
 /// Version of the entry format; a change of meaning raises it.
-pub const FORMAT: i64 = 1;
+const FORMAT: i64 = 1;
 
 /// What an entry records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -242,7 +242,7 @@ mod tests {
             .of_attempt(AttemptId(id(2)), Some(RecordId(id(3))))
             .with_some("nothing", None::<String>)
             .seal();
-        assert!(super::super::parse_canonical(&sealed.bytes).is_ok());
+        assert!(crate::evidence::parse_canonical(&sealed.bytes).is_ok());
         assert!(
             sealed
                 .bytes

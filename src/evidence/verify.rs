@@ -71,9 +71,9 @@ pub fn verify_entry(stored: &Stored, last: Option<&str>) -> Result<Value, Fault>
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Entry, Kind};
     use super::*;
     use crate::domain::{AttemptId, Moment, RecordId};
+    use crate::evidence::{Entry, Kind};
     use uuid::Uuid;
 
     fn stored() -> Stored {

@@ -537,7 +537,7 @@ fn event() -> impl Strategy<Value = EventRow> {
     let scope = || proptest::sample::select(ConsentScope::ALL);
     let address = || {
         contacts(ONE_EACH)
-            .prop_flat_map(|c| proptest::sample::select(c))
+            .prop_flat_map(proptest::sample::select)
             .prop_map(|(a, _)| a)
     };
     let number = || contacts(&[AddressKind::Phone]).prop_map(|c| c[0].0.clone());

@@ -137,7 +137,7 @@ fn stage_today(ladder: &Ladder, stage: &Stage, account: &Account, today: NaiveDa
         }
         let stale_on = account.due_on + TimeDelta::days(day + step.valid_days);
         plan.steps
-            .push(due_step(ladder, &stage.id, step, account, n, stale_on));
+            .push(due_step(ladder, (&stage.id, step), account, n, stale_on));
     }
     for task in stage.tasks.iter().filter(|t| t.dpd <= dpd) {
         plan.tasks.push(DueTask {
@@ -152,8 +152,7 @@ fn stage_today(ladder: &Ladder, stage: &Stage, account: &Account, today: NaiveDa
 
 fn due_step(
     ladder: &Ladder,
-    stage: &str,
-    step: &Step,
+    (stage, step): (&str, &Step),
     account: &Account,
     occurrence: u32,
     stale_on: NaiveDate,
@@ -196,7 +195,7 @@ pub fn after_broken_promise(
     }
     let occurrence = u32::try_from((promised - account.due_on).num_days().rem_euclid(100_000)).unwrap_or(0);
     let stale_on = today + TimeDelta::days(step.valid_days);
-    Some(due_step(ladder, "promise", step, account, occurrence, stale_on))
+    Some(due_step(ladder, ("promise", step), account, occurrence, stale_on))
 }
 
 /// The latest occurrence of a step that has begun by `dpd`: its number and its day past due.

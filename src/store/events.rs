@@ -31,7 +31,11 @@ pub(super) mod sql {
         PROMISE = "INSERT INTO promise (id, account_id, amount_minor, due_on, state, made_at) VALUES ($1, $2, $3, $4, 'open', $5)";
         // Of several open promises the last one pauses the ladder.
         PROMISED = "UPDATE account SET promised_until = (SELECT MAX(p.due_on) FROM promise p WHERE p.account_id = account.id AND p.state = 'open'), next_step_on = $1, revision = revision + 1 WHERE id = $2 AND state = 'open'";
-        OPEN_PROMISES = "SELECT id, amount_minor, due_on FROM promise WHERE account_id = $1 AND state = 'open' ORDER BY due_on";
+        // With what was paid since the promise was made.
+        OPEN_PROMISES = {
+            sqlite: "SELECT p.id, p.amount_minor, CAST(COALESCE((SELECT SUM(y.amount_minor) FROM payment y WHERE y.account_id = p.account_id AND y.paid_on >= substr(p.made_at, 1, 10)), 0) AS INTEGER) AS paid FROM promise p WHERE p.account_id = $1 AND p.state = 'open' ORDER BY p.due_on, p.id",
+            postgres: "SELECT p.id, p.amount_minor, CAST(COALESCE((SELECT SUM(y.amount_minor) FROM payment y WHERE y.account_id = p.account_id AND y.paid_on >= CAST(p.made_at AT TIME ZONE 'UTC' AS DATE)), 0) AS BIGINT) AS paid FROM promise p WHERE p.account_id = $1 AND p.state = 'open' ORDER BY p.due_on, p.id",
+        };
         END_PROMISE = "UPDATE promise SET state = $1 WHERE id = $2 AND state = 'open'";
         OVERDUE_PROMISES = "SELECT p.id, p.account_id FROM promise p JOIN account a ON a.id = p.account_id WHERE p.state = 'open' AND p.due_on < $1 AND a.portfolio_id = $2 ORDER BY p.id LIMIT $3";
         RESUME = "UPDATE account SET promised_until = (SELECT MAX(p.due_on) FROM promise p WHERE p.account_id = account.id AND p.state = 'open'), next_step_on = $1, revision = revision + 1 WHERE id = $2 AND state = 'open'";
@@ -430,17 +434,14 @@ impl Taking<'_> {
         }
         q!(&mut *self.tx, sql::BALANCE, [amount, paid_on, id] => rows)?;
         let settled = self.account.state != AccountState::Closed && self.account.balance_minor - amount <= 0;
-        for (promise, promised, _) in
-            q!(&mut *self.tx, sql::OPEN_PROMISES, [id] => all (Uuid, i64, NaiveDate))?
+        // Several part payments together keep a promise; what keeps an earlier one does not count for the next.
+        let mut spent = 0;
+        for (promise, promised, paid) in q!(&mut *self.tx, sql::OPEN_PROMISES, [id] => all (Uuid, i64, i64))?
         {
-            if !settled && amount < promised {
-                continue;
-            }
-            q!(&mut *self.tx, sql::END_PROMISE, ["kept", promise] => rows)?;
-            q!(&mut *self.tx, sql::RESUME, [paid_on, id] => rows)?;
-            if !settled {
-                // One payment keeps one promise, the first that it covers; the last payment keeps them all.
-                break;
+            if settled || paid - spent >= promised {
+                q!(&mut *self.tx, sql::END_PROMISE, ["kept", promise] => rows)?;
+                q!(&mut *self.tx, sql::RESUME, [paid_on, id] => rows)?;
+                spent += promised;
             }
         }
         if settled {

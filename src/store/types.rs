@@ -81,11 +81,6 @@ pub(super) fn id_list(ids: impl IntoIterator<Item = Uuid>) -> String {
     out
 }
 
-/// Many rows as a JSON list for a set-based statement.
-pub(super) fn rows<T: Serialize>(rows: &[T]) -> String {
-    serde_json::to_string(rows).expect("rows of plain values always serialise")
-}
-
 /// Reads a stored word back.
 pub(super) fn word<T: FromStr>(text: &str, what: &'static str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt { what })

@@ -43,6 +43,9 @@ pub(super) struct DemoArgs {
     /// Accounts to invent
     #[arg(long, default_value_t = 360)]
     accounts: usize,
+    /// Say nothing on the way, for programs
+    #[arg(long)]
+    headless: bool,
 }
 
 /// `dunwell demo`.
@@ -54,7 +57,12 @@ pub(super) async fn command(session: &Session, args: &DemoArgs) -> anyhow::Resul
         accounts: args.accounts,
     };
     let out = &session.out;
-    let report = run(&options, &session.config()?, |zh, en| out.remark(zh, en)).await?;
+    let report = run(&options, &session.config()?, |zh, en| {
+        if !args.headless {
+            out.remark(zh, en);
+        }
+    })
+    .await?;
     let code = if report.adds_up() { Code::Done } else { Code::Error };
     Ok(Answer::new(report.text(out.lang), report.json()).ending(code))
 }
