@@ -111,7 +111,7 @@ impl Carriers {
     /// Nothing is tried twice. A parcel that no carrier takes, whose turn does not come in time or whose carrier is
     /// in trouble is `NotSent`; a carrier that panics or does not answer in time makes it `Unknown`.
     pub async fn send_all(&self, parcels: Vec<Parcel>) -> Vec<(AttemptId, Outcome)> {
-        let attempts: Vec<AttemptId> = parcels.iter().map(|p| p.attempt).collect();
+        let attempts: Vec<AttemptId> = parcels.iter().map(|p| p.attempt()).collect();
         let mut outcomes: Vec<Option<Outcome>> = vec![None; parcels.len()];
         let mut by_channel: BTreeMap<Channel, Vec<(usize, Parcel)>> = BTreeMap::new();
         for (place, parcel) in parcels.into_iter().enumerate() {
@@ -222,9 +222,9 @@ impl Lane {
         };
         let admitted: Vec<bool> = {
             let mut breaker = self.breaker();
-            group.iter().map(|parcel| breaker.admit(parcel.at)).collect()
+            group.iter().map(|parcel| breaker.admit(parcel.at())).collect()
         };
-        let at = group.iter().map(|parcel| parcel.at).max();
+        let at = group.iter().map(|parcel| parcel.at()).max();
         let going: Vec<Parcel> = group
             .into_iter()
             .zip(&admitted)
@@ -308,6 +308,7 @@ mod tests {
     use super::*;
     use crate::channels::carrier::{Idempotency, Lookup};
     use crate::channels::{Null, sample};
+    use crate::store::Reservation;
 
     /// Answers by script; notes how many were under way at once.
     struct Scripted {
@@ -371,7 +372,7 @@ mod tests {
     }
 
     fn at() -> Moment {
-        sample::sms(0).at
+        sample::sms(0).at()
     }
 
     fn proofs(outcomes: &[(AttemptId, Outcome)]) -> Vec<&'static str> {
@@ -395,7 +396,7 @@ mod tests {
             misaddressed,
             sample::sms(5),
         ];
-        let attempts: Vec<AttemptId> = parcels.iter().map(|p| p.attempt).collect();
+        let attempts: Vec<AttemptId> = parcels.iter().map(|p| p.attempt()).collect();
         let outcomes = carriers.send_all(parcels).await;
         assert_eq!(outcomes.iter().map(|(id, _)| *id).collect::<Vec<_>>(), attempts);
         let expected = [
@@ -451,9 +452,11 @@ mod tests {
         let later = |seconds: i64, number: u128| {
             let at = at() + TimeDelta::seconds(seconds);
             assert_eq!(carriers.ready(Channel::Sms, at), Readiness::Probe);
+            let parcel = sample::sms(number);
+            let reservation = Reservation::for_trial(parcel.attempt(), Channel::Sms, at);
             vec![Parcel {
-                at,
-                ..sample::sms(number)
+                reservation,
+                ..parcel
             }]
         };
         assert_eq!(proofs(&carriers.send_all(later(30, 6)).await), ["unknown"]);

@@ -60,8 +60,8 @@ fn build_checked(parcel: &Parcel) -> Result<Mail, Outcome> {
         to_address.clone(),
     );
     let mut message = Message::builder()
-        .message_id(Some(format!("<{}@{}>", parcel.attempt, from.domain())))
-        .date(SystemTime::from(parcel.at.utc()))
+        .message_id(Some(format!("<{}@{}>", parcel.attempt(), from.domain())))
+        .date(SystemTime::from(parcel.at().utc()))
         .from(from_box.clone())
         .reply_to(from_box)
         .to(to_box)
@@ -73,7 +73,7 @@ fn build_checked(parcel: &Parcel) -> Result<Mail, Outcome> {
             message = message.header(ListUnsubscribePost);
         }
     }
-    let parts = MultiPart::alternative().boundary(format!("dunwell-{}", parcel.attempt.0.simple()));
+    let parts = MultiPart::alternative().boundary(format!("dunwell-{}", parcel.attempt().0.simple()));
     let parts = parts.singlepart(SinglePart::plain(email.text.clone()));
     let parts = if email.html.is_empty() {
         parts

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::domain::{Address, AttemptId, Channel, Draft, Moment, PersonName, Sender};
 use crate::store::Reservation;
 
-/// One reserved attempt, ready to leave. Made from the store's reservation; `Debug` shows ids and the channel only.
+/// One reserved attempt, ready to leave. Nobody makes one without a reservation; `Debug` shows ids and the channel
+/// only.
 #[derive(Clone)]
 pub struct Parcel {
-    /// Which attempt; also the idempotency key and the Message-ID.
-    pub attempt: AttemptId,
+    /// The right to send once. Only the store gives it.
+    pub(crate) reservation: Reservation,
     /// The words, byte for byte as the guard judged them.
     pub draft: Arc<Draft>,
     /// The one recipient.
@@ -18,8 +19,6 @@ pub struct Parcel {
     pub recipient_name: PersonName,
     /// Who speaks.
     pub sender: Arc<Sender>,
-    /// When it was reserved; the date every carrier writes on the message.
-    pub at: Moment,
     /// `mailto:` or `https:` URI by which an e-mail is unsubscribed.
     pub unsubscribe: Option<String>,
 }
@@ -27,22 +26,30 @@ pub struct Parcel {
 impl Parcel {
     /// What a reservation may send, once.
     pub fn new(
-        reservation: &Reservation,
+        reservation: Reservation,
         draft: Arc<Draft>,
         (to, recipient_name): (Address, PersonName),
         sender: Arc<Sender>,
         unsubscribe: Option<String>,
     ) -> Parcel {
-        let (attempt, at) = (reservation.attempt(), reservation.reserved_at());
         Parcel {
-            attempt,
+            reservation,
             draft,
             to,
             recipient_name,
             sender,
-            at,
             unsubscribe,
         }
+    }
+
+    /// Which attempt; also the idempotency key and the Message-ID.
+    pub fn attempt(&self) -> AttemptId {
+        self.reservation.attempt()
+    }
+
+    /// When it was reserved; the date every carrier writes on the message.
+    pub fn at(&self) -> Moment {
+        self.reservation.reserved_at()
     }
 
     /// The channel that the words are written for.
@@ -67,6 +74,6 @@ impl Parcel {
 
 impl std::fmt::Debug for Parcel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Parcel({}, {}, {})", self.attempt, self.channel(), self.at)
+        write!(f, "Parcel({}, {}, {})", self.attempt(), self.channel(), self.at())
     }
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::parcel::Parcel;
 use crate::domain::*;
+use crate::store::Reservation;
 
 pub(super) fn sender() -> Sender {
     Sender {
@@ -24,17 +25,19 @@ pub(super) fn sender() -> Sender {
 }
 
 fn parcel(number: u128, draft: Draft, to: Address) -> Parcel {
-    Parcel {
-        attempt: AttemptId(Uuid::from_u128(
-            0x0190_0000_0000_7000_8000_0000_0000_0000 + number,
-        )),
-        draft: Arc::new(draft),
-        to,
-        recipient_name: PersonName::parse("李伟").unwrap(),
-        sender: Arc::new(sender()),
-        at: Moment::parse("2026-04-07T07:30:00Z").unwrap(),
-        unsubscribe: None,
-    }
+    let attempt = AttemptId(Uuid::from_u128(
+        0x0190_0000_0000_7000_8000_0000_0000_0000 + number,
+    ));
+    let channel = match draft {
+        Draft::Sms(_) => Channel::Sms,
+        Draft::Email(_) => Channel::Email,
+        Draft::Letter(_) => Channel::Letter,
+    };
+    let draft = Arc::new(draft);
+    let at = Moment::parse("2026-04-07T07:30:00Z").unwrap();
+    let to = (to, PersonName::parse("李伟").unwrap());
+    let reservation = Reservation::for_trial(attempt, channel, at);
+    Parcel::new(reservation, draft, to, Arc::new(sender()), None)
 }
 
 pub(super) fn sms(number: u128) -> Parcel {

@@ -98,7 +98,7 @@ fn write_one(folder: &Path, parcel: &Parcel, made: &mut BTreeSet<PathBuf>) -> Re
         std::fs::create_dir_all(day).map_err(|e| unwritable(&e))?;
         made.insert(day.to_owned());
     }
-    let draft = day.join(format!(".{}.part", parcel.attempt));
+    let draft = day.join(format!(".{}.part", parcel.attempt()));
     let written = std::fs::write(&draft, content).and_then(|()| std::fs::rename(&draft, &target));
     if let Err(e) = written {
         let _ = std::fs::remove_file(&draft);
@@ -121,8 +121,8 @@ fn place_of(parcel: &Parcel) -> String {
         Channel::Email => ("email", "eml"),
         Channel::Letter => ("letters", "pdf"),
     };
-    let at = parcel.at.utc();
-    let id = parcel.attempt.0.simple().to_string();
+    let at = parcel.at().utc();
+    let id = parcel.attempt().0.simple().to_string();
     format!(
         "{kind}/{}/{}-{}.{suffix}",
         at.format("%Y-%m-%d"),
@@ -145,7 +145,7 @@ fn pdf(parcel: &Parcel, letter: &Letter) -> Result<Vec<u8>, Outcome> {
 
     use super::letters::{LetterError, typeset};
 
-    let date = parcel.at.utc().date_naive();
+    let date = parcel.at().utc().date_naive();
     let typeset = catch_unwind(AssertUnwindSafe(|| typeset(letter, date)));
     // Nothing has been written yet, so a typesetter that breaks down proves that nothing went out.
     let broke_down = |_| {
@@ -187,8 +187,8 @@ fn sms_text(parcel: &Parcel, sms: &Sms) -> String {
         "签名 From",
         &format_args!("【{}】 {}", parcel.sender.signature, parcel.sender.name),
     );
-    line("时间 At", &parcel.at);
-    line("编号 Attempt", &parcel.attempt);
+    line("时间 At", &parcel.at());
+    line("编号 Attempt", &parcel.attempt());
     line(
         "条数 Segments",
         &format_args!("{} ({}, {})", segments.count, segments.coding, segments.units),

@@ -235,7 +235,7 @@ impl Dispatcher {
         let mut known: HashMap<AttemptId, (String, Channel)> = HashMap::new();
         let mut outgoing = Vec::with_capacity(parcels.len());
         for (parcel, stage) in parcels {
-            known.insert(parcel.attempt, (stage, parcel.channel()));
+            known.insert(parcel.attempt(), (stage, parcel.channel()));
             outgoing.push(parcel);
         }
         let outcomes = self.carriers.send_all(outgoing).await;
@@ -263,7 +263,7 @@ fn parcel(reservation: Reservation, claimed: Claimed, rendered: Rendered) -> Par
         format!("mailto:{}?subject={word}%20{}", e.as_str(), reservation.attempt())
     });
     let to = (s.contact_point.address, s.recipient.name);
-    Parcel::new(&reservation, Arc::new(rendered.draft), to, s.sender, unsubscribe)
+    Parcel::new(reservation, Arc::new(rendered.draft), to, s.sender, unsubscribe)
 }
 
 fn settlement(attempt: AttemptId, outcome: Outcome, retry_at: Moment) -> Settlement {

@@ -108,6 +108,16 @@ pub struct Reservation {
 }
 
 impl Reservation {
+    /// For trying a carrier in tests; nothing was reserved. The program itself never calls this, and a test sees to it.
+    #[doc(hidden)]
+    pub fn for_trial(attempt: AttemptId, channel: Channel, reserved_at: Moment) -> Reservation {
+        Reservation {
+            attempt,
+            channel,
+            reserved_at,
+        }
+    }
+
     /// The attempt; also the provider's idempotency key and the Message-ID.
     pub fn attempt(&self) -> AttemptId {
         self.attempt

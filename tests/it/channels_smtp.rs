@@ -15,6 +15,7 @@ use dunwell::channels::{
 use dunwell::domain::{
     Address, AttemptId, Channel, Draft, Email, EmailAddress, Moment, PersonName, Sender, SenderId, SenderKind,
 };
+use dunwell::store::Reservation;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -132,21 +133,27 @@ fn sender(name: &str) -> Arc<Sender> {
 }
 
 fn parcel(number: u128, recipient: &str) -> Parcel {
-    Parcel {
-        attempt: AttemptId(Uuid::from_u128(
-            0x0190_0000_0000_7000_8000_0000_0000_0000 + number,
-        )),
-        draft: Arc::new(Draft::Email(Email {
-            subject: "账单到期提醒：请于4月10日前付款".to_owned(),
-            text: "李先生您好，\n您的账单将于4月10日到期。\n.\n..\n瑞安商贸\n".to_owned(),
-            html: "<p>李先生您好，您的账单将于4月10日到期。</p>".to_owned(),
-        })),
-        to: Address::Email(EmailAddress::parse(&format!("{recipient}@example.com")).unwrap()),
-        recipient_name: PersonName::parse("李伟").unwrap(),
-        sender: sender("瑞安商贸有限公司"),
-        at: Moment::parse("2026-04-07T07:30:00Z").unwrap(),
-        unsubscribe: Some("https://pay.example/u/abc".to_owned()),
-    }
+    let attempt = AttemptId(Uuid::from_u128(
+        0x0190_0000_0000_7000_8000_0000_0000_0000 + number,
+    ));
+    let draft = Arc::new(Draft::Email(Email {
+        subject: "账单到期提醒：请于4月10日前付款".to_owned(),
+        text: "李先生您好，\n您的账单将于4月10日到期。\n.\n..\n瑞安商贸\n".to_owned(),
+        html: "<p>李先生您好，您的账单将于4月10日到期。</p>".to_owned(),
+    }));
+    let at = Moment::parse("2026-04-07T07:30:00Z").unwrap();
+    let to = (
+        Address::Email(EmailAddress::parse(&format!("{recipient}@example.com")).unwrap()),
+        PersonName::parse("李伟").unwrap(),
+    );
+    let reservation = Reservation::for_trial(attempt, Channel::Email, at);
+    Parcel::new(
+        reservation,
+        draft,
+        to,
+        sender("瑞安商贸有限公司"),
+        Some("https://pay.example/u/abc".to_owned()),
+    )
 }
 
 fn word(outcome: &Outcome) -> &'static str {
@@ -274,9 +281,10 @@ async fn a_name_with_a_line_break_is_refused_without_panic() {
     let smtp = Smtp::new(server.settings()).unwrap();
     for name in ["瑞安\r\nBcc: c@example.com", "a\nb", "a\rb", "\r\n"] {
         let outcome = smtp
-            .send(&Parcel {
-                sender: sender(name),
-                ..parcel(1, "li.wei")
+            .send(&{
+                let mut parcel = parcel(1, "li.wei");
+                parcel.sender = sender(name);
+                parcel
             })
             .await;
         let expected = NotSentProof::ContentRefused;
@@ -407,7 +415,7 @@ async fn many_mails_share_few_connections() {
             outcomes
                 .iter()
                 .zip(&parcels)
-                .all(|((attempt, _), parcel)| *attempt == parcel.attempt)
+                .all(|((attempt, _), parcel)| *attempt == parcel.attempt())
         );
         assert_eq!(server.taken().len() - before, 400);
         assert!(carriers.capability(Channel::Email).is_some());

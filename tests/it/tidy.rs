@@ -248,6 +248,9 @@ fn forbidden_code(source: &Source) -> Vec<String> {
             &[(r"\bsqlx::query", "queries stand in src/store")],
         ));
     }
+    let trial = "a reservation comes from `Store::decide` alone";
+    let shipped = source.shipped.match_indices("::for_trial(");
+    complaints.extend(shipped.map(|(at, _)| source.complaint(at, trial)));
     if source.module() != Some("clock") {
         let clock = "only src/clock reads the clock";
         complaints.extend(matches(
@@ -571,6 +574,14 @@ fn a_pure_module_that_touches_the_world_is_found() {
 
 #[test]
 fn forbidden_code_is_found() {
+    check(
+        forbidden_code,
+        "dispatch/mod.rs",
+        "fn f() { Reservation::for_trial(a, c, t); }",
+        1,
+    );
+    let test = "#[cfg(test)]\nmod tests { fn f() { Reservation::for_trial(a, c, t); } }";
+    check(forbidden_code, "channels/mod.rs", test, 0);
     check(forbidden_code, "http/mod.rs", "use super::super::store;", 1);
     check(forbidden_code, "http/mod.rs", "unsafe { f() }", 1);
     check(
