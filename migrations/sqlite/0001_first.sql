@@ -273,6 +273,8 @@ CREATE TABLE attempt (
     -- Why it stands where it stands: the findings as JSON, or the reason in a word.
     reason TEXT,
     findings TEXT,
+    -- Who approved it in review; doubts no longer stop it, everything else still does.
+    approved_by TEXT,
     -- How often the same step was tried before, each time with proof that nothing went out.
     tries INTEGER NOT NULL DEFAULT 0,
     last_record BLOB,

@@ -129,7 +129,7 @@ enum Command {
     #[command(
         after_help = "Examples:\n  dunwell serve\n  dunwell --config /etc/dunwell.toml serve\n\nStops on Ctrl-C or SIGTERM: what is under way is finished and settled first."
     )]
-    Serve,
+    Serve(serve::ServeArgs),
     /// A whole campaign on invented people, on a virtual clock; nothing leaves the machine
     Demo(demo::DemoArgs),
 }
@@ -188,7 +188,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Campaign(command) => campaign::run(&session, command).await,
         Command::Message(command) => message::run(&session, command).await,
         Command::Explain(args) => explain::explain(&session, &args).await,
-        Command::Serve => serve::serve(&session).await,
+        Command::Serve(args) => serve::serve(&session, &args).await,
         Command::Demo(args) => demo::command(&session, &args).await,
     }
 }

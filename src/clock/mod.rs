@@ -29,6 +29,9 @@ pub trait Clock: Send + Sync {
     /// that reads much earlier than that is suspect.
     fn witness(&self, _durable: Moment) {}
 
+    /// A person has looked: the present time counts as right from now on.
+    fn trust(&self) {}
+
     /// Whether the time may be wrong; while this answers `Some`, nothing may be sent.
     fn suspect(&self) -> Option<Backstep> {
         None

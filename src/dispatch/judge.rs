@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::record;
 use super::rulebook::Rulebook;
+use chrono::TimeDelta;
+
 use crate::domain::{Finding, Level, Moment, Situation, Sureness, Verdict};
 use crate::guard::{self, Clearance};
 use crate::render::{self, RenderFault, Rendered, Value};
@@ -152,5 +154,26 @@ pub(super) fn expired(claimed: &Claimed, policy_digest: &str) -> Decision {
         content: None,
         findings: None,
         reason: Some("expired".to_owned()),
+    }
+}
+
+/// A channel that the settings switch off: fine later, should it be switched on before the attempt expires.
+pub(super) fn without_carrier(claimed: &Claimed, policy_digest: &str, now: Moment) -> Decision {
+    let until = now + TimeDelta::hours(4);
+    let finding = Finding {
+        verdict: Verdict::Held { until },
+        ..core_finding(
+            "channel.no_carrier",
+            "此渠道未设置承运方,消息暂缓。",
+            "no carrier is set up for this channel; the message waits",
+        )
+    };
+    let findings = [finding];
+    Decision {
+        action: Action::Hold { until },
+        fields: record::fields(&claimed.situation, None, &findings, policy_digest),
+        findings: record::findings_json(&findings),
+        reason: Some("channel.no_carrier".to_owned()),
+        ..expired(claimed, policy_digest)
     }
 }

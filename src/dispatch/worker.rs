@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::judge::{expired, judge};
+use super::judge::{expired, judge, without_carrier};
 use super::rulebook::Rulebook;
 use crate::channels::{Carriers, NotSentProof, Outcome, Parcel, Readiness};
 use crate::domain::{AttemptId, AttemptState, Channel, Moment};
@@ -177,6 +177,11 @@ impl Dispatcher {
             .map(|claimed| {
                 if now >= claimed.situation.attempt.expires_at {
                     let decision = expired(&claimed, digest);
+                    return (claimed, decision, None);
+                }
+                let channel = claimed.situation.attempt.channel;
+                if self.carriers.ready(channel, now) == Readiness::NoCarrier {
+                    let decision = without_carrier(&claimed, digest, now);
                     return (claimed, decision, None);
                 }
                 let judgement = judge(&self.rulebook, &claimed.situation, now);

@@ -171,6 +171,8 @@ pub struct Attempt {
     pub due_at: Moment,
     /// Not after: an attempt that is older is withdrawn, never sent late.
     pub expires_at: Moment,
+    /// An officer approved it in review: doubts no longer stop it, everything else still does.
+    pub approved: bool,
     /// Where it stands.
     pub state: AttemptState,
 }

@@ -408,7 +408,10 @@ fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, valid_until: Moment) -> Review {
     } = desk;
     let evaluated = strictest_of_each(evaluated);
     findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
-    let verdict = findings.first().map_or(Verdict::Cleared, |f| f.verdict);
+    // An officer who approved has settled the doubts, and nothing but the doubts.
+    let settled = |v: &Verdict| s.attempt.approved && *v == Verdict::Review;
+    let verdicts = findings.iter().map(|f| f.verdict).filter(|v| !settled(v));
+    let verdict = verdicts.max().unwrap_or(Verdict::Cleared);
     let clearance = (verdict == Verdict::Cleared).then_some(Clearance {
         attempt: s.attempt.id,
         account_revision: s.account.revision,

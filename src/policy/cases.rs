@@ -369,6 +369,7 @@ impl Builder<'_> {
             own_text: None,
             due_at: at,
             expires_at: at + chrono::TimeDelta::days(30),
+            approved: false,
             state: AttemptState::Planned,
         }
     }

@@ -290,6 +290,7 @@ fn attempt(n: u128, today: NaiveDate) -> Attempt {
         own_text: None,
         due_at: noon,
         expires_at: noon + chrono::TimeDelta::days(1),
+        approved: false,
         state: AttemptState::Planned,
     }
 }

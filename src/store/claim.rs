@@ -25,8 +25,8 @@ pub(super) mod sql {
             postgres: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id = ANY (ARRAY(SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id",
         };
         ATTEMPTS = {
-            sqlite: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY due_at, id",
-            postgres: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, state, last_record FROM attempt WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY due_at, id",
+            sqlite: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, approved_by, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY due_at, id",
+            postgres: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, approved_by, state, last_record FROM attempt WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY due_at, id",
         };
         RELATIONS = {
             sqlite: "SELECT account_id, person_id, role FROM relation WHERE account_id IN (SELECT unhex(value) FROM json_each($1))",
@@ -84,6 +84,7 @@ struct AttemptRow {
     own_text: Option<String>,
     due_at: Ts,
     expires_at: Ts,
+    approved_by: Option<String>,
     state: String,
     last_record: Option<Uuid>,
 }
@@ -106,6 +107,7 @@ impl AttemptRow {
             own_text: a.own_text.clone(),
             due_at: Ts(a.due_at),
             expires_at: Ts(a.expires_at),
+            approved_by: None,
             state: crate::domain::AttemptState::Planned.as_str().to_owned(),
             last_record: None,
         }
@@ -127,6 +129,7 @@ impl AttemptRow {
             own_text: self.own_text,
             due_at: self.due_at.0,
             expires_at: self.expires_at.0,
+            approved: self.approved_by.is_some(),
             state: word(&self.state, "attempt state")?,
         })
     }

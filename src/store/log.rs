@@ -14,6 +14,7 @@ use crate::evidence::{Entry, Fault, Kind, Sealed, Stored, Value, commit, verify_
 pub(super) mod sql {
     super::statements! {
         APPEND = bulk super::AppendRow<'static> => "INSERT INTO evidence (record, kind, attempt_id, at, leaf, bytes) SELECT record, kind, attempt_id, at, leaf, bytes FROM {batch} AS r ORDER BY r.n";
+        NEWEST = "SELECT at FROM evidence ORDER BY position DESC LIMIT 1";
         ANY = "SELECT COUNT(*) FROM (SELECT 1 FROM evidence LIMIT 1) AS first";
         PAGE = "SELECT position, record, kind, attempt_id, leaf, bytes FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
         LATEST = "SELECT position, kind, attempt_id, at, leaf, bytes FROM evidence ORDER BY position DESC LIMIT $1";
@@ -135,8 +136,15 @@ struct Kept {
 }
 
 impl Store {
-    /// Begins the log on a fresh database.
+    /// Begins the log on a fresh database; on any other, tells the clock of the newest entry, so that a clock that has
+    /// stepped back since is noticed.
     pub(super) async fn begin_log(&self) -> Result<(), StoreError> {
+        let mut tx = self.db.read().await?;
+        if let Some((at,)) = q!(&mut tx, sql::NEWEST, [] => opt (Ts,))? {
+            self.clock.witness(at.0);
+            return Ok(());
+        }
+        drop(tx);
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {

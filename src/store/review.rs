@@ -13,6 +13,7 @@ use crate::evidence::Kind;
 
 pub(super) mod sql {
     super::statements! {
+        APPROVE = "UPDATE attempt SET approved_by = $1 WHERE id = $2";
         STANDS = {
             sqlite: "SELECT state, last_record FROM attempt WHERE id = $1",
             postgres: "SELECT state, last_record FROM attempt WHERE id = $1 FOR NO KEY UPDATE",
@@ -28,7 +29,7 @@ pub(super) mod sql {
 /// What an officer does with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfficerAction {
-    /// In review: may be judged again and, if nothing stands against it by then, sent.
+    /// In review: goes out unless something else stands against it when it is judged again; the doubt is settled.
     Approve,
     /// Stays stopped for good.
     Reject,
@@ -84,6 +85,9 @@ impl Store {
                     };
                     settle_in(tx, &*clock, vec![settlement], Kind::ReviewAction).await?;
                     return Ok(());
+                }
+                if action == OfficerAction::Approve {
+                    q!(&mut *tx, sql::APPROVE, [&by, attempt.0] => rows)?;
                 }
                 let entry = super::log::entry(&*clock, Kind::ReviewAction, clock.now())
                     .of_attempt(attempt, last.map(RecordId::from))
