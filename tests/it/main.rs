@@ -4,5 +4,6 @@
 mod channels_smtp;
 mod config;
 mod contract;
+mod stories;
 mod support;
 mod tidy;
