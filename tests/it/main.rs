@@ -4,6 +4,9 @@
 mod channels_smtp;
 mod config;
 mod contract;
+mod crash;
+mod demo;
+mod replay;
 mod stories;
 mod support;
 mod tidy;

@@ -16,6 +16,8 @@ use dunwell::evidence::leaf_hash;
 use dunwell::scheduler::{PlanReport, Scheduler, Walk, WalkReport};
 use dunwell::store::*;
 
+use tokio::sync::{Notify, Semaphore};
+
 use crate::support::TestDatabase;
 
 /// What the carrier shall answer next; once the script has run out it takes everything.
@@ -26,7 +28,7 @@ pub(crate) enum Answer {
     Refuse,
     Silence,
     Panic,
-    /// Has the parcel and never answers; the task waits until it is dropped.
+    /// Has the parcel and does not answer before it is told to.
     Hang,
 }
 
@@ -38,17 +40,39 @@ pub(crate) struct Sent {
     pub(crate) to: String,
     pub(crate) at: Moment,
     pub(crate) words: String,
-    pub(crate) answer: Answer,
 }
 
 /// What was handed over, by all carriers of a world, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     sent: Mutex<Vec<Sent>>,
     script: Mutex<VecDeque<Answer>>,
+    more: Notify,
+    answered: Semaphore,
 }
 
 impl Outbox {
+    pub(crate) fn new() -> Arc<Outbox> {
+        Arc::new(Outbox {
+            sent: Mutex::default(),
+            script: Mutex::default(),
+            more: Notify::new(),
+            answered: Semaphore::new(0),
+        })
+    }
+
+    /// Waits until so many parcels were handed over.
+    pub(crate) async fn handed(&self, n: usize) {
+        while self.sent.lock().unwrap().len() < n {
+            self.more.notified().await;
+        }
+    }
+
+    /// Whoever hangs takes the parcel now.
+    pub(crate) fn answer_all(&self) {
+        self.answered.add_permits(1000);
+    }
+
     pub(crate) fn all(&self) -> Vec<Sent> {
         self.sent.lock().unwrap().clone()
     }
@@ -66,9 +90,16 @@ impl Outbox {
             to: parcel.to.normal(),
             at: parcel.at,
             words: words.join("\n"),
-            answer,
         });
+        self.more.notify_one();
         answer
+    }
+}
+
+fn taken(parcel: &Parcel) -> Outcome {
+    Outcome::Accepted {
+        provider: "recorder".into(),
+        reference: Some(parcel.attempt.to_string()),
     }
 }
 
@@ -94,15 +125,15 @@ impl Carrier for Recorder {
         let answer = self.outbox.take(parcel);
         Box::pin(async move {
             match answer {
-                Answer::Take => Outcome::Accepted {
-                    provider: "recorder".into(),
-                    reference: Some(parcel.attempt.to_string()),
-                },
+                Answer::Take => taken(parcel),
                 Answer::Defer => Outcome::not_sent(NotSentProof::Deferred, "not now"),
                 Answer::Refuse => Outcome::not_sent(NotSentProof::Refused, "not this one"),
                 Answer::Silence => Outcome::unknown("no answer"),
                 Answer::Panic => panic!("the carrier of this story breaks down"),
-                Answer::Hang => std::future::pending().await,
+                Answer::Hang => {
+                    let _told = self.outbox.answered.acquire().await;
+                    taken(parcel)
+                }
             }
         })
     }
@@ -146,18 +177,26 @@ impl World {
     }
 
     pub(crate) async fn with(database: TestDatabase, set_up: SetUp) -> World {
-        let clock = Arc::new(VirtualClock::new(
-            Moment::parse("2026-04-07T08:30:00+08:00").unwrap(),
-            11,
-        ));
+        let start = Moment::parse("2026-04-07T08:30:00+08:00").unwrap();
+        let clock = Arc::new(VirtualClock::new(start, 11));
+        let world = World::resume(database, clock, Outbox::new()).await;
+        world.store.set_up(set_up, "olga").await.unwrap();
+        // The first tick only notes when the campaigns run.
+        world.scheduler.tick(world.now()).await.unwrap();
+        world
+    }
+
+    /// A process that starts on a database: new connections, a new worker, carriers whose troubles are forgotten.
+    pub(crate) async fn resume(
+        database: TestDatabase,
+        clock: Arc<VirtualClock>,
+        outbox: Arc<Outbox>,
+    ) -> World {
         let store = Store::open(&database.database_url, clock.clone()).await.unwrap();
-        store.set_up(set_up, "olga").await.unwrap();
-        let (outbox, rulebook) = (Arc::new(Outbox::default()), shipped_rulebook());
+        let rulebook = shipped_rulebook();
         let scheduler = Scheduler::new(store.clone(), rulebook.clone());
         let carriers = Arc::new(recorders(&outbox));
         let dispatcher = Dispatcher::new(store.clone(), rulebook.clone(), carriers, 100);
-        // The first tick only notes when the campaigns run.
-        scheduler.tick(clock.now()).await.unwrap();
         World {
             database,
             clock,
@@ -169,15 +208,10 @@ impl World {
         }
     }
 
-    /// The same database after a restart: new connections, a new worker, carriers whose troubles are forgotten.
-    pub(crate) async fn restart(&mut self) {
+    /// The same after a restart.
+    pub(crate) async fn restart(self) -> World {
         self.store.close().await;
-        self.store = Store::open(&self.database.database_url, self.clock.clone())
-            .await
-            .unwrap();
-        self.scheduler = Scheduler::new(self.store.clone(), self.rulebook.clone());
-        let carriers = Arc::new(recorders(&self.outbox));
-        self.dispatcher = Dispatcher::new(self.store.clone(), self.rulebook.clone(), carriers, 100);
+        World::resume(self.database, self.clock, self.outbox).await
     }
 
     pub(crate) fn now(&self) -> Moment {
