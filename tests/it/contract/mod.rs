@@ -13,7 +13,7 @@ mod reserve;
 mod schema;
 mod settle;
 mod stale;
-mod world;
+pub(crate) mod world;
 mod writer;
 
 /// Says on which database a scenario failed.

@@ -1,0 +1,10 @@
+//! What must happen to a debtor, told end to end in field words: the real store, rulebook, scheduler and dispatcher on
+//! a virtual clock, with carriers that keep what they were handed.
+
+mod carriers;
+mod money;
+mod pauses;
+mod people;
+mod timing;
+mod together;
+pub(crate) mod world;
