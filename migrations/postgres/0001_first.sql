@@ -141,7 +141,7 @@ CREATE TABLE account (
     UNIQUE (reference, portfolio_id)
 );
 CREATE INDEX account_debtor ON account (debtor_id);
-CREATE INDEX account_next_step ON account (portfolio_id, next_step_on) WHERE state = 'open';
+CREATE INDEX account_next_step ON account (portfolio_id, next_step_on, id) WHERE state = 'open';
 CREATE INDEX account_batch ON account (batch_id);
 
 -- What somebody else is to a debt: guarantor, executor, counsel, contact reference, employer ...

@@ -91,7 +91,7 @@ CREATE TABLE person (
     batch_id BLOB,
     revision INTEGER NOT NULL,
     UNIQUE (creditor_id, ref)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- One normalised phone number, e-mail or postal address, whoever uses it; caps and suppressions belong to it.
 CREATE TABLE address (
@@ -100,7 +100,7 @@ CREATE TABLE address (
     normal TEXT NOT NULL,
     country TEXT,
     UNIQUE (normal, kind)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE contact_point (
     id BLOB NOT NULL PRIMARY KEY,
@@ -110,7 +110,7 @@ CREATE TABLE contact_point (
     zone TEXT,
     usable INTEGER NOT NULL,
     UNIQUE (person_id, address_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX contact_point_address ON contact_point (address_id);
 
 CREATE TABLE account (
@@ -139,9 +139,9 @@ CREATE TABLE account (
     revision INTEGER NOT NULL,
     -- In this order, because events may name an account without its portfolio.
     UNIQUE (reference, portfolio_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX account_debtor ON account (debtor_id);
-CREATE INDEX account_next_step ON account (portfolio_id, next_step_on) WHERE state = 'open';
+CREATE INDEX account_next_step ON account (portfolio_id, next_step_on, id) WHERE state = 'open';
 CREATE INDEX account_batch ON account (batch_id);
 
 -- What somebody else is to a debt: guarantor, executor, counsel, contact reference, employer ...
@@ -282,7 +282,7 @@ CREATE TABLE attempt (
     CHECK (state NOT IN ('reserved', 'accepted', 'delivered', 'undelivered', 'unknown', 'not_sent') OR reserved_at IS NOT NULL),
     CHECK (state NOT IN ('accepted', 'delivered', 'undelivered', 'unknown', 'not_sent') OR settled_at IS NOT NULL),
     CHECK (template IS NOT NULL OR own_text IS NOT NULL)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX attempt_waiting ON attempt (due_at) WHERE state IN ('planned', 'held');
 CREATE INDEX attempt_reserved ON attempt (reserved_at) WHERE state = 'reserved';
 CREATE INDEX attempt_account ON attempt (account_id);
@@ -312,7 +312,7 @@ CREATE TABLE touch (
     kind TEXT NOT NULL CHECK (kind IN ('message', 'call_unanswered', 'call_answered', 'conversation')),
     collection INTEGER NOT NULL,
     at TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX touch_person ON touch (person_id, at);
 CREATE INDEX touch_account ON touch (account_id, at);
 CREATE INDEX touch_address ON touch (address_id, at);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{NaiveTime, TimeZone};
+use chrono::{NaiveDate, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
@@ -16,6 +16,9 @@ use crate::store::{Campaign, Desk, DueAccount, NewAttempt, NewTask, PlanStep, St
 
 /// How many accounts are looked at in one transaction.
 const PAGE: i64 = 1000;
+
+/// Before every account.
+const LONG_AGO: NaiveDate = NaiveDate::from_ymd_opt(1900, 1, 1).expect("a date of the calendar");
 
 /// What one or several runs did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -152,16 +155,16 @@ impl Scheduler {
             promises_broken: broken.len() as u64,
             ..PlanReport::default()
         };
-        let mut after = AccountId(Uuid::nil());
+        let mut after = (LONG_AGO, AccountId(Uuid::nil()));
         loop {
-            let page = self
+            let (page, day) = self
                 .store
                 .due_accounts(desk.portfolio.id, today, after, PAGE)
                 .await?;
-            let Some(last) = page.last() else {
+            let (Some(last), Some(day)) = (page.last(), day) else {
                 return Ok(report);
             };
-            after = last.account.id;
+            after = (day, last.account.id);
             let mut found = Found::default();
             for due in &page {
                 found.look_at(
@@ -300,7 +303,7 @@ impl Found {
 }
 
 /// The first instant of a day in a zone, also where midnight is skipped.
-fn midnight(day: chrono::NaiveDate, zone: Tz) -> Moment {
+fn midnight(day: NaiveDate, zone: Tz) -> Moment {
     let at = |time| zone.from_local_datetime(&day.and_time(time)).earliest();
     let one = NaiveTime::MIN + chrono::TimeDelta::hours(1);
     let moment = at(NaiveTime::MIN).or_else(|| at(one)).map(|t| t.to_utc());

@@ -170,13 +170,17 @@ impl Db {
 
     /// A transaction that only reads, on one snapshot.
     pub(super) async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Db::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
-            Db::Postgres(pool) => Tx::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?,
-            ),
-        })
+        match self {
+            Db::Sqlite { readers, .. } => {
+                let pool = readers.clone();
+                begun(async move { pool.begin().await.map(Tx::Sqlite) }).await
+            }
+            Db::Postgres(pool) => {
+                let pool = pool.clone();
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                begun(async move { pool.begin_with(begin).await.map(Tx::Postgres) }).await
+            }
+        }
     }
 
     pub(super) async fn close(&self) {
@@ -192,6 +196,17 @@ impl Db {
             }
             Db::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// Lets a transaction begin in a task of its own. A caller who gives up while it begins would otherwise leave a
+/// connection in the pool that is inside a transaction and does not know it.
+pub(super) async fn begun(
+    begin: impl Future<Output = Result<Tx, sqlx::Error>> + Send + 'static,
+) -> Result<Tx, StoreError> {
+    match tokio::spawn(begin).await {
+        Ok(tx) => Ok(tx?),
+        Err(_) => Err(StoreError::Closed),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::evidence::Kind;
 
 pub(super) mod sql {
     super::statements! {
-        DUE = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE state = 'open' AND portfolio_id = $1 AND next_step_on <= $2 AND id > $3 ORDER BY id LIMIT $4";
+        DUE = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision, next_step_on FROM account WHERE state = 'open' AND portfolio_id = $1 AND next_step_on <= $2 AND (next_step_on, id) > ($3, $4) ORDER BY next_step_on, id LIMIT $5";
         ALL_ACCOUNTS = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id > $1 ORDER BY id LIMIT $2";
         QUEUE = bulk super::QueueRow<'static> => "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, last_record) SELECT id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, 'planned', requested_at, last_record FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING RETURNING id";
         TASK = bulk super::TaskRow<'static> => "INSERT INTO task (id, account_id, step_key, kind, stage, step, due_on) SELECT id, account_id, step_key, kind, stage, step, due_on FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING";
@@ -144,18 +144,30 @@ row! {
     }
 }
 
+/// An account and the day on which it was to be looked at.
+#[derive(sqlx::FromRow)]
+struct LookRow {
+    #[sqlx(flatten)]
+    account: AccountRow,
+    next_step_on: NaiveDate,
+}
+
 impl Store {
-    /// Open accounts of a portfolio on which something may be due on `today`, a page at a time by id.
+    /// Open accounts of a portfolio on which something may be due on `today`, a page at a time. `after` is where the page
+    /// before ended: the day on which its last account was to be looked at, and its id.
     pub async fn due_accounts(
         &self,
         portfolio: PortfolioId,
         today: NaiveDate,
-        after: AccountId,
+        after: (NaiveDate, AccountId),
         limit: i64,
-    ) -> Result<Vec<DueAccount>, StoreError> {
+    ) -> Result<(Vec<DueAccount>, Option<NaiveDate>), StoreError> {
         let mut tx = self.db.read().await?;
-        let accounts = q!(&mut tx, sql::DUE, [portfolio.0, today, after.0, limit] => all AccountRow)?;
-        with_contacts(&mut tx, accounts).await
+        let (day, id) = after;
+        let rows = q!(&mut tx, sql::DUE, [portfolio.0, today, day, id.0, limit] => all LookRow)?;
+        let last = rows.last().map(|r| r.next_step_on);
+        let accounts = rows.into_iter().map(|r| r.account).collect();
+        Ok((with_contacts(&mut tx, accounts).await?, last))
     }
 
     /// Every account, a page at a time by id; for counting and simulation.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::{AssertSqlSafe, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::db::{Db, Tx};
+use super::db::{Db, Tx, begun};
 use super::{Store, StoreError};
 
 /// At most this many steps share one commit.
@@ -139,7 +139,8 @@ impl Store {
     {
         match &*self.db {
             Db::Postgres(pool) => {
-                let mut tx = Tx::Postgres(pool.begin().await?);
+                let pool = pool.clone();
+                let mut tx = begun(async move { pool.begin().await.map(Tx::Postgres) }).await?;
                 let value = work(&mut tx).await?;
                 tx.commit().await?;
                 Ok(value)

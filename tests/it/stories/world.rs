@@ -85,7 +85,7 @@ impl Outbox {
         let answer = self.script.lock().unwrap().pop_front().unwrap_or(Answer::Take);
         let words: Vec<String> = parcel.draft.parts().into_iter().map(|(_, text)| text).collect();
         self.sent.lock().unwrap().push(Sent {
-            attempt: parcel.attempt,
+            attempt: parcel.attempt(),
             channel: parcel.channel(),
             to: parcel.to.normal(),
             at: parcel.at,
@@ -99,7 +99,7 @@ impl Outbox {
 fn taken(parcel: &Parcel) -> Outcome {
     Outcome::Accepted {
         provider: "recorder".into(),
-        reference: Some(parcel.attempt.to_string()),
+        reference: Some(parcel.attempt().to_string()),
     }
 }
 
