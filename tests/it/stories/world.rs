@@ -88,7 +88,7 @@ impl Outbox {
             attempt: parcel.attempt(),
             channel: parcel.channel(),
             to: parcel.to.normal(),
-            at: parcel.at,
+            at: parcel.at(),
             words: words.join("\n"),
         });
         self.more.notify_one();
