@@ -17,7 +17,8 @@ test: ## all tests on SQLite and on a private PostgreSQL; installs what is missi
 	DUNWELL_PYTHON="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/venv/bin/python" ./scripts/with-postgres cargo test --locked
 
 bench: ## measure the pipeline on both databases; prints a table and writes JSON
-	./scripts/with-postgres cargo bench --locked --bench pipeline
+	mkdir -p target/bench
+	DUNWELL_BENCH_JSON=$(CURDIR)/target/bench/pipeline.json ./scripts/with-postgres cargo bench --locked --no-default-features --bench pipeline -- --bench
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo

@@ -250,6 +250,9 @@ async fn database(name: &str, url: &str, figures: &mut Figures) {
     let n = number("DUNWELL_BENCH_ATTEMPTS", 20_000);
     let far = due + Days::new(200);
     let csv = ledger(rows, |i| if i < n { due } else { far });
+    if name == "sqlite" {
+        figures.add("ledger alone: parsed and checked", parse(&csv), "rows/s");
+    }
     figures.add(
         format!("{name}: import of {rows} accounts"),
         import(&store, &csv).await,

@@ -84,9 +84,12 @@ async fn a_step_for_an_account_that_changed_is_looked_at_again(database: TestDat
     };
     let due = async || {
         let nil = dunwell::domain::AccountId(uuid::Uuid::nil());
-        let due = world
-            .store
-            .due_accounts(account.portfolio, date("2026-04-07"), (date("1900-01-01"), nil), 10);
+        let due = world.store.due_accounts(
+            account.portfolio,
+            date("2026-04-07"),
+            (date("1900-01-01"), nil),
+            10,
+        );
         due.await.unwrap().0.len()
     };
     assert_eq!(due().await, 1);
