@@ -134,6 +134,7 @@ pub(super) async fn run(session: &Session, command: EventCommand) -> anyhow::Res
             portfolio: Some(desk.portfolio.name.clone()),
             reference: Some(account.reference.clone()),
             debtor_ref: None,
+            currency: None,
             at,
             what: Occurrence::LegalActionApproved,
         },
@@ -152,8 +153,10 @@ pub(super) async fn run(session: &Session, command: EventCommand) -> anyhow::Res
     };
     let word = event.what.word();
     let outcome = store.record_events(vec![event], None).await?;
-    let Some(EventOutcome::Taken { withdrawn }) = outcome.first().copied() else {
-        bail!("the event was not taken in")
+    let withdrawn = match outcome.first() {
+        Some(EventOutcome::Taken { withdrawn }) => *withdrawn,
+        Some(EventOutcome::OtherCurrency) => bail!("the amount is in another currency than the account"),
+        _ => bail!("the event was not taken in"),
     };
     let text = session.out.lang.pick(
         format!("已记录;撤回 {withdrawn} 条排队的消息。"),

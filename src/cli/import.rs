@@ -341,6 +341,9 @@ impl Taking {
                     *self.kinds.entry(kind).or_default() += 1;
                 }
                 EventOutcome::Seen => self.counts.unchanged += 1,
+                EventOutcome::OtherCurrency => {
+                    self.refuse(Reject::new(row, "currency", "", Fault::OtherCurrency));
+                }
                 EventOutcome::NoAccount => {
                     self.refuse(Reject::new(row, "reference", &about, Fault::NoAccount));
                 }

@@ -19,7 +19,7 @@ pub struct WalkReport {
     pub dispatch: BatchReport,
     /// Events that took effect.
     pub events: u64,
-    /// Events for accounts that are not there.
+    /// Events for accounts that are not there, or in another currency than theirs.
     pub events_without_account: u64,
     /// Waiting attempts that events withdrew.
     pub withdrawn_by_events: u64,
@@ -97,7 +97,7 @@ impl Walk {
                     report.withdrawn_by_events += withdrawn;
                 }
                 EventOutcome::Seen => {}
-                EventOutcome::NoAccount => report.events_without_account += 1,
+                EventOutcome::OtherCurrency | EventOutcome::NoAccount => report.events_without_account += 1,
             }
         }
         Ok(())

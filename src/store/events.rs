@@ -14,8 +14,8 @@ use super::review::{withdraw, withdraw_waiting};
 use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
-    Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Moment, SuppressionReason,
-    TouchKind,
+    Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Currency, Moment,
+    SuppressionReason, TouchKind,
 };
 use crate::evidence::Kind;
 
@@ -189,6 +189,8 @@ pub struct NewEvent {
     pub debtor_ref: Option<String>,
     /// When it happened.
     pub at: Moment,
+    /// Currency of the amount, where there is one and the source states it; `None`: that of the account.
+    pub currency: Option<Currency>,
     /// What.
     pub what: Occurrence,
 }
@@ -203,6 +205,8 @@ pub enum EventOutcome {
     },
     /// Was taken in before; nothing changed.
     Seen,
+    /// The amount is in another currency than the account; nothing changed.
+    OtherCurrency,
     /// There is no such account (or more than one, where no portfolio was named).
     NoAccount,
 }
@@ -240,6 +244,7 @@ impl Store {
             outcomes.push(match find(&mut tx, event).await? {
                 None => EventOutcome::NoAccount,
                 Some(_) if known => EventOutcome::Seen,
+                Some(id) if is_foreign(&account(&mut tx, id).await?, event) => EventOutcome::OtherCurrency,
                 Some(_) => EventOutcome::Taken { withdrawn: 0 },
             });
         }
@@ -288,17 +293,16 @@ async fn take(
     let Some(id) = find(tx, &event).await? else {
         return Ok(EventOutcome::NoAccount);
     };
+    let account = account(tx, id).await?;
+    if is_foreign(&account, &event) {
+        return Ok(EventOutcome::OtherCurrency);
+    }
     if let Some(digest) = event.digest {
         let fresh = q!(&mut *tx, sql::SEEN, [digest.to_vec(), id, batch, event.what.word(), Ts(clock.now())] => rows)?;
         if fresh == 0 {
             return Ok(EventOutcome::Seen);
         }
     }
-    let account = people::accounts(tx, [id])
-        .await?
-        .pop()
-        .ok_or(StoreError::Corrupt { what: "account" })?
-        .into_account()?;
     let entry = super::log::entry(clock, event.what.kind(), clock.now())
         .with("what", event.what.word())
         .with("debt", account.id.to_string())
@@ -331,6 +335,16 @@ async fn find(tx: &mut Tx, event: &NewEvent) -> Result<Option<Uuid>, StoreError>
         [(id,)] => Some(id),
         _ => None,
     })
+}
+
+async fn account(tx: &mut Tx, id: Uuid) -> Result<Account, StoreError> {
+    let row = people::accounts(tx, [id]).await?.pop();
+    row.ok_or(StoreError::Corrupt { what: "account" })?.into_account()
+}
+
+/// Whether the event's amount is in another currency than the account's; adding the two would be wrong.
+fn is_foreign(account: &Account, event: &NewEvent) -> bool {
+    event.currency.is_some_and(|c| c != account.currency)
 }
 
 /// Locks everybody whom any of the events concerns, once and in the order that reserving uses: people, then debts.

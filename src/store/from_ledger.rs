@@ -65,7 +65,12 @@ impl NewEvent {
             When::At(moment) => moment,
             When::On(day) => start_of(day, zone),
         };
+        let currency = match &row.kind {
+            EventKind::Payment { amount, .. } | EventKind::Promise { amount, .. } => Some(amount.currency),
+            _ => None,
+        };
         NewEvent {
+            currency,
             digest: Some(row.digest),
             portfolio: row.account.portfolio.or(portfolio.map(str::to_owned)),
             reference: row.account.reference,

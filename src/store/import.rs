@@ -498,6 +498,14 @@ impl Importing<'_> {
         let people = self.people(tx, fresh.values().copied()).await?;
         self.contacts(tx, fresh.values().copied(), &people).await?;
         self.accounts(tx, &fresh, &known, &people).await?;
+        // In the transaction of the step: whatever is here after a crash has its entry.
+        let n = |wanted| i64::try_from(outcomes.iter().filter(|o| **o == wanted).count()).unwrap_or(i64::MAX);
+        let entry = super::log::entry(self.clock, Kind::ImportAccepted, self.clock.now())
+            .with("batch", self.batch.to_string())
+            .with("part", true)
+            .with("created", n(RowOutcome::Created))
+            .with("changed", n(RowOutcome::Changed));
+        super::log::append(tx, &[entry.seal()]).await?;
         Ok(outcomes)
     }
 

@@ -237,6 +237,7 @@ async fn two_years(bytes: &[u8]) -> Replayed {
     let store = Store::open(&database.database_url, clock.clone()).await.unwrap();
     store.set_up(set_up(), "olga").await.unwrap();
     let events = lines.iter().zip(&rows).map(|(line, row)| NewEvent {
+        currency: None,
         digest: None,
         portfolio: Some("invoices".into()),
         reference: Some(line.reference.clone()),

@@ -57,6 +57,19 @@ async fn payments_reduce_settle_and_reopen(database: TestDatabase) {
 async fn the_same_event_counts_once(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").owes(1000).import().await;
+    let foreign = NewEvent {
+        currency: Some(dunwell::domain::Currency::parse("JPY").unwrap()),
+        ..world.event("0001", paid("bank-0", 100))
+    };
+    let preview = world
+        .store
+        .events_preview(std::slice::from_ref(&foreign))
+        .await
+        .unwrap();
+    assert_eq!(preview, [EventOutcome::OtherCurrency]);
+    let refused = world.store.record_events(vec![foreign], None).await.unwrap();
+    assert_eq!(refused, [EventOutcome::OtherCurrency]);
+    assert_eq!(world.read("0001").await.balance_minor, 1000);
     let row = NewEvent {
         digest: Some(digest("row", &1)),
         ..world.event("0001", paid("bank-1", 100))

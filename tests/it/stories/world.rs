@@ -317,6 +317,7 @@ impl World {
             portfolio: None,
             reference: Some(reference.into()),
             debtor_ref: None,
+            currency: None,
             at: self.now(),
             what,
         };
