@@ -95,7 +95,7 @@ async fn a_whole_story_verifies(database: TestDatabase) {
     let expected = [
         ("log.genesis", 1),
         ("registry.changed", 1),
-        ("import.accepted", 3),
+        ("import.accepted", 6),
         ("import.undone", 1),
         ("attempt.requested", 8),
         ("attempt.intent", 3),
