@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::catalogue_file::{CatalogueFile, EntryFile, LetterFile};
 use super::facts::{FACT_NAMES, REPLACEABLE};
 use super::faults::{TemplateError, line_of};
+use super::html;
 use super::locale::LocaleWords;
 use crate::domain::{Channel, Locale, Purpose, SenderKind};
 
@@ -84,7 +85,6 @@ pub(super) struct Wording {
 pub(super) enum Slot {
     Text,
     Subject,
-    Html,
     Letterhead,
     Date,
     Reference,
@@ -136,6 +136,10 @@ impl Catalogue {
             reply_days_letter: head.reply_days.letter,
             templates: BTreeMap::new(),
         };
+        html::add_layout(
+            &mut catalogue.env,
+            statement_lines_vanish(need(html::LAYOUT)?.trim_end()),
+        )?;
         for locale in Locale::ALL {
             let path = format!("{locale}/locale.toml");
             if *locale != Locale::ZhTw || files.contains_key(path.as_str()) {
@@ -215,7 +219,7 @@ fn entry_of(id: &str, entry: &EntryFile) -> Result<Template, TemplateError> {
 fn files_of(channel: Channel) -> &'static [&'static str] {
     match channel {
         Channel::Sms => &["sms.txt"],
-        Channel::Email => &["email.subject.txt", "email.txt", "email.html"],
+        Channel::Email => &["email.subject.txt", "email.txt"],
         Channel::Letter => &["letter.toml"],
         Channel::Call => &[],
     }
@@ -230,7 +234,8 @@ fn check_places(
         let wrong = |found: String, expected: &str| Err(TemplateError::new(path, None, found, expected));
         let steps: Vec<&str> = path.split('/').collect();
         match steps.as_slice() {
-            ["catalogue.toml" | "letter.typ" | "samples.toml" | "README.md"] | ["fonts", ..] => {}
+            ["catalogue.toml" | "letter.typ" | html::LAYOUT | "samples.toml" | "README.md"]
+            | ["fonts", ..] => {}
             [locale, ..] if steps.len() > 1 && locale.parse::<Locale>().is_err() => {
                 return wrong(format!("unknown locale `{locale}`"), "`zh-CN`, `zh-TW` or `en`");
             }
@@ -310,11 +315,13 @@ impl<'a> Compiler<'a> {
             for path in &paths {
                 let slot = match path.rsplit('/').next() {
                     Some("email.subject.txt") => Slot::Subject,
-                    Some("email.html") => Slot::Html,
                     _ => Slot::Text,
                 };
                 let text = self.file(path)?.to_owned();
                 parts.push(self.part((slot, 1), path, &text, &mut used)?);
+            }
+            if channel == Channel::Email {
+                paths.push(html::LAYOUT.to_owned());
             }
         }
         paths.push(format!("{locale}/locale.toml"));
@@ -360,7 +367,7 @@ impl<'a> Compiler<'a> {
         used: &mut BTreeSet<String>,
     ) -> Result<Part, TemplateError> {
         let name = match slot {
-            Slot::Text | Slot::Subject | Slot::Html if !file.ends_with(".toml") => file.to_owned(),
+            Slot::Text | Slot::Subject if !file.ends_with(".toml") => file.to_owned(),
             _ => format!("{file}#{slot:?}"),
         };
         let at = |l: usize| Some(line + l - 1);

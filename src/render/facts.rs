@@ -33,7 +33,6 @@ pub const FACT_NAMES: &[&str] = &[
     "on_behalf",
     "opt_out_word",
     "original_amount",
-    "own_paragraphs",
     "own_signed",
     "own_subject",
     "own_text",
@@ -320,18 +319,12 @@ impl<'a> Collector<'a> {
         let Some(text) = text.filter(|t| !t.is_empty()) else {
             return;
         };
-        let wanted = ["own_text", "own_paragraphs", "own_signed"]
-            .iter()
-            .any(|n| self.wants(n));
+        let wanted = ["own_text", "own_signed"].iter().any(|n| self.wants(n));
         if wanted && text.chars().any(|c| c != '\n' && is_hidden(c)) {
             self.faults.push(RenderFault::hidden("own_text"));
         }
         let head = format!("【{}】", s.sender.signature);
         self.flag("own_signed", text.starts_with(&head));
-        let paragraphs: Vec<Jinja> = paragraphs(&text).into_iter().map(Jinja::from).collect();
-        if self.wants("own_paragraphs") {
-            self.put("own_paragraphs", paragraphs);
-        }
         if self.wants("own_text") {
             self.put("own_text", text);
         }

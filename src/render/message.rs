@@ -10,6 +10,7 @@ use minijinja::value::Value as Jinja;
 use super::catalogue::{Catalogue, Need, OWN_WORDS, Part, Slot, Template, Wording};
 use super::facts::{Collector, Facts, Value, paragraphs, reply_days};
 use super::faults::RenderFault;
+use super::html;
 use super::segments::segments;
 use crate::domain::{Channel, Draft, Email, Letter, Locale, Purpose, Situation, Sms};
 
@@ -210,11 +211,7 @@ fn compose(
                 text,
             }))
         }
-        Channel::Email => Some(Draft::Email(Email {
-            subject: parts.one(Slot::Subject)?,
-            text: parts.one(Slot::Text)? + "\n",
-            html: parts.one(Slot::Html)? + "\n",
-        })),
+        Channel::Email => email(catalogue, locale, &parts, found),
         Channel::Letter => letter(&catalogue.layout, (wording, locale), &parts, &facts, found),
         Channel::Call => None,
     }
@@ -239,6 +236,27 @@ impl Parts {
 
     fn paragraphs(&self, slot: Slot) -> Vec<String> {
         paragraphs(&self.one(slot).unwrap_or_default())
+    }
+}
+
+/// The HTML part is laid out from the words of the text part.
+fn email(
+    catalogue: &Catalogue,
+    locale: Locale,
+    parts: &Parts,
+    found: &mut Vec<RenderFault>,
+) -> Option<Draft> {
+    let (subject, text) = (parts.one(Slot::Subject)?, parts.one(Slot::Text)?);
+    match html::html(&catalogue.env, locale.as_str(), &subject, &text) {
+        Ok(html) => Some(Draft::Email(Email {
+            subject,
+            text: text + "\n",
+            html: html + "\n",
+        })),
+        Err(error) => {
+            found.push(broken(&error).at(html::LAYOUT, error.line()));
+            None
+        }
     }
 }
 

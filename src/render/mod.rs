@@ -11,6 +11,7 @@ mod catalogue;
 mod catalogue_file;
 mod facts;
 mod faults;
+mod html;
 mod locale;
 mod message;
 mod samples;

@@ -408,7 +408,7 @@ fn own_words_are_wrapped_and_never_read_as_a_template() {
         panic!()
     };
     assert!(
-        mail.html.contains("pre-line\">甲 &lt;a&gt;\n乙</p>\n<p"),
+        mail.html.contains(">甲 &lt;a&gt;<br>\n乙</p>\n<p"),
         "{}",
         mail.html
     );
@@ -471,10 +471,13 @@ fn mistakes_in_files_are_named_with_line_and_place() {
     check(sms, Some("a\n{{ amount "), ":2");
     check(sms, Some("{% include 'x' %}"), "`include`");
     check(
-        "en/overdue-reminder/email.html",
+        sms,
         Some("{% autoescape false %}x{% endautoescape %}"),
         "`autoescape`",
     );
+    check("email.html", None, "no such file");
+    check("email.html", Some("{{ amount }}"), "unknown variable `amount`");
+    check("en/overdue-reminder/email.html", Some("x"), "`email.html`");
     check("fr/overdue-reminder/sms.txt", Some("x"), "unknown locale `fr`");
     check("en/no-such/sms.txt", Some("x"), "unknown template `no-such`");
     check("en/lawyer-letter/sms.txt", Some("x"), "`sms.txt`");
