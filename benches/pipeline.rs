@@ -278,7 +278,7 @@ async fn database(name: &str, url: &str, figures: &mut Figures) {
     let carriers = Carriers::new()
         .with(Arc::new(Null::new(Channel::Sms)), Terms::default())
         .with(Arc::new(Null::new(Channel::Email)), Terms::default());
-    let batch = number("DUNWELL_BENCH_BATCH", 100);
+    let batch = number("DUNWELL_BENCH_BATCH", 250);
     let workers = number("DUNWELL_BENCH_WORKERS", 3);
     let dispatcher = Dispatcher::new(store.clone(), rulebook, Arc::new(carriers), batch);
     let before = store.commits().await;

@@ -44,7 +44,7 @@ pub(super) const KEYS: &[Key] = &[
     key("installation", Some("dunwell"), Kind::Name),
     key("templates_dir", None, Kind::Text),
     key("policies_dir", None, Kind::Text),
-    key("dispatch.batch", Some("100"), Kind::Whole(1, 10_000)),
+    key("dispatch.batch", Some("250"), Kind::Whole(1, 10_000)),
     key("dispatch.interval_seconds", Some("5"), Kind::Whole(1, 3600)),
     key("dispatch.concurrency", Some("8"), Kind::Whole(1, 256)),
     key("channels.sms.carrier", Some("sandbox"), CARRIERS),

@@ -95,7 +95,7 @@ pub struct Config {
 /// How queued reminders are worked off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DispatchSettings {
-    /// `batch`: reminders claimed, judged and reserved in one transaction. 1 to 10000, default 100.
+    /// `batch`: reminders claimed, judged and reserved in one transaction. 1 to 10000, default 250.
     pub batch: u32,
     /// `interval_seconds`: pause when nothing is due. 1 to 3600, default 5.
     pub interval_seconds: u32,

@@ -1,14 +1,14 @@
 //! Many rows in one statement. One SQL text serves both databases; where it says `{batch}`, the rows stand as a table
 //! `r` with the fields of the row type and their place `n`: on SQLite as bound `VALUES` (reading JSON back costs four
-//! times as much there), on PostgreSQL as one JSON document (one round trip whatever the number of rows).
+//! times as much there), on PostgreSQL as one array for each column (one round trip whatever the number of rows).
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chrono::NaiveDate;
-use serde::{Serialize, Serializer};
-use sqlx::postgres::PgRow;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArguments, PgHasArrayType, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, FromRow, Postgres, Sqlite};
 use uuid::Uuid;
@@ -36,38 +36,39 @@ pub(super) struct Id(pub(super) Uuid);
 #[derive(Debug, Clone)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(&self.0.simple())
-    }
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&hex::encode(&self.0))
-    }
-}
-
 /// One value of a row.
 pub(super) trait Field {
-    /// Its type on PostgreSQL; `BYTEA` travels as hex.
+    /// Its type on PostgreSQL.
     const TYPE: &'static str;
+    /// What an array of it holds there.
+    type Item: for<'q> sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres> + PgHasArrayType + Send + 'static;
+    /// Its place in that array; `None` is NULL.
+    fn item(&self) -> Option<Self::Item>;
     /// Binds it on SQLite.
-    fn bind(&self, to: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError>;
+    fn bind(&self, to: &mut SqliteArguments) -> Result<(), BoxDynError>;
 }
 
 macro_rules! fields {
-    ($($rust:ty: $name:literal, $me:ident => $value:expr;)*) => {$(
+    ($($rust:ty: $name:literal as $item:ty, $me:ident => $value:expr;)*) => {$(
         impl Field for $rust {
             const TYPE: &'static str = $name;
-            fn bind(&self, to: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
+            type Item = $item;
+            fn item(&self) -> Option<$item> {
+                let $me = self;
+                Some($value)
+            }
+            fn bind(&self, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
                 let $me = self;
                 to.add($value)
             }
         }
         impl Field for Option<$rust> {
             const TYPE: &'static str = $name;
-            fn bind(&self, to: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
+            type Item = $item;
+            fn item(&self) -> Option<$item> {
+                self.as_ref().map(|$me| $value)
+            }
+            fn bind(&self, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
                 to.add(self.as_ref().map(|$me| $value))
             }
         }
@@ -75,30 +76,31 @@ macro_rules! fields {
 }
 
 fields! {
-    Id: "UUID", v => v.0;
-    Bytes: "BYTEA", v => v.0.clone();
-    String: "TEXT", v => v.clone();
-    &str: "TEXT", v => (*v).to_owned();
-    Ts: "TIMESTAMPTZ", v => *v;
-    NaiveDate: "DATE", v => *v;
-    bool: "BOOLEAN", v => *v;
-    i64: "BIGINT", v => *v;
-    u32: "BIGINT", v => i64::from(*v);
+    Id: "UUID" as Uuid, v => v.0;
+    Bytes: "BYTEA" as Vec<u8>, v => v.0.clone();
+    String: "TEXT" as String, v => v.clone();
+    &str: "TEXT" as String, v => (*v).to_owned();
+    Ts: "TIMESTAMPTZ" as Ts, v => *v;
+    NaiveDate: "DATE" as NaiveDate, v => *v;
+    bool: "BOOLEAN" as bool, v => *v;
+    i64: "BIGINT" as i64, v => *v;
+    u32: "BIGINT" as i64, v => i64::from(*v);
 }
 
 /// A row of a batch.
-pub(super) trait Row: Serialize {
+pub(super) trait Row: Sized {
     /// Names and PostgreSQL types of the fields, in order.
     const COLUMNS: &'static [(&'static str, &'static str)];
     /// Binds the fields in order on SQLite.
-    fn bind(&self, to: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError>;
+    fn bind(&self, to: &mut SqliteArguments) -> Result<(), BoxDynError>;
+    /// Binds each field of all rows as an array on PostgreSQL.
+    fn bind_arrays(rows: &[Self], to: &mut PgArguments) -> Result<(), BoxDynError>;
 }
 
 /// Declares a row of a batch.
 macro_rules! row {
     ($(#[$m:meta])* $vis:vis struct $name:ident $(<$lt:lifetime>)? { $($fvis:vis $field:ident: $ty:ty),+ $(,)? }) => {
         $(#[$m])*
-        #[derive(serde::Serialize)]
         $vis struct $name $(<$lt>)? { $($fvis $field: $ty),+ }
 
         impl $(<$lt>)? $crate::store::bulk::Row for $name $(<$lt>)? {
@@ -108,10 +110,26 @@ macro_rules! row {
                 $($crate::store::bulk::Field::bind(&self.$field, to)?;)+
                 Ok(())
             }
+            fn bind_arrays(
+                rows: &[Self],
+                to: &mut sqlx::postgres::PgArguments,
+            ) -> Result<(), sqlx::error::BoxDynError> {
+                $($crate::store::bulk::array(rows, to, |r| &r.$field)?;)+
+                Ok(())
+            }
         }
     };
 }
 pub(super) use row;
+
+/// One column of all rows.
+pub(super) fn array<T, F: Field>(
+    rows: &[T],
+    to: &mut PgArguments,
+    field: impl Fn(&T) -> &F,
+) -> Result<(), BoxDynError> {
+    to.add(rows.iter().map(|r| field(r).item()).collect::<Vec<_>>())
+}
 
 impl Bulk {
     /// The texts for one row, for the register of statements.
@@ -125,18 +143,16 @@ impl Bulk {
 
     fn postgres(&self) -> &'static str {
         kept(self, 0, || {
-            let list = |f: &dyn Fn(&(&str, &str)) -> String| {
-                self.columns.iter().map(f).collect::<Vec<_>>().join(", ")
-            };
-            let shown = list(&|(name, kind)| match *kind {
-                "BYTEA" => format!("decode({name}, 'hex') AS {name}"),
-                _ => (*name).to_owned(),
-            });
-            let typed =
-                list(&|(name, kind)| format!("{name} {}", if *kind == "BYTEA" { "TEXT" } else { kind }));
-            let named = list(&|(name, _)| (*name).to_owned());
+            let mut arrays = Vec::with_capacity(self.columns.len());
+            let mut named = String::new();
+            for (i, (name, kind)) in self.columns.iter().enumerate() {
+                arrays.push(format!("CAST(${} AS {kind}[])", i + 1));
+                named.push_str(name);
+                named.push_str(", ");
+            }
             let batch = format!(
-                "(SELECT {shown}, n FROM ROWS FROM (jsonb_to_recordset(CAST($1 AS JSONB)) AS ({typed})) WITH ORDINALITY AS x ({named}, n))"
+                "(SELECT * FROM UNNEST({}) WITH ORDINALITY AS x ({named}n))",
+                arrays.join(", ")
             );
             self.text.replace("{batch}", &batch)
         })
@@ -191,8 +207,10 @@ fn arguments<T: Row>(group: &[T]) -> Result<SqliteArguments, StoreError> {
     Ok(arguments)
 }
 
-fn json<T: Serialize>(rows: &[T]) -> String {
-    serde_json::to_string(rows).expect("rows of plain values always serialise")
+fn arrays<T: Row>(rows: &[T]) -> Result<PgArguments, StoreError> {
+    let mut arguments = PgArguments::default();
+    T::bind_arrays(rows, &mut arguments).map_err(sqlx::Error::Encode)?;
+    Ok(arguments)
 }
 
 /// Runs a statement over `rows`; none: nothing happens. Returns how many rows it touched.
@@ -206,7 +224,7 @@ pub(super) async fn bulk<T: Row>(tx: &mut Tx, statement: &Bulk, rows: &[T]) -> R
             }
         }
         Tx::Postgres(t) if !rows.is_empty() => {
-            let query = sqlx::query::<Postgres>(statement.postgres()).bind(json(rows));
+            let query = sqlx::query_with::<Postgres, _>(statement.postgres(), arrays(rows)?);
             touched += query.execute(&mut **t).await?.rows_affected();
         }
         Tx::Postgres(_) => {}
@@ -233,7 +251,7 @@ where
             }
         }
         Tx::Postgres(t) if !rows.is_empty() => {
-            let query = sqlx::query_as::<Postgres, R>(statement.postgres()).bind(json(rows));
+            let query = sqlx::query_as_with::<Postgres, R, _>(statement.postgres(), arrays(rows)?);
             found = query.fetch_all(&mut **t).await?;
         }
         Tx::Postgres(_) => {}
