@@ -41,12 +41,19 @@ pub(super) struct EventArgs {
     /// Payment: the day the money arrived
     #[arg(long, value_name = "DATE")]
     on: Option<String>,
-    /// Promise, consent: until and including this day
+    /// Promise, consent, breathing space, hardship: until and including this day
     #[arg(long, value_name = "DATE")]
     until: Option<String>,
     /// Dispute: the reason in a word or two
     #[arg(long)]
     reason: Option<String>,
+    /// Opt-out, cease, counsel, insolvency, death, minor, wrong party, call, police order, breathing space, consent: about
+    /// somebody else with this role to the account (e.g. guarantor) instead of the debtor
+    #[arg(long)]
+    role: Option<String>,
+    /// With --role: their name, where several have it
+    #[arg(long, requires = "role")]
+    name: Option<String>,
     /// Opt-out, consent: only this channel
     #[arg(long)]
     channel: Option<String>,
@@ -76,6 +83,9 @@ enum Kind {
     Counsel,
     Insolvency,
     Death,
+    Minor,
+    BreathingSpace,
+    Hardship,
     WrongParty,
     Bounce,
     Call,
@@ -99,6 +109,9 @@ impl Kind {
             Kind::Counsel => "counsel",
             Kind::Insolvency => "insolvency",
             Kind::Death => "death",
+            Kind::Minor => "minor",
+            Kind::BreathingSpace => "breathing_space",
+            Kind::Hardship => "hardship",
             Kind::WrongParty => "wrong_party",
             Kind::Bounce => "bounce",
             Kind::Call => "call",
@@ -134,6 +147,7 @@ pub(super) async fn run(session: &Session, command: EventCommand) -> anyhow::Res
             portfolio: Some(desk.portfolio.name.clone()),
             reference: Some(account.reference.clone()),
             debtor_ref: None,
+            related: None,
             currency: None,
             at,
             what: Occurrence::LegalActionApproved,
@@ -156,6 +170,9 @@ pub(super) async fn run(session: &Session, command: EventCommand) -> anyhow::Res
     let withdrawn = match outcome.first() {
         Some(EventOutcome::Taken { withdrawn }) => *withdrawn,
         Some(EventOutcome::OtherCurrency) => bail!("the amount is in another currency than the account"),
+        Some(EventOutcome::NoPerson) => {
+            bail!("nobody has this role to the account, or several have and --name is needed")
+        }
         _ => bail!("the event was not taken in"),
     };
     let text = session.out.lang.pick(
@@ -190,6 +207,8 @@ fn fields(args: &EventArgs, kind: &str, currency: &str, today: &str) -> Map<Stri
         Kind::Promise => put("due_on", args.until.as_deref()),
         _ => put("until", args.until.as_deref()),
     }
+    put("role", args.role.as_deref());
+    put("name", args.name.as_deref());
     put("reason", args.reason.as_deref());
     put("channel", args.channel.as_deref());
     put("address", args.address.as_deref());

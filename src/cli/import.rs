@@ -344,6 +344,9 @@ impl Taking {
                 EventOutcome::OtherCurrency => {
                     self.refuse(Reject::new(row, "currency", "", Fault::OtherCurrency));
                 }
+                EventOutcome::NoPerson => {
+                    self.refuse(Reject::new(row, "role", "", Fault::NoPerson));
+                }
                 EventOutcome::NoAccount => {
                     self.refuse(Reject::new(row, "reference", &about, Fault::NoAccount));
                 }

@@ -8,7 +8,9 @@ use super::export;
 use super::mapping::{EventSlots, Mapping};
 use super::reject::Code;
 use super::values;
-use crate::domain::{Address, CallResult, Channel, ConsentScope, Currency, Moment, Money, is_hidden};
+use crate::domain::{
+    Address, CallResult, Channel, ConsentScope, Currency, Moment, Money, PersonName, Role, is_hidden,
+};
 
 /// When something happened, as exactly as the ledger says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,15 @@ pub struct AccountKey {
     pub reference: Option<String>,
     /// The creditor's number of the debtor.
     pub debtor_ref: Option<String>,
+}
+
+/// Somebody beside the debtor, as the account's ledger named them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelatedKey {
+    /// What they are to the debt.
+    pub role: Role,
+    /// Their name, where several have that role.
+    pub name: Option<PersonName>,
 }
 
 /// What happened.
@@ -71,6 +82,18 @@ pub enum EventKind {
     Insolvency,
     /// Died.
     Death,
+    /// Minor or without capacity.
+    Minor,
+    /// Statutory breathing space or moratorium.
+    BreathingSpace {
+        /// Until and including this day, if it ends by itself.
+        until: Option<NaiveDate>,
+    },
+    /// Hardship; lenient treatment until reviewed.
+    Hardship {
+        /// Until and including this day, if it ends by itself.
+        until: Option<NaiveDate>,
+    },
     /// The address belongs to somebody else.
     WrongParty {
         /// Which address.
@@ -126,6 +149,9 @@ impl EventKind {
             Counsel => "counsel",
             Insolvency => "insolvency",
             Death => "death",
+            Minor => "minor",
+            BreathingSpace { .. } => "breathing_space",
+            Hardship { .. } => "hardship",
             WrongParty { .. } => "wrong_party",
             Bounce { .. } => "bounce",
             Call { .. } => "call",
@@ -146,8 +172,10 @@ pub struct EventRow {
     pub digest: [u8; 32],
     /// When.
     pub at: When,
-    /// About whom or what.
+    /// About which account or debtor.
     pub account: AccountKey,
+    /// About whom, if not the debtor.
+    pub related: Option<RelatedKey>,
     /// What.
     pub kind: EventKind,
 }
@@ -156,6 +184,7 @@ impl EventRow {
     /// Reads one record; `None` when `cells` has faults.
     pub(super) fn read(cells: &mut Cells<'_>, at: &EventSlots, mapping: &Mapping) -> Option<EventRow> {
         let account = key(cells, at);
+        let related = related(cells, at);
         let when_text = cells.needed(&at.at);
         let when = when_text.and_then(|text| {
             let when = when(text, mapping);
@@ -174,6 +203,7 @@ impl EventRow {
             digest: [0; 32],
             at: when?.0,
             account,
+            related,
             kind: kind?,
         };
         row.digest = row.fingerprint();
@@ -221,6 +251,21 @@ fn key(cells: &mut Cells<'_>, at: &EventSlots) -> AccountKey {
     key
 }
 
+/// Whom an event is about, if a role other than the debtor's is stated.
+fn related(cells: &mut Cells<'_>, at: &EventSlots) -> Option<RelatedKey> {
+    let name = cells.read(&at.name, values::name);
+    match cells.read(&at.role, values::word::<Role>) {
+        Some(role) if role != Role::Debtor => Some(RelatedKey { role, name }),
+        _ => {
+            // A name alone does not say who it is; the debtor is named by the account.
+            if name.is_some() {
+                cells.fault(&at.name, "", Code::Unexpected);
+            }
+            None
+        }
+    }
+}
+
 fn kind(
     cells: &mut Cells<'_>,
     at: &EventSlots,
@@ -244,6 +289,13 @@ fn kind(
         "counsel" => Counsel,
         "insolvency" => Insolvency,
         "death" => Death,
+        "minor" => Minor,
+        "breathing_space" => BreathingSpace {
+            until: cells.read(&at.until, |t| values::date(t, mapping)),
+        },
+        "hardship" => Hardship {
+            until: cells.read(&at.until, |t| values::date(t, mapping)),
+        },
         "wrong_party" => WrongParty {
             address: cells.read_needed(&at.address, |t| address(t, mapping))?,
         },
@@ -371,7 +423,23 @@ fn reason(text: &str) -> Result<String, Code> {
 
 /// Refuses a field that this kind of event does not have: what it says would be lost.
 fn nothing_else(cells: &mut Cells<'_>, at: &EventSlots, word: &str) {
-    let fields: [(&Slot, &[&str]); 11] = [
+    const OF_A_PERSON: &[&str] = &[
+        "opt_out",
+        "cease",
+        "counsel",
+        "insolvency",
+        "death",
+        "minor",
+        "wrong_party",
+        "call",
+        "police_order",
+        "breathing_space",
+        "consent_given",
+        "consent_revoked",
+    ];
+    let fields: [(&Slot, &[&str]); 13] = [
+        (&at.role, OF_A_PERSON),
+        (&at.name, OF_A_PERSON),
         (&at.amount, &["payment", "promise"]),
         (&at.currency, &["payment", "promise"]),
         (&at.payment_reference, &["payment"]),
@@ -384,7 +452,7 @@ fn nothing_else(cells: &mut Cells<'_>, at: &EventSlots, word: &str) {
         (&at.inbound, &["call"]),
         (&at.scope, &["consent_given", "consent_revoked"]),
     ];
-    let until: (&Slot, &[&str]) = (&at.until, &["consent_given"]);
+    let until: (&Slot, &[&str]) = (&at.until, &["consent_given", "breathing_space", "hardship"]);
     for (slot, kinds) in fields.into_iter().chain([until]) {
         let cell = slot
             .index

@@ -4,7 +4,7 @@
 //! takes off again. JSON Lines need none.
 
 use super::accounts::AccountRow;
-use super::events::{EventKind, EventRow, When};
+use super::events::{EventKind, EventRow, RelatedKey, When};
 use super::mapping::{MANY, numbered};
 use crate::domain::{Address, AddressKind, Channel, ContactUse, Money};
 
@@ -244,7 +244,7 @@ fn contact(cells: &mut Row, column: &str, address: &Address, usage: ContactUse) 
 /// The cells that are not empty.
 pub(super) fn event_cells(row: &EventRow) -> Row {
     let day = |d: &chrono::NaiveDate| d.format("%Y-%m-%d").to_string();
-    let mut cells: Row = Vec::with_capacity(10);
+    let mut cells: Row = Vec::with_capacity(12);
     let mut put = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             cells.push((name.to_owned(), value));
@@ -261,6 +261,10 @@ pub(super) fn event_cells(row: &EventRow) -> Row {
     put("portfolio", row.account.portfolio.clone());
     put("reference", row.account.reference.clone());
     put("debtor_ref", row.account.debtor_ref.clone());
+    if let Some(RelatedKey { role, name }) = &row.related {
+        put("role", Some(role.to_string()));
+        put("name", name.as_ref().map(|n| n.as_str().to_owned()));
+    }
     let channel_text = |c: &Option<Channel>| Some(c.map_or("all".to_owned(), |c| c.to_string()));
     match &row.kind {
         EventKind::Payment {
@@ -307,6 +311,9 @@ pub(super) fn event_cells(row: &EventRow) -> Row {
         EventKind::ConsentRevoked { scope, channel } => {
             put("scope", Some(scope.to_string()));
             put("channel", channel_text(channel));
+        }
+        EventKind::BreathingSpace { until } | EventKind::Hardship { until } => {
+            put("until", until.as_ref().map(day));
         }
         _ => {}
     }

@@ -139,8 +139,8 @@ fields! {
 fields! {
     /// Fields of an event row.
     EventFields as EventSlots {
-        kind, at, portfolio, reference, debtor_ref, amount, currency, payment_reference, paid_on, due_on, reason, channel,
-        address, call_result, inbound, scope, until,
+        kind, at, portfolio, reference, debtor_ref, role, name, amount, currency, payment_reference, paid_on, due_on, reason,
+        channel, address, call_result, inbound, scope, until,
     }
 }
 

@@ -20,7 +20,7 @@ mod text;
 mod values;
 
 pub use accounts::{AccountRow, RelatedPerson};
-pub use events::{AccountKey, EventKind, EventRow, When};
+pub use events::{AccountKey, EventKind, EventRow, RelatedKey, When};
 pub use export::{
     ExportError, write_accounts_csv, write_accounts_jsonl, write_events_csv, write_events_jsonl,
 };

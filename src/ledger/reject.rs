@@ -79,6 +79,7 @@ codes! {
     Unexpected = "unexpected", "该类事件不应有此项", "this kind of event has no such field";
     NoPortfolio = "no_portfolio", "没有该组合", "there is no such portfolio";
     NoAccount = "no_account", "没有该账户，或未注明组合而有多个", "there is no such account, or several and no portfolio is named";
+    NoPerson = "no_person", "该账户没有此角色的关系人，或有多个而未写明姓名", "nobody has this role to the account, or several have and no name is given";
     OtherCurrency = "other_currency", "币种与账户不同", "another currency than that of the account";
     Moment = "moment", "应为带时区的时刻或日期", "expected an instant with offset such as `2026-04-07T10:00:00+08:00`, or a date";
 }

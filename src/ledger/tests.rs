@@ -569,12 +569,15 @@ fn event() -> impl Strategy<Value = EventRow> {
             until
         }),
         (scope(), channel()).prop_map(|(scope, channel)| ConsentRevoked { scope, channel }),
+        proptest::option::of(day()).prop_map(|until| BreathingSpace { until }),
+        proptest::option::of(day()).prop_map(|until| Hardship { until }),
         proptest::sample::select(vec![
             DisputeResolved,
             Cease,
             Counsel,
             Insolvency,
             Death,
+            Minor,
             PoliceOrder,
             Complaint
         ]),
@@ -584,8 +587,23 @@ fn event() -> impl Strategy<Value = EventRow> {
         (0..4_000_000_000_000_000i64)
             .prop_map(|us| When::At(Moment::new(chrono::DateTime::from_timestamp_micros(us).unwrap()))),
     ];
-    (kind, at, identifier(), proptest::option::of(identifier())).prop_map(
-        |(kind, at, reference, portfolio)| {
+    let related = (
+        proptest::sample::select(vec![Role::Guarantor, Role::Executor, Role::ContactReference]),
+        proptest::option::of(Just(PersonName::parse("Ann Lee").unwrap())),
+    )
+        .prop_map(|(role, name)| RelatedKey { role, name });
+    (
+        kind,
+        at,
+        identifier(),
+        proptest::option::of(identifier()),
+        proptest::option::of(related),
+    )
+        .prop_map(|(kind, at, reference, portfolio, related)| {
+            let of_a_person = matches!(
+                kind,
+                Cease | Counsel | Call { .. } | OptOut { .. } | ConsentGiven { .. }
+            );
             let at = match kind {
                 Call { .. } => When::At(Moment::parse("2026-03-02T10:00:00Z").unwrap()),
                 _ => at,
@@ -600,12 +618,12 @@ fn event() -> impl Strategy<Value = EventRow> {
                 digest: [0; 32],
                 at,
                 account,
+                related: related.filter(|_| of_a_person),
                 kind,
             };
             row.digest = row.fingerprint();
             row
-        },
-    )
+        })
 }
 
 proptest! {

@@ -97,7 +97,9 @@ impl Walk {
                     report.withdrawn_by_events += withdrawn;
                 }
                 EventOutcome::Seen => {}
-                EventOutcome::OtherCurrency | EventOutcome::NoAccount => report.events_without_account += 1,
+                EventOutcome::OtherCurrency | EventOutcome::NoPerson | EventOutcome::NoAccount => {
+                    report.events_without_account += 1
+                }
             }
         }
         Ok(())

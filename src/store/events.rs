@@ -14,15 +14,17 @@ use super::review::{withdraw, withdraw_waiting};
 use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
-    Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Currency, Moment,
+    Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Currency, Moment, PersonId,
     SuppressionReason, TouchKind,
 };
 use crate::evidence::Kind;
+use crate::ledger::RelatedKey;
 
 pub(super) mod sql {
     super::statements! {
         FIND = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id WHERE p.name = $1 AND a.reference = $2";
         FIND_BY_DEBTOR = "SELECT a.id FROM account a JOIN portfolio p ON p.id = a.portfolio_id JOIN person d ON d.id = a.debtor_id WHERE d.ref = $1 AND (CAST($2 AS TEXT) IS NULL OR p.name = $2) ORDER BY a.id LIMIT 1";
+        RELATED = "SELECT r.person_id, p.name FROM relation r JOIN person p ON p.id = r.person_id WHERE r.account_id = $1 AND r.role = $2";
         FIND_ANYWHERE = "SELECT id FROM account WHERE reference = $1 ORDER BY id LIMIT 2";
         SEEN = "INSERT INTO event_seen (digest, account_id, batch_id, kind, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING";
         KNOWN_EVENT = "SELECT kind FROM event_seen WHERE digest = $1";
@@ -187,6 +189,8 @@ pub struct NewEvent {
     pub reference: Option<String>,
     /// the creditor's number of the debtor, for what concerns the person.
     pub debtor_ref: Option<String>,
+    /// About whom, if not the debtor.
+    pub related: Option<RelatedKey>,
     /// When it happened.
     pub at: Moment,
     /// Currency of the amount, where there is one and the source states it; `None`: that of the account.
@@ -207,6 +211,8 @@ pub enum EventOutcome {
     Seen,
     /// The amount is in another currency than the account; nothing changed.
     OtherCurrency,
+    /// Nobody has that role to the account (or several, where no name was given); nothing changed.
+    NoPerson,
     /// There is no such account (or more than one, where no portfolio was named).
     NoAccount,
 }
@@ -241,11 +247,19 @@ impl Store {
                 Some(digest) => q!(&mut tx, sql::KNOWN_EVENT, [digest.to_vec()] => opt (String,))?.is_some(),
                 None => false,
             };
-            outcomes.push(match find(&mut tx, event).await? {
-                None => EventOutcome::NoAccount,
-                Some(_) if known => EventOutcome::Seen,
-                Some(id) if is_foreign(&account(&mut tx, id).await?, event) => EventOutcome::OtherCurrency,
-                Some(_) => EventOutcome::Taken { withdrawn: 0 },
+            let Some(id) = find(&mut tx, event).await? else {
+                outcomes.push(EventOutcome::NoAccount);
+                continue;
+            };
+            let account = account(&mut tx, id).await?;
+            outcomes.push(if known {
+                EventOutcome::Seen
+            } else if is_foreign(&account, event) {
+                EventOutcome::OtherCurrency
+            } else if person(&mut tx, &account, event).await?.is_none() {
+                EventOutcome::NoPerson
+            } else {
+                EventOutcome::Taken { withdrawn: 0 }
             });
         }
         Ok(outcomes)
@@ -297,6 +311,9 @@ async fn take(
     if is_foreign(&account, &event) {
         return Ok(EventOutcome::OtherCurrency);
     }
+    let Some(person) = person(tx, &account, &event).await? else {
+        return Ok(EventOutcome::NoPerson);
+    };
     if let Some(digest) = event.digest {
         let fresh = q!(&mut *tx, sql::SEEN, [digest.to_vec(), id, batch, event.what.word(), Ts(clock.now())] => rows)?;
         if fresh == 0 {
@@ -306,7 +323,7 @@ async fn take(
     let entry = super::log::entry(clock, event.what.kind(), clock.now())
         .with("what", event.what.word())
         .with("debt", account.id.to_string())
-        .with("person", account.debtor.to_string())
+        .with("person", PersonId(person).to_string())
         .with("happened_at", event.at.to_text());
     super::log::append(tx, &[entry.seal()]).await?;
     let withdrawn = Taking {
@@ -314,6 +331,7 @@ async fn take(
         clock,
         at: event.at,
         account,
+        person,
     }
     .effect(event.what)
     .await?;
@@ -342,6 +360,19 @@ async fn account(tx: &mut Tx, id: Uuid) -> Result<Account, StoreError> {
     row.ok_or(StoreError::Corrupt { what: "account" })?.into_account()
 }
 
+/// Whom the event is about: the debtor, or the only one with that role (and name).
+async fn person(tx: &mut Tx, account: &Account, event: &NewEvent) -> Result<Option<Uuid>, StoreError> {
+    let Some(RelatedKey { role, name }) = &event.related else {
+        return Ok(Some(account.debtor.0));
+    };
+    let mut found = q!(&mut *tx, sql::RELATED, [account.id.0, role.as_str()] => all (Uuid, String))?;
+    found.retain(|(_, known)| name.as_ref().is_none_or(|n| n.as_str() == known));
+    Ok(match found[..] {
+        [(id, _)] => Some(id),
+        _ => None,
+    })
+}
+
 /// Whether the event's amount is in another currency than the account's; adding the two would be wrong.
 fn is_foreign(account: &Account, event: &NewEvent) -> bool {
     event.currency.is_some_and(|c| c != account.currency)
@@ -357,6 +388,10 @@ async fn lock_concerned(tx: &mut Tx, events: &[NewEvent]) -> Result<(), StoreErr
     for event in events {
         if let Some(id) = find(tx, event).await? {
             accounts.push(id);
+            if event.related.is_some() {
+                let account = account(tx, id).await?;
+                people.extend(person(tx, &account, event).await?);
+            }
         }
         if let Occurrence::Suppressed { address: Some(a), .. } = &event.what {
             let known = q!(&mut *tx, sql::ADDRESS, [a.kind().as_str(), a.normal()] => opt (Uuid,))?;
@@ -380,6 +415,8 @@ struct Taking<'a> {
     clock: &'a dyn crate::clock::Clock,
     at: Moment,
     account: Account,
+    /// Whom it is about: the debtor, or somebody related to the debt.
+    person: Uuid,
 }
 
 impl Taking<'_> {
@@ -418,13 +455,13 @@ impl Taking<'_> {
                 until,
             } => {
                 let channel = channel.map(Channel::as_str);
-                q!(&mut *self.tx, sql::CONSENT, [self.clock.fresh(), self.account.debtor.0, scope.as_str(), channel,
+                q!(&mut *self.tx, sql::CONSENT, [self.clock.fresh(), self.person, scope.as_str(), channel,
                     Ts(self.at), until.map(Ts)] => rows)?;
                 self.person_changed().await
             }
             Occurrence::ConsentRevoked { scope, channel } => {
                 let channel = channel.map(Channel::as_str);
-                q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.account.debtor.0, scope.as_str(), channel] => rows)?;
+                q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.person, scope.as_str(), channel] => rows)?;
                 self.person_changed().await
             }
             Occurrence::LegalActionApproved => {
@@ -486,7 +523,7 @@ impl Taking<'_> {
         until: Option<Moment>,
     ) -> Result<u64, StoreError> {
         use SuppressionReason as R;
-        let person = self.account.debtor.0;
+        let person = self.person;
         let address = match &address {
             Some(a) => self.address(a).await?,
             None => None,
@@ -510,7 +547,7 @@ impl Taking<'_> {
         if by_account.is_some() {
             return withdraw_waiting(self.tx, self.clock, &[self.account.id.0], word, reason.as_str()).await;
         }
-        self.look_again(&[person]).await?;
+        self.look_again(&[person, self.account.debtor.0]).await?;
         let waiting = q!(&mut *self.tx, sql::WAITING_TO_PEOPLE, [id_list([person]), word] => all (Uuid, String, Option<Uuid>))?;
         withdraw(self.tx, self.clock, waiting, reason.as_str()).await
     }
@@ -532,8 +569,7 @@ impl Taking<'_> {
                 q!(&mut *self.tx, sql::UNUSABLE, [false, address, None::<String>, None::<Uuid>] => rows)?;
             }
             SuppressionReason::WrongParty => {
-                let debtor = self.account.debtor.0;
-                q!(&mut *self.tx, sql::UNUSABLE, [false, address, Some("this person"), Some(debtor)] => rows)?;
+                q!(&mut *self.tx, sql::UNUSABLE, [false, address, Some("this person"), Some(self.person)] => rows)?;
             }
             _ => {}
         }
@@ -553,7 +589,7 @@ impl Taking<'_> {
             Some(a) => self.address(a).await?,
             None => None,
         };
-        let (id, account, person) = (self.clock.fresh(), self.account.id.0, self.account.debtor.0);
+        let (id, account, person) = (self.clock.fresh(), self.account.id.0, self.person);
         q!(&mut *self.tx, sql::CALL, [id, account, person, address, Ts(self.at), result.as_str(), inbound] => rows)?;
         let kind = match result {
             CallResult::Conversation => TouchKind::Conversation,
@@ -584,7 +620,7 @@ impl Taking<'_> {
     }
 
     async fn person_changed(&mut self) -> Result<u64, StoreError> {
-        q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list([self.account.debtor.0])] => rows)?;
+        q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list([self.person])] => rows)?;
         Ok(0)
     }
 

@@ -75,6 +75,7 @@ impl NewEvent {
             portfolio: row.account.portfolio.or(portfolio.map(str::to_owned)),
             reference: row.account.reference,
             debtor_ref: row.account.debtor_ref,
+            related: row.related,
             at,
             what: occurrence(row.kind, zone),
         }
@@ -95,6 +96,14 @@ fn occurrence(kind: EventKind, zone: Tz) -> Occurrence {
         channel,
         address,
         until: None,
+    };
+    // Until and including that day.
+    let after = |day: NaiveDate| start_of(day + Days::new(1), zone);
+    let for_a_time = |reason, until: Option<NaiveDate>| Occurrence::Suppressed {
+        reason,
+        channel: None,
+        address: None,
+        until: until.map(after),
     };
     match kind {
         EventKind::Payment {
@@ -117,6 +126,9 @@ fn occurrence(kind: EventKind, zone: Tz) -> Occurrence {
         EventKind::Counsel => suppressed(R::Counsel, None, None),
         EventKind::Insolvency => suppressed(R::Insolvency, None, None),
         EventKind::Death => suppressed(R::Death, None, None),
+        EventKind::Minor => suppressed(R::Minor, None, None),
+        EventKind::BreathingSpace { until } => for_a_time(R::BreathingSpace, until),
+        EventKind::Hardship { until } => for_a_time(R::Hardship, until),
         EventKind::WrongParty { address } => suppressed(R::WrongParty, None, Some(address)),
         EventKind::Bounce { address } => suppressed(R::Unreachable, None, Some(address)),
         EventKind::PoliceOrder => suppressed(R::PoliceOrder, None, None),
@@ -137,8 +149,7 @@ fn occurrence(kind: EventKind, zone: Tz) -> Occurrence {
         } => Occurrence::ConsentGiven {
             scope,
             channel,
-            // Until and including that day.
-            until: until.map(|day| start_of(day + Days::new(1), zone)),
+            until: until.map(after),
         },
         EventKind::ConsentRevoked { scope, channel } => Occurrence::ConsentRevoked { scope, channel },
     }

@@ -11,10 +11,10 @@ use super::types::{Ts, id_list, word, word_opt};
 use super::views::sql;
 use super::{Store, StoreError};
 use crate::domain::{
-    AccountId, Address, ContactPoint, Currency, Moment, Money, Person, Role, SuppressionReason,
+    AccountId, Address, ContactPoint, Currency, Moment, Money, Person, PersonName, Role, SuppressionReason,
 };
 use crate::evidence::Kind;
-use crate::ledger::{AccountKey, EventKind, EventRow, When};
+use crate::ledger::{AccountKey, EventKind, EventRow, RelatedKey, When};
 
 type Address3 = (Option<String>, Option<String>, Option<String>);
 
@@ -35,8 +35,25 @@ fn event(portfolio: String, reference: String, at: When, kind: EventKind) -> Eve
             reference: Some(reference),
             debtor_ref: None,
         },
+        related: None,
         kind,
     }
+}
+
+/// The words for somebody beside the debtor, where an event is about one.
+fn related((role, name): (Option<String>, Option<String>)) -> Result<Option<RelatedKey>, StoreError> {
+    let Some(role) = role else { return Ok(None) };
+    let name = name.map(|n| PersonName::parse(&n)).transpose();
+    Ok(Some(RelatedKey {
+        role: word(&role, "role")?,
+        name: name.map_err(|_| StoreError::Corrupt { what: "person name" })?,
+    }))
+}
+
+/// The last day before an instant; ledgers name that day, the store the instant after it.
+fn last_day(until: Option<Ts>, zone: &str) -> Result<Option<NaiveDate>, StoreError> {
+    let zone = super::registry::zone(zone)?;
+    Ok(until.map(|u| (u.0 - TimeDelta::microseconds(1)).date_in(zone)))
 }
 
 fn currency(code: &str) -> Result<Currency, StoreError> {
@@ -165,20 +182,27 @@ async fn other_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreErro
     type Stop = (
         String,
         String,
+        String,
         Ts,
+        Option<Ts>,
         Option<String>,
         String,
         Option<String>,
         Option<String>,
         Option<String>,
+        Option<String>,
+        Option<String>,
     );
-    for (portfolio, account, since, channel, reason, kind, normal, country) in
+    for (portfolio, account, zone, since, until, channel, reason, kind, normal, country, role, name) in
         q!(&mut *tx, sql::ALL_SUPPRESSIONS, [] => all Stop)?
     {
         let address = address_of((kind, normal, country))?;
         let channel = word_opt(channel.as_deref(), "channel")?;
-        if let Some(kind) = stop(word(&reason, "suppression reason")?, channel, address) {
-            rows.push(event(portfolio, account, When::At(since.0), kind));
+        let until = last_day(until, &zone)?;
+        if let Some(kind) = stop(word(&reason, "suppression reason")?, channel, address, until) {
+            let mut row = event(portfolio, account, When::At(since.0), kind);
+            row.related = related((role, name))?;
+            rows.push(row);
         }
     }
     type Call = (
@@ -190,8 +214,10 @@ async fn other_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreErro
         Option<String>,
         Option<String>,
         Option<String>,
+        Option<String>,
+        Option<String>,
     );
-    for (portfolio, account, at, result, inbound, kind, normal, country) in
+    for (portfolio, account, at, result, inbound, kind, normal, country, role, name) in
         q!(&mut *tx, sql::ALL_CALLS, [] => all Call)?
     {
         let call = EventKind::Call {
@@ -199,7 +225,9 @@ async fn other_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreErro
             inbound,
             number: address_of((kind, normal, country))?,
         };
-        rows.push(event(portfolio, account, When::At(at.0), call));
+        let mut row = event(portfolio, account, When::At(at.0), call);
+        row.related = related((role, name))?;
+        rows.push(row);
     }
     type Consent = (
         String,
@@ -210,22 +238,27 @@ async fn other_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreErro
         Ts,
         Option<Ts>,
         Option<Ts>,
+        Option<String>,
+        Option<String>,
     );
-    for (portfolio, account, zone, scope, channel, given, until, revoked) in
+    for (portfolio, account, zone, scope, channel, given, until, revoked, role, name) in
         q!(&mut *tx, sql::ALL_CONSENTS, [] => all Consent)?
     {
-        let (zone, scope) = (super::registry::zone(&zone)?, word(&scope, "consent scope")?);
+        let (scope, related) = (word(&scope, "consent scope")?, related((role, name))?);
         let channel = word_opt(channel.as_deref(), "channel")?;
         let kind = EventKind::ConsentGiven {
             scope,
             channel,
-            // The ledger names the last day, the store the instant after it.
-            until: until.map(|u| (u.0 - TimeDelta::microseconds(1)).date_in(zone)),
+            until: last_day(until, &zone)?,
         };
-        rows.push(event(portfolio.clone(), account.clone(), When::At(given.0), kind));
+        let mut row = event(portfolio.clone(), account.clone(), When::At(given.0), kind);
+        row.related.clone_from(&related);
+        rows.push(row);
         if let Some(at) = revoked {
             let kind = EventKind::ConsentRevoked { scope, channel };
-            rows.push(event(portfolio, account, When::At(at.0), kind));
+            let mut row = event(portfolio, account, When::At(at.0), kind);
+            row.related = related;
+            rows.push(row);
         }
     }
     Ok(rows)
@@ -236,6 +269,7 @@ fn stop(
     reason: SuppressionReason,
     channel: Option<crate::domain::Channel>,
     address: Option<Address>,
+    until: Option<NaiveDate>,
 ) -> Option<EventKind> {
     use SuppressionReason as R;
     Some(match reason {
@@ -248,6 +282,8 @@ fn stop(
         R::Unreachable => EventKind::Bounce { address: address? },
         R::PoliceOrder => EventKind::PoliceOrder,
         R::Complaint => EventKind::Complaint,
-        R::Minor | R::BreathingSpace | R::Hardship => return None,
+        R::Minor => EventKind::Minor,
+        R::BreathingSpace => EventKind::BreathingSpace { until },
+        R::Hardship => EventKind::Hardship { until },
     })
 }

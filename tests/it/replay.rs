@@ -242,6 +242,7 @@ async fn two_years(bytes: &[u8]) -> Replayed {
         portfolio: Some("invoices".into()),
         reference: Some(line.reference.clone()),
         debtor_ref: None,
+        related: None,
         at: midnight(line.settled_on),
         what: Occurrence::Payment {
             reference: format!("paid {}", line.reference),

@@ -1,6 +1,7 @@
 //! What happens from outside, and everything that follows from it.
 
 use dunwell::domain::*;
+use dunwell::ledger::RelatedKey;
 use dunwell::store::{EventOutcome, NewEvent, Occurrence};
 use tokio::task::JoinSet;
 
@@ -16,6 +17,7 @@ on_every_database!(
     a_dispute_pauses_until_it_is_resolved,
     suppressions_stop_what_they_cover,
     calls_take_their_place,
+    an_event_may_be_about_somebody_beside_the_debtor,
     consents_are_given_and_taken_back,
     an_event_finds_its_account_or_says_so,
     payments_at_the_same_time_all_count,
@@ -338,6 +340,55 @@ async fn calls_take_their_place(database: TestDatabase) {
     let here = |t: &Touch| t.channel == Channel::Call && t.address == Some(s.contact_point.address_id);
     assert!(s.history.iter().all(here));
     assert_eq!(world.raw.count("SELECT COUNT(*) FROM call_record").await, 5);
+}
+
+async fn an_event_may_be_about_somebody_beside_the_debtor(database: TestDatabase) {
+    let world = World::new(database).await;
+    world
+        .account("0001")
+        .guarantor("G1", "13900000011")
+        .import()
+        .await;
+    let debtors = world.queue("0001", 1).await[0];
+    let theirs = world.attempt_by("0001", "G1").await;
+    let theirs = world.queue_like(theirs, 1).await[0];
+    let about = |role, name: Option<&str>, what| NewEvent {
+        related: Some(RelatedKey {
+            role,
+            name: name.map(|n| PersonName::parse(n).unwrap()),
+        }),
+        ..world.event("0001", what)
+    };
+    let cease = || suppressed(SuppressionReason::CeaseCommunication);
+    let nobody = [
+        about(Role::Executor, None, cease()),
+        about(Role::Guarantor, Some("Somebody Else"), cease()),
+    ];
+    let expected = [EventOutcome::NoPerson; 2];
+    assert_eq!(world.store.events_preview(&nobody).await.unwrap(), expected);
+    assert_eq!(
+        world.store.record_events(nobody.to_vec(), None).await.unwrap(),
+        expected
+    );
+    let call = Occurrence::Call {
+        result: CallResult::Conversation,
+        inbound: false,
+        number: None,
+    };
+    let events = vec![
+        about(Role::Guarantor, None, call),
+        about(Role::Guarantor, None, cease()),
+    ];
+    let outcomes = world.store.record_events(events, None).await.unwrap();
+    assert_eq!(outcomes[1], EventOutcome::Taken { withdrawn: 1 });
+    assert_eq!(world.state(debtors).await, AttemptState::Planned);
+    assert_eq!(world.reason(theirs).await.as_deref(), Some("cease_communication"));
+    let told = world.store.ledger_events().await.unwrap();
+    assert_eq!(told.len(), 2);
+    for row in told {
+        assert_eq!(row.related.map(|r| r.role), Some(Role::Guarantor));
+    }
+    world.verified().await;
 }
 
 async fn consents_are_given_and_taken_back(database: TestDatabase) {

@@ -218,6 +218,7 @@ impl World {
             portfolio: Some(PORTFOLIO.into()),
             reference: Some(reference.into()),
             debtor_ref: None,
+            related: None,
             currency: None,
             at: self.now(),
             what,

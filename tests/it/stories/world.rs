@@ -317,6 +317,7 @@ impl World {
             portfolio: None,
             reference: Some(reference.into()),
             debtor_ref: None,
+            related: None,
             currency: None,
             at: self.now(),
             what,
