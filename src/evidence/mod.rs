@@ -8,18 +8,21 @@
 //!
 //! Pure: `store` appends the bytes in the transaction of the step they record; `cli` and auditors verify them.
 
+mod audit;
 mod canonical;
 mod checkpoint;
+mod der;
 mod entry;
 mod note;
 mod proof;
 mod quorum;
 mod tiles;
+mod timestamp;
 mod tree;
-mod verify;
 mod witness;
 
-pub use canonical::{CanonicalError, Value, parse as parse_canonical, to_canonical};
+pub use audit::{Audit, FaultKind, HeadRow, KnownKey, LogFault, Row};
+pub use canonical::{CanonicalError, Value, parse as parse_canonical, scan, to_canonical};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use entry::{Commitment, Entry, Kind, Sealed, commit, digest_hex, leaf_hash};
 pub use note::{KeyUse, Note, NoteError, NoteSignature, NoteSigner, SignedBy, VerifierKey, is_key_name};
@@ -29,9 +32,9 @@ pub use tiles::{
     BundleError, Edge, EdgeMismatch, FullTile, TILE_WIDTH, Tile, TileNodes, entry_bundle, read_entry_bundle,
     tile_of, tiles_between,
 };
+pub use timestamp::{Stamp, TokenError, check_token, timestamp_request, token_of_response, verify_token};
 pub use tree::{
     Frontier, Hash, Nodes, ProofError, empty_root, node_hash, prove_consistency, prove_inclusion, root_at, root_of,
     verify_consistency, verify_inclusion,
 };
 pub use witness::{AddCheckpoint, LastSeen, Refusal};
-pub use verify::{Fault, Stored, verify_entry};

@@ -77,6 +77,11 @@ impl Policy {
         self
     }
 
+    /// The same keys, without asking for any cosignature.
+    pub fn without_quorum(self) -> Policy {
+        Policy { quorum: None, ..self }
+    }
+
     /// Reads a policy file.
     pub fn parse(text: &str) -> Result<Policy, PolicyError> {
         let mut policy = Policy::of_logs(Vec::new());

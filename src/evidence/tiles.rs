@@ -111,22 +111,27 @@ pub struct Edge {
 pub struct EdgeMismatch;
 
 impl Edge {
-    /// The edge as it was stored: partial tiles by level, from level 0.
-    pub fn restore(size: u64, levels: &[Vec<u8>]) -> Result<Edge, EdgeMismatch> {
-        let mut read = Vec::with_capacity(levels.len());
-        for (level, bytes) in levels.iter().enumerate() {
-            let (hashes, rest) = bytes.as_chunks::<32>();
-            let expected = size.checked_shr(8 * level as u32).unwrap_or(0) % TILE_WIDTH;
-            if !rest.is_empty() || hashes.len() as u64 != expected {
-                return Err(EdgeMismatch);
-            }
-            read.push(hashes.to_vec());
+    /// The edge as it was stored: the hashes of all partial tiles, level by level from level 0.
+    pub fn from_bytes(size: u64, bytes: &[u8]) -> Result<Edge, EdgeMismatch> {
+        let (hashes, torn) = bytes.as_chunks::<32>();
+        let (mut rest, mut levels) = (hashes, Vec::new());
+        let mut above = size;
+        while above > 0 {
+            let width = (above % TILE_WIDTH) as usize;
+            let (level, more) = rest.split_at_checked(width).ok_or(EdgeMismatch)?;
+            levels.push(level.to_vec());
+            rest = more;
+            above /= TILE_WIDTH;
         }
-        let missing = size.checked_shr(8 * levels.len() as u32).unwrap_or(0);
-        if missing > 0 {
-            return Err(EdgeMismatch);
+        match torn.is_empty() && rest.is_empty() {
+            true => Ok(Edge { size, levels }),
+            false => Err(EdgeMismatch),
         }
-        Ok(Edge { size, levels: read })
+    }
+
+    /// The edge as it is stored.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.levels.concat().concat()
     }
 
     /// How many leaves there are.
@@ -157,9 +162,12 @@ impl Edge {
         }
     }
 
-    /// The partial tile of each level, from level 0; a level can be empty.
-    pub fn levels(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        self.levels.iter().map(|hashes| hashes.concat())
+    /// The partial tile of a level; empty if the level has none.
+    pub fn partial(&self, level: u8) -> Vec<u8> {
+        self.levels
+            .get(usize::from(level))
+            .map(|hashes| hashes.concat())
+            .unwrap_or_default()
     }
 
     /// The root.
@@ -275,8 +283,8 @@ mod tests {
             frontier.push(leaf);
         }
         let mut tiles: HashMap<_, _> = full.into_iter().map(|t| ((t.level, t.index), t.hashes)).collect();
-        for (level, hashes) in edge.levels().enumerate() {
-            tiles.insert((level as u8, size >> (8 * (level + 1))), hashes);
+        for level in 0..4u8 {
+            tiles.insert((level, size >> (8 * (level + 1))), edge.partial(level));
         }
         (edge, tiles, frontier)
     }
@@ -286,11 +294,10 @@ mod tests {
         for size in [1, 2, 255, 256, 257, 511, 70_000] {
             let (edge, tiles, frontier) = grown(size);
             assert_eq!(edge.root(), frontier.root(), "{size}");
-            let stored: Vec<Vec<u8>> = edge.levels().collect();
-            assert_eq!(Edge::restore(size, &stored).unwrap(), edge);
-            if size > 1 {
-                assert_eq!(Edge::restore(size - 1, &stored), Err(EdgeMismatch));
-            }
+            let stored = edge.to_bytes();
+            assert_eq!(Edge::from_bytes(size, &stored).unwrap().root(), edge.root());
+            assert_eq!(Edge::from_bytes(size - 1, &stored), Err(EdgeMismatch));
+            assert_eq!(Edge::from_bytes(size, &stored[..stored.len().saturating_sub(1)]).is_ok(), stored.is_empty());
             let mut nodes = TileNodes(|level, index| tiles.get(&(level, index)).map(Vec::as_slice));
             for index in [0, size / 2, size - 1] {
                 let path = prove_inclusion(&mut nodes, index, size).unwrap();

@@ -51,10 +51,17 @@ impl Frontier {
 
     /// Appends a leaf hash.
     pub fn push(&mut self, leaf: Hash) {
+        self.push_and(leaf, |_, _| {});
+    }
+
+    /// Appends a leaf hash and tells of every subtree that is complete with it: its height and its root.
+    pub fn push_and(&mut self, leaf: Hash, mut complete: impl FnMut(u32, &Hash)) {
         let mut node = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        complete(0, &node);
+        for height in 1..=self.size.trailing_ones() {
             let left = self.peaks.pop().expect("a peak for each bit of the size");
             node = node_hash(&left, &node);
+            complete(height, &node);
         }
         self.peaks.push(node);
         self.size += 1;

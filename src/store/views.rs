@@ -24,7 +24,8 @@ pub(super) mod sql {
             sqlite: "SELECT id FROM attempt WHERE lower(hex(id)) LIKE '%' || $1 ORDER BY id LIMIT 2",
             postgres: "SELECT id FROM attempt WHERE replace(CAST(id AS TEXT), '-', '') LIKE '%' || $1 ORDER BY id LIMIT 2",
         };
-        ENTRIES = "SELECT kind, at, bytes FROM evidence WHERE attempt_id = $1 ORDER BY position";
+        // What still waits for its place comes last.
+        ENTRIES = "SELECT x.kind, x.at, x.bytes FROM (SELECT 0 AS waiting, position AS sorting, kind, at, bytes FROM evidence WHERE attempt_id = $1 UNION ALL SELECT 1 AS waiting, place AS sorting, kind, at, bytes FROM evidence_outbox WHERE attempt_id = $1) AS x ORDER BY x.waiting, x.sorting";
         TRACE = "SELECT bytes FROM trace WHERE digest = $1";
         BODY = "SELECT body FROM content WHERE attempt_id = $1";
         STATES = "SELECT p.name, t.stage, t.channel, t.state, COUNT(*) FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id GROUP BY p.name, t.stage, t.channel, t.state ORDER BY 1, 2, 3, 4";
@@ -185,13 +186,6 @@ impl Row {
             findings: self.findings,
         })
     }
-}
-
-/// The fixed word of a state that stands in the log.
-pub(super) fn state_word(named: &str) -> &'static str {
-    named
-        .parse::<AttemptState>()
-        .map_or("unreadable", AttemptState::as_str)
 }
 
 fn midnight(on: NaiveDate) -> Moment {
