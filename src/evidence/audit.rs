@@ -14,6 +14,9 @@ use crate::domain::AttemptState;
 /// More faults are counted and not kept.
 const MAX_KEPT: usize = 1000;
 
+/// So many missing entries are replaced by blanks at one place; more are somebody's nonsense.
+const MAX_BLANKS: u64 = 1 << 16;
+
 /// What kind of thing is wrong; each has an exit code of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
@@ -159,6 +162,8 @@ struct Kept {
 #[derive(Debug, Default)]
 pub struct Audit {
     tree: Frontier,
+    /// Places that were skipped without blanks.
+    shift: u64,
     levels: Vec<Vec<u8>>,
     full: Vec<FullTile>,
     heads: std::collections::VecDeque<HeadRow>,
@@ -300,18 +305,33 @@ impl Audit {
             None => _ = self.kinds.insert(row.kind.to_owned(), 1),
         }
         let leaf = leaf_hash(row.bytes.as_bytes());
-        if let Some(position) = row.position {
-            let expected = self.tree.size();
-            if position != expected {
-                let what = format!("expected the entry with index {expected}: entries are missing or doubled");
-                self.fault(FaultKind::Gap, Some(position), shown(row.record), what);
-            }
-        } else {
-            self.waiting += 1;
+        match row.position {
+            Some(position) => self.place(row, position),
+            None => self.waiting += 1,
         }
         self.content_of(row, &leaf);
         if row.position.is_some() {
             self.grow(leaf);
+        }
+    }
+
+    /// Entries stand at places without gaps. Where some are missing the tree gets a blank for each, so that only they
+    /// differ from what is stored, and not everything after them.
+    fn place(&mut self, row: &Row<'_>, position: u64) {
+        let expected = self.tree.size() + self.shift;
+        if position == expected {
+            return;
+        }
+        let what = match position.checked_sub(expected) {
+            Some(missing) => format!("{missing} entries before this one are missing, from index {expected} on"),
+            None => format!("expected the entry with index {expected}: entries are doubled"),
+        };
+        self.fault(FaultKind::Gap, Some(position), shown(row.record), what);
+        let missing = position.saturating_sub(expected);
+        if missing <= MAX_BLANKS {
+            (0..missing).for_each(|_| self.grow([0; 32]));
+        } else {
+            self.shift += missing;
         }
     }
 

@@ -158,6 +158,12 @@ impl Store {
         .await
     }
 
+    /// Appends entries that belong to no other step. Durable when it returns.
+    pub async fn append_entries(&self, entries: Vec<Sealed>) -> Result<(), StoreError> {
+        self.write(move |tx| Box::pin(async move { append(tx, &entries).await }))
+            .await
+    }
+
     /// The newest entries, newest first.
     pub async fn latest_entries(&self, limit: i64) -> Result<Vec<LogEntry>, StoreError> {
         type Row = (Option<i64>, Uuid, String, Option<Uuid>, Ts, Vec<u8>, String);

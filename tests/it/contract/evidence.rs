@@ -176,7 +176,6 @@ async fn tampering_is_found(database: TestDatabase) {
         let fresh = faults.iter().any(|f| f.what.contains(expected));
         assert!(faults.len() > before && fresh, "{what}: {faults:?}");
     };
-    // The tree would name every changed entry too; here each fault is found by what is said of it.
     let byte = "UPDATE evidence SET bytes = replace(bytes, 'cleared', 'cleared ') WHERE kind = 'attempt.decided' AND attempt_id = {attempt}";
     tampered("a changed byte", byte, "do not hash").await;
     let kind =
