@@ -135,6 +135,18 @@ impl Notary {
         Ok(head)
     }
 
+    /// Whether the log could be signed, without signing: the public key, or none if the log never had one and none is
+    /// there.
+    pub async fn check(&self) -> Result<Option<crate::evidence::VerifierKey>, NotaryError> {
+        let file = self.key_file();
+        if !file.path().exists() && self.store.log_keys().await?.is_empty() {
+            return Ok(None);
+        }
+        let signers = file.read()?;
+        self.not_put_back(&file).await?;
+        Ok(signers.first().map(|s| s.verifier().clone()))
+    }
+
     /// Whether entries wait for their place or for a signed head.
     pub async fn pending(&self) -> Result<bool, NotaryError> {
         Ok(self.store.log_is_pending().await?)
@@ -185,6 +197,8 @@ impl Notary {
 
 /// A client that follows nobody elsewhere and waits for nobody long.
 pub fn client() -> Result<reqwest::Client, NotaryError> {
+    // The program installs it at its start; whoever uses the library alone may not have.
+    let _installed_already = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(10))

@@ -103,9 +103,21 @@ async fn show(session: &Session) -> anyhow::Result<Answer> {
 
 async fn rotate(session: &Session, by: &str) -> anyhow::Result<Answer> {
     let (store, notary) = notary(session).await?;
+    let file = notary.key_file();
+    let known = store.log_keys().await?;
+    let unknown = |key: &VerifierKey| !known.is_empty() && !known.iter().any(|k| k.key == *key);
+    // A rotation that died half-way, or a key that was lost: what the file holds is made known instead.
+    let fresh: Vec<VerifierKey> = file.read()?.iter().map(|k| k.verifier().clone()).filter(unknown).collect();
+    if let Some(first) = fresh.first() {
+        for key in fresh.iter().rev() {
+            store.register_key(key, Some(by)).await?;
+        }
+        notary.head().await?;
+        let text = session.out.lang.pick(format!("已登记公钥:\n{first}"), format!("made known:\n{first}"));
+        return Ok(Answer::new(text, json!({"key": first.to_string()})));
+    }
     // The old key signs the log as it stands, so that the new one continues a log that somebody vouched for.
     notary.head().await.context("the log must be whole and signed before its key changes")?;
-    let file = notary.key_file();
     let mut keys = file.read()?;
     let origin = keys[0].verifier().name().to_owned();
     let fresh = NoteSigner::from_seed(&origin, KeyUse::Text, &SystemClock::new().salt())?;
