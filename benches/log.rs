@@ -8,9 +8,7 @@ use std::time::Instant;
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use dunwell::clock::{Clock, SystemClock};
 use dunwell::domain::{Moment, RecordId};
-use dunwell::evidence::{
-    Entry, Frontier, Kind, KeyUse, NoteSigner, Sealed, leaf_hash, verify_inclusion,
-};
+use dunwell::evidence::{Entry, Frontier, KeyUse, Kind, NoteSigner, Sealed, leaf_hash, verify_inclusion};
 use dunwell::store::{EntryName, Store};
 use sha2::{Digest, Sha256};
 
@@ -33,10 +31,19 @@ fn entries(clock: &dyn Clock, n: usize) -> Vec<Sealed> {
             let mut entry = Entry::new(Kind::AccountEvent, RecordId(clock.fresh()), clock.now())
                 .with("n", i as i64)
                 .with("state", "none");
-            for name in ["a_commitment", "b_commitment", "c_commitment", "d_commitment", "e_commitment"] {
+            for name in [
+                "a_commitment",
+                "b_commitment",
+                "c_commitment",
+                "d_commitment",
+                "e_commitment",
+            ] {
                 entry = entry.with(name, digest.as_str());
             }
-            entry.with("engine", "dunwell").with("text", "x".repeat(60)).seal()
+            entry
+                .with("engine", "dunwell")
+                .with("text", "x".repeat(60))
+                .seal()
         })
         .collect()
 }
@@ -71,7 +78,9 @@ fn main() {
 fn others() {
     let clock = SystemClock::new();
     let all = entries(&clock, 100_000);
-    let rate = |name: &str, begin: Instant| figure(name, all.len() as f64 / begin.elapsed().as_secs_f64(), "leaves/s");
+    let rate = |name: &str, begin: Instant| {
+        figure(name, all.len() as f64 / begin.elapsed().as_secs_f64(), "leaves/s")
+    };
     let mean = all.iter().map(|e| e.bytes.len()).sum::<usize>() / all.len();
     figure("mean size of an entry", mean as f64, "bytes");
     let begin = Instant::now();
@@ -86,14 +95,22 @@ fn others() {
     let begin = Instant::now();
     let mut chain = [0u8; 32];
     for e in &all {
-        chain = Sha256::new().chain_update(chain).chain_update(&e.bytes).finalize().into();
+        chain = Sha256::new()
+            .chain_update(chain)
+            .chain_update(&e.bytes)
+            .finalize()
+            .into();
     }
     rate("in memory: plain hash chain", begin);
     assert_ne!(chain, [0; 32]);
     let key = NoteSigner::from_seed("bench", KeyUse::Text, &[1; 32]).expect("a key");
     let begin = Instant::now();
     for i in 0..1000u64 {
-        let head = dunwell::evidence::Checkpoint { origin: "bench".into(), size: i, root: ours.root() };
+        let head = dunwell::evidence::Checkpoint {
+            origin: "bench".into(),
+            size: i,
+            root: ours.root(),
+        };
         head.sign(std::slice::from_ref(&key)).expect("a head");
     }
     figure("sign a head", begin.elapsed().as_secs_f64() * 1000.0, "µs");
@@ -141,9 +158,21 @@ async fn database(kind: &str, url: &str, leaves: usize) {
     let after = store.grow_log().await.expect("a tree").0;
     store.sign_head(vec![key]).await.expect("a head");
     let taken = (after - before) as f64;
-    figure(&format!("{kind}: append, durable, 4 writers, batches of {batch}"), taken / appended.as_secs_f64(), "leaves/s");
-    figure(&format!("{kind}: append + places + tree + signed heads"), taken / begin.elapsed().as_secs_f64(), "leaves/s");
-    figure(&format!("{kind}: heads signed meanwhile"), f64::from(heads + 1), "");
+    figure(
+        &format!("{kind}: append, durable, 4 writers, batches of {batch}"),
+        taken / appended.as_secs_f64(),
+        "leaves/s",
+    );
+    figure(
+        &format!("{kind}: append + places + tree + signed heads"),
+        taken / begin.elapsed().as_secs_f64(),
+        "leaves/s",
+    );
+    figure(
+        &format!("{kind}: heads signed meanwhile"),
+        f64::from(heads + 1),
+        "",
+    );
     store.close().await;
 }
 
@@ -151,7 +180,10 @@ async fn fill(store: &Store, clock: &dyn Clock, leaves: usize) {
     let mut left = leaves;
     while left > 0 {
         let n = left.min(5000);
-        store.append_entries(entries(clock, n)).await.expect("durable entries");
+        store
+            .append_entries(entries(clock, n))
+            .await
+            .expect("durable entries");
         left -= n;
     }
 }
@@ -171,7 +203,11 @@ async fn verify_many(url: &str, leaves: usize) {
     let seconds = begin.elapsed().as_secs_f64();
     assert!(check.faults.is_empty(), "{:?}", check.faults);
     assert_eq!(check.heads_checked, 100);
-    figure(&format!("sqlite: verify {} entries and 100 heads", check.entries), seconds, "s");
+    figure(
+        &format!("sqlite: verify {} entries and 100 heads", check.entries),
+        seconds,
+        "s",
+    );
     store.close().await;
 }
 
@@ -184,7 +220,10 @@ async fn prove_in_many(url: &str, leaves: usize) {
     while left > 0 {
         let n = left.min(20_000);
         let small = (0..n).map(|_| Entry::new(Kind::AccountEvent, RecordId(clock.fresh()), at).seal());
-        store.append_entries(small.collect()).await.expect("durable entries");
+        store
+            .append_entries(small.collect())
+            .await
+            .expect("durable entries");
         left -= n;
     }
     let (size, root) = store.grow_log().await.expect("a tree");
@@ -194,14 +233,29 @@ async fn prove_in_many(url: &str, leaves: usize) {
         let index = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size;
         let begin = Instant::now();
         let mut tree = store.tree().await.expect("a tree");
-        let proven = tree.prove(EntryName::Index(index), size).await.expect("a proof").expect("an entry");
-        verify_inclusion(&leaf_hash(proven.bytes.as_bytes()), index, size, &proven.path, &root).expect("a proof that holds");
+        let proven = tree
+            .prove(EntryName::Index(index), size)
+            .await
+            .expect("a proof")
+            .expect("an entry");
+        verify_inclusion(
+            &leaf_hash(proven.bytes.as_bytes()),
+            index,
+            size,
+            &proven.path,
+            &root,
+        )
+        .expect("a proof that holds");
         let took = begin.elapsed().as_secs_f64() * 1000.0;
         slowest = slowest.max(took);
         all.push(took);
     }
     all.sort_by(f64::total_cmp);
-    figure(&format!("sqlite: prove + verify one of {size} entries, median"), all[all.len() / 2], "ms");
+    figure(
+        &format!("sqlite: prove + verify one of {size} entries, median"),
+        all[all.len() / 2],
+        "ms",
+    );
     figure("sqlite: the same, 99th of 100", all[all.len() * 99 / 100], "ms");
     figure("sqlite: the same, slowest of 1000", slowest, "ms");
     store.close().await;

@@ -135,7 +135,10 @@ async fn signing(found: &mut Findings, out: &Out, store: &Store, config: &Config
         ),
         Ok(Some(key)) => found.say(
             Mark::Ok,
-            lang.pick(format!("日志可签名,公钥 {key}"), format!("the log can be signed, public key {key}")),
+            lang.pick(
+                format!("日志可签名,公钥 {key}"),
+                format!("the log can be signed, public key {key}"),
+            ),
         ),
         Err(e) => found.say(Mark::Fail, sentence(&e.into())),
     }

@@ -47,7 +47,11 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         .out
         .remark("正在运行,按 Ctrl-C 停止", "running; stop with Ctrl-C");
     let (stop_notary, stopped) = tokio::sync::watch::channel(false);
-    let signing = tokio::spawn(crate::notary::run(notary, crate::notary::Beat::default(), stopped));
+    let signing = tokio::spawn(crate::notary::run(
+        notary,
+        crate::notary::Beat::default(),
+        stopped,
+    ));
     let scheduler = Scheduler::new(store.clone(), rulebook.clone());
     let dispatcher = Dispatcher::new(store.clone(), rulebook, carriers, config.dispatch.batch as usize);
     let beat = Beat {
@@ -89,7 +93,10 @@ async fn ready_notary(session: &Session, store: &Store, config: &Config) -> anyh
         let key = super::evidence::make_key(file.path(), &config.installation, None)?;
         session.out.remark(
             &format!("已为日志新建密钥 {}\n公钥:{key}", file.path().display()),
-            &format!("made a key for the log, {}\npublic key: {key}", file.path().display()),
+            &format!(
+                "made a key for the log, {}\npublic key: {key}",
+                file.path().display()
+            ),
         );
     }
     // What cannot be signed now is better known before anything is sent.

@@ -65,7 +65,10 @@ pub(super) async fn run(session: &Session, command: WitnessCommand) -> anyhow::R
         }
         WitnessCommand::Add { dir, key } => {
             Witness::watch(&dir, &key)?;
-            let text = lang.pick(format!("已登记日志 {}", key.name()), format!("watches the log {}", key.name()));
+            let text = lang.pick(
+                format!("已登记日志 {}", key.name()),
+                format!("watches the log {}", key.name()),
+            );
             Ok(Answer::new(text, json!({"log": key.to_string()})))
         }
         WitnessCommand::Run { dir, listen } => {
@@ -81,7 +84,10 @@ pub(super) async fn run(session: &Session, command: WitnessCommand) -> anyhow::R
                 &format!("witness of {logs} logs at http://{place}/; stop with Ctrl-C"),
             );
             serve(listener, witness, stop_signal()).await?;
-            Ok(Answer::new(lang.pick("已停止", "stopped"), json!({"stopped": true})))
+            Ok(Answer::new(
+                lang.pick("已停止", "stopped"),
+                json!({"stopped": true}),
+            ))
         }
     }
 }

@@ -294,7 +294,10 @@ impl Config {
         let evidence = &self.evidence;
         if let Some(url) = &evidence.timestamp_url {
             if !url.starts_with("https://") && !url.starts_with("http://") {
-                return Err(self.conflict("evidence.timestamp_url", "must begin with `https://` or `http://`"));
+                return Err(self.conflict(
+                    "evidence.timestamp_url",
+                    "must begin with `https://` or `http://`",
+                ));
             }
             if evidence.timestamp_ca_file.is_none() {
                 return Err(self.conflict(

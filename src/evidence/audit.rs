@@ -285,7 +285,13 @@ impl Audit {
     }
 
     /// Notes a fault.
-    pub fn fault(&mut self, kind: FaultKind, position: Option<u64>, record: impl Into<String>, what: impl Into<String>) {
+    pub fn fault(
+        &mut self,
+        kind: FaultKind,
+        position: Option<u64>,
+        record: impl Into<String>,
+        what: impl Into<String>,
+    ) {
         self.fault_count += 1;
         if self.faults.len() < MAX_KEPT {
             self.faults.push(LogFault {
@@ -323,7 +329,9 @@ impl Audit {
             return;
         }
         let what = match position.checked_sub(expected) {
-            Some(missing) => format!("{missing} entries before this one are missing, from index {expected} on"),
+            Some(missing) => {
+                format!("{missing} entries before this one are missing, from index {expected} on")
+            }
             None => format!("expected the entry with index {expected}: entries are doubled"),
         };
         self.fault(FaultKind::Gap, Some(position), shown(row.record), what);
@@ -346,8 +354,15 @@ impl Audit {
             return self.fault(FaultKind::Bytes, row.position, record(), what);
         }
         let Some(fields) = Fields::read(row.bytes) else {
-            let why = parse(row.bytes).err().map_or("it is no object".to_owned(), |e| e.to_string());
-            return self.fault(FaultKind::Spelling, row.position, record(), format!("the bytes are not canonical: {why}"));
+            let why = parse(row.bytes)
+                .err()
+                .map_or("it is no object".to_owned(), |e| e.to_string());
+            return self.fault(
+                FaultKind::Spelling,
+                row.position,
+                record(),
+                format!("the bytes are not canonical: {why}"),
+            );
         };
         let differs = if id_of(fields.record) != Some(row.record) {
             Some("record")
@@ -361,7 +376,12 @@ impl Audit {
             None
         };
         if let Some(column) = differs {
-            return self.fault(FaultKind::Column, row.position, record(), format!("column `{column}` differs from the bytes"));
+            return self.fault(
+                FaultKind::Column,
+                row.position,
+                record(),
+                format!("column `{column}` differs from the bytes"),
+            );
         }
         for digest in fields.objects.into_iter().flatten().filter_map(digest_of) {
             self.objects.insert(digest);
@@ -470,9 +490,19 @@ impl Audit {
             match made.level {
                 0 => {
                     let what = "the entry is not the one that was taken into the tree";
-                    self.fault(FaultKind::Tree, Some(made.index * TILE_WIDTH + n as u64), name.clone(), what);
+                    self.fault(
+                        FaultKind::Tree,
+                        Some(made.index * TILE_WIDTH + n as u64),
+                        name.clone(),
+                        what,
+                    );
                 }
-                _ => self.fault(FaultKind::Tree, None, name.clone(), "a stored tile of the tree is not that of the entries"),
+                _ => self.fault(
+                    FaultKind::Tree,
+                    None,
+                    name.clone(),
+                    "a stored tile of the tree is not that of the entries",
+                ),
             }
         }
     }
@@ -483,7 +513,12 @@ impl Audit {
             let head = self.heads.pop_front().expect("a head in front");
             self.heads_checked += 1;
             match late {
-                true => self.fault(FaultKind::Head, Some(head.size), head.size.to_string(), "the heads are out of order"),
+                true => self.fault(
+                    FaultKind::Head,
+                    Some(head.size),
+                    head.size.to_string(),
+                    "the heads are out of order",
+                ),
                 false => self.head(&head),
             }
         }
@@ -494,11 +529,23 @@ impl Audit {
         let place = head.size.checked_sub(1);
         let signed = match SignedCheckpoint::parse(&head.note) {
             Ok(signed) => signed,
-            Err(e) => return self.fault(FaultKind::Signature, place, name, format!("the head cannot be read: {e}")),
+            Err(e) => {
+                return self.fault(
+                    FaultKind::Signature,
+                    place,
+                    name,
+                    format!("the head cannot be read: {e}"),
+                );
+            }
         };
         let Checkpoint { size, root, origin } = &signed.checkpoint;
         if *size != head.size || root.as_slice() != head.root {
-            return self.fault(FaultKind::Column, place, name, "a column of the head differs from the signed text");
+            return self.fault(
+                FaultKind::Column,
+                place,
+                name,
+                "a column of the head differs from the signed text",
+            );
         }
         if *root != self.tree.root() {
             let what = "the head that was signed here is not that of the entries: one of them, up to this place, was changed, removed or put in after it was signed";
@@ -511,18 +558,35 @@ impl Audit {
             .map(|k| k.key.clone())
             .collect();
         if let Err(e) = signed.note.signed_by(&keys) {
-            self.fault(FaultKind::Signature, place, name, format!("{e}: the head has no signature of a key that the log named by then"));
+            self.fault(
+                FaultKind::Signature,
+                place,
+                name,
+                format!("{e}: the head has no signature of a key that the log named by then"),
+            );
         }
     }
 
     fn pass_outside(&mut self) {
-        let (size, root) = (self.tree.size(), self.tree.root_if(|size| self.outside.iter().any(|h| h.checkpoint.size == size)));
+        let (size, root) = (
+            self.tree.size(),
+            self.tree
+                .root_if(|size| self.outside.iter().any(|h| h.checkpoint.size == size)),
+        );
         let Some(root) = root else { return };
-        let passed: Vec<_> = self.outside.extract_if(.., |h| h.checkpoint.size == size).collect();
+        let passed: Vec<_> = self
+            .outside
+            .extract_if(.., |h| h.checkpoint.size == size)
+            .collect();
         for head in passed {
             if head.checkpoint.root != root {
                 let what = "a head that was kept outside is not that of the entries: the log was rewritten after it was given out";
-                self.fault(FaultKind::Outside, size.checked_sub(1), format!("head of {size} entries"), what);
+                self.fault(
+                    FaultKind::Outside,
+                    size.checked_sub(1),
+                    format!("head of {size} entries"),
+                    what,
+                );
             }
         }
     }
@@ -533,7 +597,8 @@ impl Audit {
         if let (Some(newest), Some((salt, content, facts))) = (&seen.kept, kept) {
             self.contents += 1;
             let fits = <[u8; 32]>::try_from(salt).is_ok_and(|salt| {
-                let same = |text: &str, named: &Hash| super::entry::commit(&salt, text.as_bytes()).0 == *named;
+                let same =
+                    |text: &str, named: &Hash| super::entry::commit(&salt, text.as_bytes()).0 == *named;
                 same(content, &newest.content) && newest.facts.as_ref().is_none_or(|f| same(facts, f))
             });
             if !fits {
@@ -563,7 +628,12 @@ impl Audit {
     pub fn finish(&mut self) {
         let gone: Vec<u128> = self.seen.drain().map(|(id, _)| id).collect();
         for id in gone {
-            self.fault(FaultKind::Story, None, shown(id), "the log tells of an attempt that is not there");
+            self.fault(
+                FaultKind::Story,
+                None,
+                shown(id),
+                "the log tells of an attempt that is not there",
+            );
         }
         let missing: Vec<Hash> = self.objects.drain().collect();
         for digest in missing {
@@ -573,12 +643,16 @@ impl Audit {
         let size = self.tree.size();
         let ahead: Vec<u64> = self.heads.drain(..).map(|h| h.size).collect();
         for head in ahead {
-            let what = format!("the log has {size} entries, and a head of {head} was signed: entries at the end are gone");
+            let what = format!(
+                "the log has {size} entries, and a head of {head} was signed: entries at the end are gone"
+            );
             self.fault(FaultKind::Shorter, None, format!("head of {head} entries"), what);
         }
         let outside: Vec<u64> = self.outside.drain(..).map(|h| h.checkpoint.size).collect();
         for head in outside {
-            let what = format!("the log has {size} entries, and a head of {head} is kept outside: entries at the end are gone");
+            let what = format!(
+                "the log has {size} entries, and a head of {head} is kept outside: entries at the end are gone"
+            );
             self.fault(FaultKind::Shorter, None, format!("head of {head} entries"), what);
         }
         if let Some((stored, _)) = self.edge.take().filter(|_| !self.edge_seen) {
@@ -620,25 +694,47 @@ mod tests {
         let of = |kind, n, prev: Option<u128>| Entry::new(kind, id(n), at).of_attempt(attempt, prev.map(id));
         let mut log = vec![
             Entry::new(Kind::LogGenesis, id(1), at).seal(),
-            Entry::new(Kind::KeyRotated, id(2), at).with("key", signer(1).verifier().to_string()).seal(),
-            of(Kind::AttemptRequested, 3, None).with("state", "planned").seal(),
-            of(Kind::AttemptDecided, 4, Some(3)).with("trace", digest_hex(b"[]")).seal(),
+            Entry::new(Kind::KeyRotated, id(2), at)
+                .with("key", signer(1).verifier().to_string())
+                .seal(),
+            of(Kind::AttemptRequested, 3, None)
+                .with("state", "planned")
+                .seal(),
+            of(Kind::AttemptDecided, 4, Some(3))
+                .with("trace", digest_hex(b"[]"))
+                .seal(),
             of(Kind::AttemptIntent, 5, Some(4))
                 .with("state", "reserved")
                 .with_commitment("content", commit(&SALT, b"words"))
                 .with_commitment("facts", commit(&SALT, b"facts"))
                 .seal(),
-            of(Kind::ProviderOutcome, 6, Some(5)).with("state", "accepted").seal(),
+            of(Kind::ProviderOutcome, 6, Some(5))
+                .with("state", "accepted")
+                .seal(),
         ];
-        log.extend((7..600).map(|n| Entry::new(Kind::AccountEvent, id(n), at).with("n", n as i64).seal()));
+        log.extend((7..600).map(|n| {
+            Entry::new(Kind::AccountEvent, id(n), at)
+                .with("n", n as i64)
+                .seal()
+        }));
         log
     }
 
     fn head(log: &[Sealed], size: usize, key: u8) -> HeadRow {
         let mut tree = Frontier::default();
-        log[..size].iter().for_each(|e| tree.push(leaf_hash(e.bytes.as_bytes())));
-        let head = Checkpoint { origin: "log.example/one".into(), size: size as u64, root: tree.root() };
-        HeadRow { size: size as u64, root: tree.root().to_vec(), note: head.sign(&[signer(key)]).unwrap().to_string() }
+        log[..size]
+            .iter()
+            .for_each(|e| tree.push(leaf_hash(e.bytes.as_bytes())));
+        let head = Checkpoint {
+            origin: "log.example/one".into(),
+            size: size as u64,
+            root: tree.root(),
+        };
+        HeadRow {
+            size: size as u64,
+            root: tree.root().to_vec(),
+            note: head.sign(&[signer(key)]).unwrap().to_string(),
+        }
     }
 
     /// The log as it is read back, with heads signed and tiles stored over `honest`.
@@ -646,7 +742,9 @@ mod tests {
         let mut audit = Audit::default();
         audit.expect_heads([head(honest, 2, 1), head(honest, 300, 1), head(honest, 599, 1)]);
         let (mut edge, mut full) = (super::super::tiles::Edge::default(), Vec::new());
-        honest.iter().for_each(|e| edge.push(leaf_hash(e.bytes.as_bytes()), &mut full));
+        honest
+            .iter()
+            .for_each(|e| edge.push(leaf_hash(e.bytes.as_bytes()), &mut full));
         audit.expect_edge(edge.size(), edge.to_bytes());
         change(&mut audit);
         for (n, e) in log.iter().enumerate() {
@@ -661,7 +759,9 @@ mod tests {
             });
         }
         for made in audit.take_full() {
-            let stored = full.iter().find(|t| (t.level, t.index) == (made.level, made.index));
+            let stored = full
+                .iter()
+                .find(|t| (t.level, t.index) == (made.level, made.index));
             audit.tile(&made, stored.map(|t| t.hashes.as_slice()));
         }
         audit.attempt(1000, "accepted", Some((&SALT, "words", "facts")));
@@ -671,7 +771,11 @@ mod tests {
     }
 
     fn kinds(audit: &Audit) -> Vec<(&'static str, Option<u64>)> {
-        audit.faults.iter().map(|f| (f.kind.as_str(), f.position)).collect()
+        audit
+            .faults
+            .iter()
+            .map(|f| (f.kind.as_str(), f.position))
+            .collect()
     }
 
     #[test]
@@ -701,7 +805,10 @@ mod tests {
         // With the leaf hash made anew the tiles still name it, and the signed head too.
         let other = rewritten(100, |b| *b = b.replace("\"n\":101", "\"n\":102"));
         let found = kinds(&audit(&other, &honest, |_| {}));
-        assert!(found.contains(&("tree", Some(100))) && found.contains(&("head", Some(299))), "{found:?}");
+        assert!(
+            found.contains(&("tree", Some(100))) && found.contains(&("head", Some(299))),
+            "{found:?}"
+        );
         // With tiles made anew too, the heads remain.
         let done = audit(&other, &other, |a| {
             a.heads.clear();
@@ -710,7 +817,10 @@ mod tests {
         assert_eq!(kinds(&done), [("head", Some(299))]);
         // With heads signed anew, only what was kept outside tells.
         let kept = SignedCheckpoint::parse(&head(&honest, 300, 1).note).unwrap();
-        assert_eq!(kinds(&audit(&other, &other, |a| a.expect_outside(kept.clone()))), [("outside", Some(299))]);
+        assert_eq!(
+            kinds(&audit(&other, &other, |a| a.expect_outside(kept.clone()))),
+            [("outside", Some(299))]
+        );
         let blank = rewritten(100, |b| *b = b.replace("\"n\":101", "\"n\": 101"));
         assert_eq!(kinds(&audit(&blank, &blank, |_| {})), [("spelling", Some(100))]);
         let mut column = honest.clone();
@@ -753,7 +863,11 @@ mod tests {
             .seal();
         let done = audit(&rotated, &rotated, |a| {
             a.heads.clear();
-            a.expect_heads([head(&rotated, 201, 1), head(&rotated, 250, 2), head(&rotated, 300, 1)]);
+            a.expect_heads([
+                head(&rotated, 201, 1),
+                head(&rotated, 250, 2),
+                head(&rotated, 300, 1),
+            ]);
         });
         assert_eq!(kinds(&done), [("signature", Some(299))]);
     }

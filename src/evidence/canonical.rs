@@ -247,7 +247,9 @@ impl<'b> Scan<'b> {
     }
 
     fn word(&mut self, word: &str) -> Option<()> {
-        self.text[self.at..].starts_with(word).then(|| self.at += word.len())
+        self.text[self.at..]
+            .starts_with(word)
+            .then(|| self.at += word.len())
     }
 
     fn integer(&mut self) -> Option<()> {
@@ -352,7 +354,12 @@ mod tests {
         assert!(scan(text, |key, value| fields.push((key, value))));
         assert_eq!(
             fields,
-            [("a", "x"), ("b", "-12"), ("c", "{\"d\":[true,\"y\"]}"), ("e", "\\u001f")]
+            [
+                ("a", "x"),
+                ("b", "-12"),
+                ("c", "{\"d\":[true,\"y\"]}"),
+                ("e", "\\u001f")
+            ]
         );
         assert!(scans("{}"));
     }

@@ -66,7 +66,9 @@ impl Checkpoint {
             }));
         };
         if !is_key_name(origin) {
-            return Err(CheckpointError::Form("its origin is empty, or holds a blank or a `+`"));
+            return Err(CheckpointError::Form(
+                "its origin is empty, or holds a blank or a `+`",
+            ));
         }
         Ok(Checkpoint {
             origin: (*origin).to_owned(),
@@ -119,7 +121,11 @@ mod tests {
 
     #[test]
     fn another_implementation_reads_the_same_head() {
-        let head = Checkpoint { origin: "log.example/one".into(), size: 70_000, root: [9; 32] };
+        let head = Checkpoint {
+            origin: "log.example/one".into(),
+            size: 70_000,
+            root: [9; 32],
+        };
         let key = NoteSigner::from_seed("log.example/one", KeyUse::Text, &[1; 32]).unwrap();
         let signed = head.sign(&[key]).unwrap();
         let theirs = tlog_tiles::Checkpoint::from_bytes(signed.note.text().as_bytes()).unwrap();
@@ -130,7 +136,12 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        let good = Checkpoint { origin: "a".into(), size: 0, root: [0; 32] }.text();
+        let good = Checkpoint {
+            origin: "a".into(),
+            size: 0,
+            root: [0; 32],
+        }
+        .text();
         assert!(Checkpoint::parse_text(&good).is_ok());
         for bad in [
             good.replace("\n0\n", "\n00\n"),

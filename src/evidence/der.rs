@@ -40,7 +40,9 @@ impl<'a> Reader<'a> {
             (usize::from(first), rest)
         } else {
             let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            let length = bytes.iter().try_fold(0usize, |n, b| n.checked_mul(256).map(|n| n + usize::from(*b)))?;
+            let length = bytes
+                .iter()
+                .try_fold(0usize, |n, b| n.checked_mul(256).map(|n| n + usize::from(*b)))?;
             // The shortest form: no leading zero, and no long form for what fits the short one.
             if bytes.is_empty() || bytes[0] == 0 || length < 0x80 || bytes.len() > 4 {
                 return None;
@@ -127,7 +129,11 @@ mod tests {
     #[test]
     fn lengths_have_one_spelling() {
         let check = |bytes: &[u8], expected: Option<usize>| {
-            assert_eq!(Reader::new(bytes).take(tag::OCTETS).map(<[u8]>::len), expected, "{bytes:02x?}");
+            assert_eq!(
+                Reader::new(bytes).take(tag::OCTETS).map(<[u8]>::len),
+                expected,
+                "{bytes:02x?}"
+            );
         };
         check(&[4, 0], Some(0));
         check(&[4, 1, 9], Some(1));

@@ -34,7 +34,7 @@ pub use tiles::{
 };
 pub use timestamp::{Stamp, TokenError, check_token, timestamp_request, token_of_response, verify_token};
 pub use tree::{
-    Frontier, Hash, Nodes, ProofError, empty_root, node_hash, prove_consistency, prove_inclusion, root_at, root_of,
-    verify_consistency, verify_inclusion,
+    Frontier, Hash, Nodes, ProofError, empty_root, node_hash, prove_consistency, prove_inclusion, root_at,
+    root_of, verify_consistency, verify_inclusion,
 };
 pub use witness::{AddCheckpoint, LastSeen, Refusal};

@@ -62,7 +62,9 @@ pub enum NoteError {
 pub fn is_key_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 255
-        && !name.chars().any(|c| c == '+' || c.is_whitespace() || c.is_control())
+        && !name
+            .chars()
+            .any(|c| c == '+' || c.is_whitespace() || c.is_control())
 }
 
 fn key_id(name: &str, kind: KeyUse, key: &[u8; 32]) -> [u8; 4] {
@@ -172,8 +174,11 @@ fn material_of(text: &str) -> Result<(KeyUse, [u8; 32]), NoteError> {
     let bytes = STANDARD
         .decode(text)
         .map_err(|_| NoteError::Key("its last part is no base64"))?;
-    let (kind, key) = bytes.split_first().ok_or(NoteError::Key("its last part is empty"))?;
-    let kind = KeyUse::of_byte(*kind).ok_or(NoteError::Key("it is neither an Ed25519 key nor a cosigner's"))?;
+    let (kind, key) = bytes
+        .split_first()
+        .ok_or(NoteError::Key("its last part is empty"))?;
+    let kind =
+        KeyUse::of_byte(*kind).ok_or(NoteError::Key("it is neither an Ed25519 key nor a cosigner's"))?;
     let key = <[u8; 32]>::try_from(key).map_err(|_| NoteError::Key("an Ed25519 key has 32 bytes"))?;
     Ok((kind, key))
 }
@@ -192,7 +197,12 @@ pub struct NoteSigner {
 
 impl std::fmt::Debug for NoteSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "NoteSigner({}+{}, secret hidden)", self.public.name, self.public.id())
+        write!(
+            f,
+            "NoteSigner({}+{}, secret hidden)",
+            self.public.name,
+            self.public.id()
+        )
     }
 }
 
@@ -225,7 +235,12 @@ impl NoteSigner {
     /// The secret as text, for its file.
     pub fn to_secret_text(&self) -> String {
         let material = [&[self.public.kind.byte()], self.secret.to_bytes().as_slice()].concat();
-        format!("{PRIVATE}{}+{}+{}", self.public.name, self.public.id(), STANDARD.encode(material))
+        format!(
+            "{PRIVATE}{}+{}+{}",
+            self.public.name,
+            self.public.id(),
+            STANDARD.encode(material)
+        )
     }
 
     /// The public half.
@@ -431,9 +446,16 @@ mod tests {
         let mut fresh = signed_note::Note::new(b"three\n", &[]).unwrap();
         fresh.add_sigs(&[&signer]).unwrap();
         let text = String::from_utf8(fresh.to_bytes()).unwrap();
-        assert_eq!(text, signed("three\n").to_string(), "Ed25519 has one signature for one text");
+        assert_eq!(
+            text,
+            signed("three\n").to_string(),
+            "Ed25519 has one signature for one text"
+        );
         assert_eq!(hex::encode(signer.key_id().to_be_bytes()), ours.verifier().id());
-        assert_eq!(signed_note::StandardVerifier::new(&key).unwrap().name(), ours.verifier().name());
+        assert_eq!(
+            signed_note::StandardVerifier::new(&key).unwrap().name(),
+            ours.verifier().name()
+        );
     }
 
     #[test]

@@ -54,7 +54,11 @@ impl InclusionProof {
         let extra = match lines.peek().and_then(|line| line.strip_prefix("extra ")) {
             Some(base64) => {
                 lines.next();
-                Some(STANDARD.decode(base64).map_err(|_| form("its extra data is no base64"))?)
+                Some(
+                    STANDARD
+                        .decode(base64)
+                        .map_err(|_| form("its extra data is no base64"))?,
+                )
             }
             None => None,
         };
@@ -70,7 +74,12 @@ impl InclusionProof {
             return Err(form("it has more hashes than any tree needs"));
         }
         let head = SignedCheckpoint::parse(head)?;
-        Ok(InclusionProof { extra, index, path, head })
+        Ok(InclusionProof {
+            extra,
+            index,
+            path,
+            head,
+        })
     }
 
     /// Checks the head against the policy and the path from `leaf` to it; says who has seen the head.
@@ -112,7 +121,11 @@ mod tests {
         };
         let key = NoteSigner::from_seed("log.example/one", KeyUse::Text, &[1; 32]).unwrap();
         let policy = Policy::parse(&format!("log {}\nquorum none\n", key.verifier())).unwrap();
-        let head = Checkpoint { origin: "log.example/one".into(), size: 13, root: root_of(&leaves) };
+        let head = Checkpoint {
+            origin: "log.example/one".into(),
+            size: 13,
+            root: root_of(&leaves),
+        };
         let proof = InclusionProof {
             extra: None,
             index: 5,
@@ -127,8 +140,14 @@ mod tests {
         let (leaf, proof, policy) = proof();
         assert_eq!(InclusionProof::parse(&proof.to_string()).unwrap(), proof);
         assert!(proof.verify(&leaf, &policy).is_ok());
-        let with_extra = InclusionProof { extra: Some(b"why".to_vec()), ..proof };
-        assert_eq!(InclusionProof::parse(&with_extra.to_string()).unwrap(), with_extra);
+        let with_extra = InclusionProof {
+            extra: Some(b"why".to_vec()),
+            ..proof
+        };
+        assert_eq!(
+            InclusionProof::parse(&with_extra.to_string()).unwrap(),
+            with_extra
+        );
         assert_eq!(
             with_extra.verify(&[0; 32], &policy),
             Err(InclusionError::Path(ProofError::Root))
@@ -153,7 +172,10 @@ mod tests {
                 let (before, after) = good.split_at(at);
                 assert!(!holds(before), "cut at {at}");
                 let rest = after.chars().next().map_or(0, char::len_utf8);
-                assert!(!holds(&format!("{before}{}", &after[rest..])), "without byte {at}");
+                assert!(
+                    !holds(&format!("{before}{}", &after[rest..])),
+                    "without byte {at}"
+                );
                 assert!(!holds(&format!("{before}\n{after}")), "a line break at {at}");
             }
         }

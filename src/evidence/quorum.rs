@@ -107,7 +107,9 @@ impl Policy {
                     policy.witness(name, key, Some(url)).map_err(|e| fault(&e))?;
                 }
                 ["group", name, count, members @ ..] if !members.is_empty() => {
-                    policy.group(name, count, members, &mut used).map_err(|e| fault(&e))?;
+                    policy
+                        .group(name, count, members, &mut used)
+                        .map_err(|e| fault(&e))?;
                 }
                 ["quorum", name] if quorum.is_none() => {
                     if *name != "none" && !policy.knows(name) {
@@ -116,7 +118,11 @@ impl Policy {
                     quorum = Some((*name).to_owned());
                 }
                 ["quorum", _] => return Err(fault("there is a second `quorum`, expected one")),
-                _ => return Err(fault("expected `log`, `witness`, `group` or `quorum` with its words")),
+                _ => {
+                    return Err(fault(
+                        "expected `log`, `witness`, `group` or `quorum` with its words",
+                    ));
+                }
             }
         }
         let quorum = quorum.ok_or(PolicyError::NoQuorum)?;
@@ -145,7 +151,11 @@ impl Policy {
         if key.kind() != KeyUse::Cosignature {
             return Err("found the key of a log, expected that of a cosigner".into());
         }
-        if self.witnesses.values().any(|(known, _)| known.same_material(&key)) {
+        if self
+            .witnesses
+            .values()
+            .any(|(known, _)| known.same_material(&key))
+        {
             return Err("this witness stands above already".into());
         }
         self.take_name(name)?;
@@ -259,7 +269,11 @@ mod tests {
 
     fn head(witnesses: &[&str]) -> SignedCheckpoint {
         let log = key("log", KeyUse::Text);
-        let head = Checkpoint { origin: "log".into(), size: 1, root: [1; 32] };
+        let head = Checkpoint {
+            origin: "log".into(),
+            size: 1,
+            root: [1; 32],
+        };
         let mut signed = head.sign(&[log]).unwrap();
         for name in witnesses {
             let cosignature = key(name, KeyUse::Cosignature).sign(&head.text(), 1_700_000_000);
@@ -271,7 +285,10 @@ mod tests {
     fn policy(quorum: &str) -> String {
         let mut text = format!("# whom we trust\nlog {}\n", key("log", KeyUse::Text).verifier());
         for name in ["X1", "X2", "X3", "Y1"] {
-            text += &format!("witness {name}\t{} https://w.example/\n", key(name, KeyUse::Cosignature).verifier());
+            text += &format!(
+                "witness {name}\t{} https://w.example/\n",
+                key(name, KeyUse::Cosignature).verifier()
+            );
         }
         text + quorum
     }
@@ -297,9 +314,19 @@ mod tests {
     fn a_head_of_another_log_or_key_is_refused() {
         let policy = Policy::parse(&policy("quorum none\n")).unwrap();
         let other = key("other", KeyUse::Text);
-        let named = Checkpoint { origin: "log".into(), size: 1, root: [1; 32] };
-        assert_eq!(policy.check(&named.sign(&[other]).unwrap()), Err(PolicyError::NoLog));
-        let elsewhere = Checkpoint { origin: "other".into(), ..named };
+        let named = Checkpoint {
+            origin: "log".into(),
+            size: 1,
+            root: [1; 32],
+        };
+        assert_eq!(
+            policy.check(&named.sign(&[other]).unwrap()),
+            Err(PolicyError::NoLog)
+        );
+        let elsewhere = Checkpoint {
+            origin: "other".into(),
+            ..named
+        };
         let signed = elsewhere.sign(&[key("log", KeyUse::Text)]).unwrap();
         assert_eq!(policy.check(&signed), Err(PolicyError::Origin));
     }

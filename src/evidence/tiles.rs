@@ -238,7 +238,11 @@ mod tests {
         check(0, 1_234_067, 256, "tile/0/x001/x234/067");
         check(2, 5, 17, "tile/2/005.p/17");
         check(1, 1000, 1, "tile/1/x001/000.p/1");
-        let tile = Tile { level: 0, index: 273, width: 112 };
+        let tile = Tile {
+            level: 0,
+            index: 273,
+            width: 112,
+        };
         assert_eq!(tile.entries_path(), "tile/entries/273.p/112");
     }
 
@@ -246,28 +250,52 @@ mod tests {
     fn a_tree_of_70000_has_the_tiles_of_the_specification() {
         let tiles = tiles_between(0, 70_000);
         let count = |level: u8, full: bool| {
-            tiles.iter().filter(|t| t.level == level && (t.width == 256) == full).count()
+            tiles
+                .iter()
+                .filter(|t| t.level == level && (t.width == 256) == full)
+                .count()
         };
         assert_eq!((count(0, true), count(0, false)), (273, 1));
         assert_eq!((count(1, true), count(1, false)), (1, 1));
         assert_eq!((count(2, true), count(2, false)), (0, 1));
-        assert!(tiles.contains(&Tile { level: 0, index: 273, width: 112 }));
-        assert!(tiles.contains(&Tile { level: 1, index: 1, width: 17 }));
-        assert!(tiles.contains(&Tile { level: 2, index: 0, width: 1 }));
+        assert!(tiles.contains(&Tile {
+            level: 0,
+            index: 273,
+            width: 112
+        }));
+        assert!(tiles.contains(&Tile {
+            level: 1,
+            index: 1,
+            width: 17
+        }));
+        assert!(tiles.contains(&Tile {
+            level: 2,
+            index: 0,
+            width: 1
+        }));
         let small = tiles_between(0, 256);
         assert_eq!(small.len(), 2, "a full tile and one of width 1 above it");
     }
 
     #[test]
     fn another_implementation_names_and_fills_the_same_tiles() {
-        for (after, size) in [(0, 1), (0, 70_000), (69_000, 70_000), (255, 256), (256, 512), (65_535, 65_537)] {
+        for (after, size) in [
+            (0, 1),
+            (0, 70_000),
+            (69_000, 70_000),
+            (255, 256),
+            (256, 512),
+            (65_535, 65_537),
+        ] {
             let mut theirs: Vec<String> = tlog_tiles::Tile::new_tiles(8, after, size)
                 .into_iter()
                 .map(|tile| tile.path())
                 .collect();
             let mut ours: Vec<String> = tiles_between(after, size).iter().map(Tile::path).collect();
             // Theirs counts the height of tiles in the path; ours is the layout of the specification.
-            theirs.iter_mut().for_each(|path| *path = path.replace("tile/8/", "tile/"));
+            theirs
+                .iter_mut()
+                .for_each(|path| *path = path.replace("tile/8/", "tile/"));
             theirs.sort();
             ours.sort();
             assert_eq!(ours, theirs, "{after} to {size}");
@@ -297,12 +325,18 @@ mod tests {
             let stored = edge.to_bytes();
             assert_eq!(Edge::from_bytes(size, &stored).unwrap().root(), edge.root());
             assert_eq!(Edge::from_bytes(size - 1, &stored), Err(EdgeMismatch));
-            assert_eq!(Edge::from_bytes(size, &stored[..stored.len().saturating_sub(1)]).is_ok(), stored.is_empty());
+            assert_eq!(
+                Edge::from_bytes(size, &stored[..stored.len().saturating_sub(1)]).is_ok(),
+                stored.is_empty()
+            );
             let mut nodes = TileNodes(|level, index| tiles.get(&(level, index)).map(Vec::as_slice));
             for index in [0, size / 2, size - 1] {
                 let path = prove_inclusion(&mut nodes, index, size).unwrap();
                 let leaf = leaf_hash(&index.to_be_bytes());
-                assert_eq!(verify_inclusion(&leaf, index, size, &path, &frontier.root()), Ok(()));
+                assert_eq!(
+                    verify_inclusion(&leaf, index, size, &path, &frontier.root()),
+                    Ok(())
+                );
             }
             for old in [1, size.div_ceil(2), size] {
                 let path = prove_consistency(&mut nodes, old, size).unwrap();
@@ -318,7 +352,13 @@ mod tests {
         let entries: [&[u8]; 3] = [b"", b"one", &[7; 300]];
         let bytes = entry_bundle(entries).unwrap();
         assert_eq!(read_entry_bundle(&bytes).unwrap(), entries);
-        assert_eq!(read_entry_bundle(&bytes[..bytes.len() - 1]), Err(BundleError::Torn));
-        assert_eq!(entry_bundle([[0u8; 65_536].as_slice()]), Err(BundleError::TooLong));
+        assert_eq!(
+            read_entry_bundle(&bytes[..bytes.len() - 1]),
+            Err(BundleError::Torn)
+        );
+        assert_eq!(
+            entry_bundle([[0u8; 65_536].as_slice()]),
+            Err(BundleError::TooLong)
+        );
     }
 }

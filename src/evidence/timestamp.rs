@@ -52,7 +52,13 @@ pub struct Stamp {
 
 /// The question: a time stamp over `text`, with the certificate in the answer. `nonce` is random.
 pub fn timestamp_request(text: &[u8], nonce: &[u8; 8]) -> Vec<u8> {
-    let imprint = wrap(tag::SEQUENCE, &[algorithm(SHA256), wrap(tag::OCTETS, &[Sha256::digest(text).to_vec()])]);
+    let imprint = wrap(
+        tag::SEQUENCE,
+        &[
+            algorithm(SHA256),
+            wrap(tag::OCTETS, &[Sha256::digest(text).to_vec()]),
+        ],
+    );
     let body = [
         integer(&[1]),
         imprint,
@@ -63,7 +69,10 @@ pub fn timestamp_request(text: &[u8], nonce: &[u8; 8]) -> Vec<u8> {
 }
 
 fn algorithm(oid: &[u8]) -> Vec<u8> {
-    wrap(tag::SEQUENCE, &[wrap(tag::OID, &[oid.to_vec()]), wrap(tag::NULL, &[])])
+    wrap(
+        tag::SEQUENCE,
+        &[wrap(tag::OID, &[oid.to_vec()]), wrap(tag::NULL, &[])],
+    )
 }
 
 /// The token out of an authority's answer to the question with this text and nonce.
@@ -122,12 +131,24 @@ pub fn verify_token(token: &[u8], text: &[u8], roots: &[Vec<u8>]) -> Result<Stam
         .map(webpki::anchor_from_trusted_cert)
         .collect::<Result<_, _>>()
         .map_err(untrusted)?;
-    let others: Vec<CertificateDer<'_>> = token.certificates.iter().map(|c| CertificateDer::from(*c)).collect();
+    let others: Vec<CertificateDer<'_>> = token
+        .certificates
+        .iter()
+        .map(|c| CertificateDer::from(*c))
+        .collect();
     let end = webpki::EndEntityCert::try_from(&signer).map_err(untrusted)?;
     let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(stamp.seconds));
     let usage = webpki::KeyUsage::required(TIME_STAMPING);
-    end.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &anchors, &others, at, usage, None, None)
-        .map_err(untrusted)?;
+    end.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &anchors,
+        &others,
+        at,
+        usage,
+        None,
+        None,
+    )
+    .map_err(untrusted)?;
     Ok(stamp)
 }
 
@@ -197,7 +218,9 @@ impl<'a> Token<'a> {
         let time = tst_info.take(tag::TIME)?;
         tst_info.optional(tag::SEQUENCE);
         tst_info.optional(tag::BOOLEAN);
-        let nonce = tst_info.optional(tag::INTEGER).map(|n| trimmed(n.rest()).to_vec());
+        let nonce = tst_info
+            .optional(tag::INTEGER)
+            .map(|n| trimmed(n.rest()).to_vec());
         Some(Token {
             info,
             hash_name,

@@ -299,15 +299,27 @@ mod tests {
     fn roots_are_those_of_the_published_vectors() {
         // The eight leaves that the Certificate Transparency reference tests use.
         let inputs = [
-            "", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
             "606162636465666768696a6b6c6d6e6f",
         ];
         let mut tree = Frontier::default();
-        assert_eq!(hex::encode(tree.root()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            hex::encode(tree.root()),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         for input in inputs {
             tree.push(leaf_hash(&hex::decode(input).unwrap()));
         }
-        assert_eq!(hex::encode(tree.root()), "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
+        assert_eq!(
+            hex::encode(tree.root()),
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+        );
     }
 
     #[test]
@@ -318,10 +330,18 @@ mod tests {
         for n in 1..=300u64 {
             theirs.push((n - 1).to_be_bytes().to_vec());
             ours.push(all[n as usize - 1]);
-            assert_eq!(ours.root().as_slice(), theirs.root().as_bytes().as_slice(), "size {n}");
+            assert_eq!(
+                ours.root().as_slice(),
+                theirs.root().as_bytes().as_slice(),
+                "size {n}"
+            );
             for index in [0, n / 3, n - 1] {
                 let path = prove_inclusion(&mut nodes(&all), index, n).unwrap();
-                assert_eq!(path.concat(), theirs.prove_inclusion(index as usize).as_bytes(), "{index} of {n}");
+                assert_eq!(
+                    path.concat(),
+                    theirs.prove_inclusion(index as usize).as_bytes(),
+                    "{index} of {n}"
+                );
             }
             let old = n / 2 + 1;
             if old < n {
@@ -354,13 +374,20 @@ mod tests {
             for old in 0..=n {
                 let path = prove_consistency(&mut nodes(&all), old, n).unwrap();
                 let before = root_at(&mut nodes(&all), old).unwrap();
-                assert_eq!(verify_consistency((old, &before), (n, &root), &path), Ok(()), "{old} to {n}");
+                assert_eq!(
+                    verify_consistency((old, &before), (n, &root), &path),
+                    Ok(()),
+                    "{old} to {n}"
+                );
                 let wrong = [7; 32];
                 assert!(verify_consistency((old, &wrong), (n, &root), &path).is_err());
                 if n > 0 && old > 0 {
                     assert!(verify_consistency((old, &before), (n, &wrong), &path).is_err());
                 }
-                assert!(verify_consistency((old, &before), (n, &root), &[path.as_slice(), &[wrong]].concat()).is_err());
+                assert!(
+                    verify_consistency((old, &before), (n, &root), &[path.as_slice(), &[wrong]].concat())
+                        .is_err()
+                );
             }
         }
     }

@@ -69,8 +69,8 @@ impl AddCheckpoint {
         if proof.len() > MAX_HASHES {
             return Err(form("the proof has more than 63 lines"));
         }
-        let head = SignedCheckpoint::parse(head)
-            .map_err(|e: CheckpointError| Refusal::Malformed(e.to_string()))?;
+        let head =
+            SignedCheckpoint::parse(head).map_err(|e: CheckpointError| Refusal::Malformed(e.to_string()))?;
         Ok(AddCheckpoint { old, proof, head })
     }
 
@@ -97,7 +97,9 @@ impl AddCheckpoint {
             .signed_by(&of_log)
             .map_err(|_| Refusal::Untrusted)?;
         if self.old > head.size {
-            return Err(Refusal::Malformed("the old size is above that of the checkpoint".into()));
+            return Err(Refusal::Malformed(
+                "the old size is above that of the checkpoint".into(),
+            ));
         }
         let seen = last.map_or(0, |l| l.size);
         if self.old != seen {
@@ -161,7 +163,10 @@ mod tests {
 
     fn seen(history: u8, size: u64) -> Option<LastSeen> {
         let head = request(history, 0, size).head.checkpoint;
-        Some(LastSeen { size, root: head.root })
+        Some(LastSeen {
+            size,
+            root: head.root,
+        })
     }
 
     #[test]
@@ -169,7 +174,10 @@ mod tests {
         let request = request(0, 5, 13);
         assert_eq!(AddCheckpoint::parse(&request.body()).unwrap(), request);
         for bad in ["", "old 1\n", "old 01\n\n", "old 1\nxx\n\n"] {
-            assert!(matches!(AddCheckpoint::parse(bad), Err(Refusal::Malformed(_))), "{bad:?}");
+            assert!(
+                matches!(AddCheckpoint::parse(bad), Err(Refusal::Malformed(_))),
+                "{bad:?}"
+            );
         }
     }
 
@@ -177,7 +185,10 @@ mod tests {
     fn a_witness_signs_growth_and_nothing_else() {
         let keys = [signer().verifier().clone()];
         let check = |request: AddCheckpoint, last: Option<LastSeen>, expected: Result<u64, &str>| {
-            let judged = request.judge(&keys, last).map(|l| l.size).map_err(|r| r.to_string());
+            let judged = request
+                .judge(&keys, last)
+                .map(|l| l.size)
+                .map_err(|r| r.to_string());
             match (judged, expected) {
                 (Ok(size), Ok(expected)) => assert_eq!(size, expected),
                 (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),

@@ -14,7 +14,9 @@ use axum::routing::{get, post};
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::evidence::{AddCheckpoint, Checkpoint, KeyUse, LastSeen, NoteSigner, Refusal, VerifierKey, digest_hex};
+use crate::evidence::{
+    AddCheckpoint, Checkpoint, KeyUse, LastSeen, NoteSigner, Refusal, VerifierKey, digest_hex,
+};
 use crate::notary::{KeyError, KeyFile};
 
 /// Larger requests are refused.
@@ -81,7 +83,10 @@ impl Witness {
         let mut keys = KeyFile::new(&path).read()?;
         let signer = keys.remove(0);
         if signer.verifier().kind() != KeyUse::Cosignature {
-            return Err(fault(&path, "holds the key of a log, expected that of a cosigner"));
+            return Err(fault(
+                &path,
+                "holds the key of a log, expected that of a cosigner",
+            ));
         }
         Ok(Witness {
             folder: folder.to_owned(),
@@ -156,7 +161,13 @@ fn read_logs(path: &Path) -> Result<Vec<VerifierKey>, WitnessError> {
         }
         let key = VerifierKey::parse(line).map_err(|e| fault(path, format!("line {}: {e}", n + 1)))?;
         if key.kind() != KeyUse::Text {
-            return Err(fault(path, format!("line {}: found the key of a cosigner, expected that of a log", n + 1)));
+            return Err(fault(
+                path,
+                format!(
+                    "line {}: found the key of a cosigner, expected that of a log",
+                    n + 1
+                ),
+            ));
         }
         logs.push(key);
     }
@@ -198,7 +209,11 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Res
         Ok(Err(refusal)) => refused(&refusal),
         Err(e) => {
             tracing::error!(error = %e, "the witness cannot keep what it sees");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the witness cannot keep what it sees\n").into_response()
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the witness cannot keep what it sees\n",
+            )
+                .into_response()
         }
     }
 }
@@ -230,5 +245,7 @@ pub async fn serve(
     witness: Arc<Witness>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(witness)).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, router(witness))
+        .with_graceful_shutdown(shutdown)
+        .await
 }

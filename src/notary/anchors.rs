@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::{Notary, NotaryError};
 use crate::evidence::{
-    AddCheckpoint, NoteSignature, SignedCheckpoint, VerifierKey, timestamp_request, token_of_response, verify_token,
+    AddCheckpoint, NoteSignature, SignedCheckpoint, VerifierKey, timestamp_request, token_of_response,
+    verify_token,
 };
 use crate::store::{Anchor, AnchorKind, Head};
 
@@ -67,7 +68,12 @@ fn plain(e: &reqwest::Error) -> String {
 }
 
 /// Asks a witness to cosign; `url` is its submission prefix.
-async fn ask(client: &reqwest::Client, name: &str, url: &str, request: &AddCheckpoint) -> Result<Said, NotaryError> {
+async fn ask(
+    client: &reqwest::Client,
+    name: &str,
+    url: &str,
+    request: &AddCheckpoint,
+) -> Result<Said, NotaryError> {
     let address = format!("{}/add-checkpoint", url.trim_end_matches('/'));
     let response = client
         .post(address)
@@ -89,7 +95,8 @@ async fn ask(client: &reqwest::Client, name: &str, url: &str, request: &AddCheck
         }
         409 if sized => {
             let size = text.trim_end_matches('\n').parse();
-            size.map(Said::Seen).map_err(|_| outside(name, "its answer holds no size"))
+            size.map(Said::Seen)
+                .map_err(|_| outside(name, "its answer holds no size"))
         }
         _ => {
             // The witness's own sentence is worth telling, cut and without control characters.
@@ -123,7 +130,10 @@ pub async fn ask_witness(
                     .note
                     .signed_by(&keys)
                     .map_err(|e| outside(name, format!("its cosignature does not hold: {e}")))?;
-                return Ok(lines.into_iter().filter(|l| l.name() == key.name() && l.id() == key.id()).collect());
+                return Ok(lines
+                    .into_iter()
+                    .filter(|l| l.name() == key.name() && l.id() == key.id())
+                    .collect());
             }
             Said::Seen(seen) if seen > head.checkpoint.size => {
                 return Err(outside(
@@ -134,11 +144,16 @@ pub async fn ask_witness(
                     ),
                 ));
             }
-            Said::Seen(seen) if seen == old => return Err(outside(name, "it contradicts itself about what it has seen")),
+            Said::Seen(seen) if seen == old => {
+                return Err(outside(name, "it contradicts itself about what it has seen"));
+            }
             Said::Seen(seen) => old = seen,
         }
     }
-    Err(outside(name, "what it has seen changes while it is asked; it is tried again later"))
+    Err(outside(
+        name,
+        "what it has seen changes while it is asked; it is tried again later",
+    ))
 }
 
 /// Makes proofs from a size to one head.
@@ -160,7 +175,8 @@ impl AsyncProof for OfStore {
     fn from(
         &mut self,
         old: u64,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<crate::evidence::Hash>, NotaryError>> + Send + '_>> {
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<crate::evidence::Hash>, NotaryError>> + Send + '_>>
+    {
         Box::pin(async move {
             let proof = self.tree.consistency(old, self.size).await?;
             proof.ok_or_else(|| outside("the tree", "a node is missing"))
@@ -173,10 +189,15 @@ impl Notary {
     pub async fn cosign(&self, head: &Head) -> Result<Vouched, NotaryError> {
         let size = head.signed.checkpoint.size;
         let mut vouched = Vouched::default();
-        let Some(policy) = &self.policy else { return Ok(vouched) };
+        let Some(policy) = &self.policy else {
+            return Ok(vouched);
+        };
         for (name, key, url) in policy.witnesses() {
             let Some(url) = url else { continue };
-            let last = self.store.newest_anchor(AnchorKind::Witness, Some(key.name())).await?;
+            let last = self
+                .store
+                .newest_anchor(AnchorKind::Witness, Some(key.name()))
+                .await?;
             let believed = last.map_or(0, |a| a.size);
             if believed == size {
                 vouched.by.push(("witness", name.to_owned()));
@@ -186,11 +207,18 @@ impl Notary {
                 tree: self.store.tree().await?,
                 size,
             };
-            let asked = ask_witness(&self.client, (name, key, url), (&head.signed, believed), &mut proofs).await;
+            let asked = ask_witness(
+                &self.client,
+                (name, key, url),
+                (&head.signed, believed),
+                &mut proofs,
+            )
+            .await;
             match asked {
                 Ok(lines) => {
                     let body: String = lines.iter().map(|l| format!("{l}\n")).collect();
-                    self.keep(AnchorKind::Witness, size, key.name(), body.into_bytes()).await?;
+                    self.keep(AnchorKind::Witness, size, key.name(), body.into_bytes())
+                        .await?;
                     vouched.by.push(("witness", name.to_owned()));
                 }
                 Err(e @ NotaryError::Outside { .. }) => vouched.faults.push(e.to_string()),
@@ -227,13 +255,18 @@ impl Notary {
             return Ok(vouched);
         };
         let pause = TimeDelta::hours(i64::from(self.settings.timestamp_hours));
-        if !now && !self.is_due(AnchorKind::Timestamp, head.signed.checkpoint.size, pause).await? {
+        if !now
+            && !self
+                .is_due(AnchorKind::Timestamp, head.signed.checkpoint.size, pause)
+                .await?
+        {
             return Ok(vouched);
         }
         match self.ask_authority(url, head).await {
             Ok((token, at)) => {
                 let size = head.signed.checkpoint.size;
-                self.keep(AnchorKind::Timestamp, size, &host_of(url), token).await?;
+                self.keep(AnchorKind::Timestamp, size, &host_of(url), token)
+                    .await?;
                 vouched.by.push(("timestamp", at));
             }
             Err(e @ NotaryError::Outside { .. }) => vouched.faults.push(e.to_string()),
@@ -245,7 +278,12 @@ impl Notary {
     async fn ask_authority(&self, url: &str, head: &Head) -> Result<(Vec<u8>, String), NotaryError> {
         let name = "the time-stamp authority";
         let text = head.signed.note.text().as_bytes();
-        let nonce: [u8; 8] = *self.store.clock().salt().first_chunk().expect("a salt has 32 bytes");
+        let nonce: [u8; 8] = *self
+            .store
+            .clock()
+            .salt()
+            .first_chunk()
+            .expect("a salt has 32 bytes");
         let response = self
             .client
             .post(url)
@@ -286,10 +324,13 @@ impl Notary {
         });
         match written {
             Ok(()) => {
-                self.keep(AnchorKind::Place, size, &name, text.into_bytes()).await?;
+                self.keep(AnchorKind::Place, size, &name, text.into_bytes())
+                    .await?;
                 vouched.by.push(("place", name));
             }
-            Err(e) => vouched.faults.push(format!("`{}` cannot be written: {e}", place.display())),
+            Err(e) => vouched
+                .faults
+                .push(format!("`{}` cannot be written: {e}", place.display())),
         }
         Ok(vouched)
     }

@@ -86,7 +86,9 @@ pub struct KeyFile {
 impl KeyFile {
     /// The file at `path`; nothing is read yet.
     pub fn new(path: &Path) -> KeyFile {
-        KeyFile { path: path.to_owned() }
+        KeyFile {
+            path: path.to_owned(),
+        }
     }
 
     /// Where it is.
@@ -112,7 +114,9 @@ impl KeyFile {
     pub fn read(&self) -> Result<Vec<NoteSigner>, KeyError> {
         let about = match std::fs::metadata(&self.path) {
             Ok(about) => about,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(KeyError::Missing(self.path.clone())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(KeyError::Missing(self.path.clone()));
+            }
             Err(e) => return Err(self.fault(&e)),
         };
         let mode = about.permissions().mode() & 0o7777;
@@ -154,7 +158,9 @@ impl KeyFile {
             });
         match written {
             Ok(()) => self.sync_folder(),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(KeyError::Exists(self.path.clone())),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(KeyError::Exists(self.path.clone()))
+            }
             Err(e) => Err(self.fault(&e)),
         }
     }
@@ -185,7 +191,11 @@ impl KeyFile {
     }
 
     fn sync_folder(&self) -> Result<(), KeyError> {
-        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self
+            .path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         std::fs::File::open(folder)
             .and_then(|f| f.sync_all())
             .map_err(|e| self.fault(&e))
@@ -193,7 +203,10 @@ impl KeyFile {
 
     /// Notes what was signed last, beside the key and outside the database.
     pub fn remember(&self, head: &SignedCheckpoint) -> Result<(), KeyError> {
-        if self.last_signed()?.is_some_and(|last| last.checkpoint.size >= head.checkpoint.size) {
+        if self
+            .last_signed()?
+            .is_some_and(|last| last.checkpoint.size >= head.checkpoint.size)
+        {
             return Ok(());
         }
         self.put(&self.note_path(), head.to_string().as_bytes())
@@ -205,7 +218,12 @@ impl KeyFile {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(KeyError::File { path, problem: e.to_string() }),
+            Err(e) => {
+                return Err(KeyError::File {
+                    path,
+                    problem: e.to_string(),
+                });
+            }
         };
         match SignedCheckpoint::parse(&text) {
             Ok(head) => Ok(Some(head)),
@@ -234,17 +252,31 @@ mod tests {
         assert_eq!(mode(), 0o600);
         file.replace(&[key(2), key(1)]).unwrap();
         assert_eq!(mode(), 0o600);
-        let names: Vec<String> = file.read().unwrap().iter().map(|k| k.verifier().to_string()).collect();
-        assert_eq!(names, [key(2).verifier().to_string(), key(1).verifier().to_string()]);
+        let names: Vec<String> = file
+            .read()
+            .unwrap()
+            .iter()
+            .map(|k| k.verifier().to_string())
+            .collect();
+        assert_eq!(
+            names,
+            [key(2).verifier().to_string(), key(1).verifier().to_string()]
+        );
         for unsafe_mode in [0o640, 0o604, 0o660, 0o606, 0o610] {
             std::fs::set_permissions(file.path(), PermissionsExt::from_mode(unsafe_mode)).unwrap();
-            assert!(matches!(file.read(), Err(KeyError::Unsafe { .. })), "{unsafe_mode:o}");
+            assert!(
+                matches!(file.read(), Err(KeyError::Unsafe { .. })),
+                "{unsafe_mode:o}"
+            );
         }
         std::fs::set_permissions(file.path(), PermissionsExt::from_mode(0o600)).unwrap();
         let secret = key(1).to_secret_text();
         std::fs::write(file.path(), &secret[..secret.len() - 5]).unwrap();
         let error = file.read().unwrap_err().to_string();
-        assert!(error.contains("log.key:1") && !error.contains(&secret[40..60]), "{error}");
+        assert!(
+            error.contains("log.key:1") && !error.contains(&secret[40..60]),
+            "{error}"
+        );
         std::fs::write(file.path(), "").unwrap();
         assert!(file.read().is_err());
     }
@@ -255,7 +287,13 @@ mod tests {
         let file = KeyFile::new(&folder.path().join("log.key"));
         let head = |size| {
             let origin = "log.example/one".to_owned();
-            Checkpoint { origin, size, root: [1; 32] }.sign(&[key(1)]).unwrap()
+            Checkpoint {
+                origin,
+                size,
+                root: [1; 32],
+            }
+            .sign(&[key(1)])
+            .unwrap()
         };
         assert_eq!(file.last_signed().unwrap(), None);
         for (size, expected) in [(5, 5), (3, 5), (8, 8)] {

@@ -85,7 +85,10 @@ impl Notary {
 
     /// Whether anybody outside this machine vouches for the log, or at least keeps a copy.
     pub fn has_anchor(&self) -> bool {
-        let witnesses = self.policy.iter().any(|p| p.witnesses().any(|(_, _, url)| url.is_some()));
+        let witnesses = self
+            .policy
+            .iter()
+            .any(|p| p.witnesses().any(|(_, _, url)| url.is_some()));
         witnesses || self.settings.place.is_some() || self.settings.timestamp_url.is_some()
     }
 
@@ -101,7 +104,11 @@ impl Notary {
         let known = self.store.log_keys().await?;
         for signer in signers.iter().rev() {
             let key = signer.verifier();
-            if let Some(origin) = known.first().map(|k| k.key.name()).filter(|origin| *origin != key.name()) {
+            if let Some(origin) = known
+                .first()
+                .map(|k| k.key.name())
+                .filter(|origin| *origin != key.name())
+            {
                 return Err(KeyError::OtherLog {
                     path: file.path().to_owned(),
                     found: key.name().to_owned(),
@@ -154,7 +161,9 @@ impl Notary {
 
     /// Compares the log with the head that this machine signed last.
     async fn not_put_back(&self, file: &KeyFile) -> Result<(), NotaryError> {
-        let Some(last) = file.last_signed()? else { return Ok(()) };
+        let Some(last) = file.last_signed()? else {
+            return Ok(());
+        };
         let last = last.checkpoint;
         let mut tree = self.store.tree().await?;
         if tree.root_at(last.size).await? == Some(last.root) {

@@ -45,7 +45,11 @@ pub async fn run(notary: Notary, beat: Beat, mut stopped: watch::Receiver<bool>)
             let size = head.signed.checkpoint.size;
             if last || asked.as_ref().is_none_or(|a| a.is_over(size, beat)) {
                 let whole = tell_of(outside(&notary, head).await);
-                asked = Some(Asked { at: Instant::now(), size, whole });
+                asked = Some(Asked {
+                    at: Instant::now(),
+                    size,
+                    whole,
+                });
             }
         }
         if last {
@@ -80,7 +84,10 @@ impl Asked {
 /// Asks everybody outside once.
 async fn outside(notary: &Notary, head: &Head) -> Result<Vouched, NotaryError> {
     let mut all = notary.cosign(head).await?;
-    for more in [notary.stamp(head, false).await?, notary.copy_out(head, false).await?] {
+    for more in [
+        notary.stamp(head, false).await?,
+        notary.copy_out(head, false).await?,
+    ] {
         all.by.extend(more.by);
         all.faults.extend(more.faults);
     }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use super::db::{Tx, q, statements};
 use super::{Store, StoreError};
 use crate::evidence::{
-    Audit, FaultKind, HeadRow, NoteSignature, Policy, PolicyError, Row, SignedCheckpoint, VerifierKey, check_token,
+    Audit, FaultKind, HeadRow, NoteSignature, Policy, PolicyError, Row, SignedCheckpoint, VerifierKey,
+    check_token,
 };
 
 pub(super) mod sql {
@@ -74,7 +75,10 @@ fn feed_page(audit: &mut Audit, entries: i64, heads: &str, bodies: &str) -> Opti
         let shape = words.next()?.len() == 32 && !words.next()?.is_empty();
         let attempt = words.next()?;
         let rest = !words.next()?.is_empty() && words.next()?.len() == 64 && words.next().is_none();
-        Some((position, shape && rest && (attempt == "-" || attempt.len() == 32) && position >= 0))
+        Some((
+            position,
+            shape && rest && (attempt == "-" || attempt.len() == 32) && position >= 0,
+        ))
     };
     let mut last = 0;
     for line in heads.split('\n') {
@@ -116,7 +120,12 @@ fn feed_one(audit: &mut Audit, row: &OneRow, waits: bool) {
         bytes: &text,
     });
     if !waits && *position < 0 {
-        audit.fault(FaultKind::Gap, None, record.clone(), "an entry stands before the first place");
+        audit.fault(
+            FaultKind::Gap,
+            None,
+            record.clone(),
+            "an entry stands before the first place",
+        );
     }
 }
 
@@ -145,7 +154,9 @@ async fn feed_log(tx: &mut Tx, audit: &mut Audit, tree_size: u64) -> Result<(), 
             Some(last) => last,
             None => {
                 let rows = q!(&mut *tx, sql::ONE_BY_ONE, [from, PAGE] => all OneRow)?;
-                let Some(last) = rows.last().map(|row| row.0) else { break };
+                let Some(last) = rows.last().map(|row| row.0) else {
+                    break;
+                };
                 rows.iter().for_each(|row| feed_one(audit, row, false));
                 last
             }
@@ -198,7 +209,9 @@ async fn feed_attempts(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError>
         after = last.0;
         for (id, state, salt, body, facts) in &page {
             let kept = match (salt, body, facts) {
-                (Some(salt), Some(body), Some(facts)) => Some((salt.as_slice(), body.as_str(), facts.as_str())),
+                (Some(salt), Some(body), Some(facts)) => {
+                    Some((salt.as_slice(), body.as_str(), facts.as_str()))
+                }
                 _ => None,
             };
             audit.attempt(id.as_u128(), state, kept);
@@ -212,7 +225,8 @@ async fn feed_objects(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> 
         let page = q!(&mut *tx, sql::OBJECTS, [after.clone(), 1000i64] => all (Vec<u8>, String))?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.0.clone();
-        page.iter().for_each(|(digest, bytes)| audit.object(digest, bytes));
+        page.iter()
+            .for_each(|(digest, bytes)| audit.object(digest, bytes));
     }
 }
 
@@ -239,7 +253,9 @@ fn anchor_holds((_, _, kind, _, body, note): &AnchorRow, outside: &Outside) -> R
     let note = note.as_deref().ok_or("no such head was signed")?;
     let mut head = SignedCheckpoint::parse(note).map_err(|e| e.to_string())?;
     match kind.as_str() {
-        "timestamp" => check_token(body, head.note.text().as_bytes()).map(|_| ()).map_err(|e| e.to_string()),
+        "timestamp" => check_token(body, head.note.text().as_bytes())
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
         "place" => {
             let kept = std::str::from_utf8(body).map_err(|e| e.to_string())?;
             let kept = SignedCheckpoint::parse(kept).map_err(|e| e.to_string())?;
@@ -251,7 +267,8 @@ fn anchor_holds((_, _, kind, _, body, note): &AnchorRow, outside: &Outside) -> R
         _ => {
             let lines = std::str::from_utf8(body).map_err(|e| e.to_string())?;
             for line in lines.lines() {
-                head.note.add(NoteSignature::parse(line).map_err(|e| e.to_string())?);
+                head.note
+                    .add(NoteSignature::parse(line).map_err(|e| e.to_string())?);
             }
             let keys: Vec<VerifierKey> = outside
                 .policy
@@ -259,7 +276,9 @@ fn anchor_holds((_, _, kind, _, body, note): &AnchorRow, outside: &Outside) -> R
                 .flat_map(|p| p.witnesses().map(|(_, key, _)| key.clone()))
                 .collect();
             match head.note.signed_by(&keys) {
-                Err(crate::evidence::NoteError::Bad(name)) => Err(format!("the cosignature of `{name}` does not fit")),
+                Err(crate::evidence::NoteError::Bad(name)) => {
+                    Err(format!("the cosignature of `{name}` does not fit"))
+                }
                 // Without its key a cosignature can neither be confirmed nor refuted.
                 _ => Ok(()),
             }
@@ -276,15 +295,28 @@ async fn compare_keys(tx: &mut Tx, audit: &mut Audit, outside: &Outside) -> Resu
         .map(|k| (k.key.to_string(), k.retired.is_some()))
         .collect();
     // Keys whose entries still wait are in the index already.
-    let indexed: Vec<(String, bool)> = rows.into_iter().map(|(key, _, retired)| (key, retired.is_some())).collect();
+    let indexed: Vec<(String, bool)> = rows
+        .into_iter()
+        .map(|(key, _, retired)| (key, retired.is_some()))
+        .collect();
     for (key, retired) in &named {
         if !indexed.contains(&(key.clone(), *retired)) && audit.waiting == 0 {
-            audit.fault(FaultKind::Key, None, key.clone(), "the index of keys differs from what the log says of this key");
+            audit.fault(
+                FaultKind::Key,
+                None,
+                key.clone(),
+                "the index of keys differs from what the log says of this key",
+            );
         }
     }
     for (key, _) in &indexed {
         if !named.iter().any(|(k, _)| k == key) && audit.waiting == 0 {
-            audit.fault(FaultKind::Key, None, key.clone(), "the index names a key that the log does not");
+            audit.fault(
+                FaultKind::Key,
+                None,
+                key.clone(),
+                "the index names a key that the log does not",
+            );
         }
     }
     for key in &outside.keys {
@@ -298,14 +330,30 @@ async fn compare_keys(tx: &mut Tx, audit: &mut Audit, outside: &Outside) -> Resu
 
 /// Heads that were kept outside must be signed by the log, and cosigned as the policy demands.
 fn check_outside(audit: &mut Audit, outside: &Outside) {
-    let policy = outside.policy.clone().unwrap_or_else(|| Policy::of_logs(Vec::new()));
+    let policy = outside
+        .policy
+        .clone()
+        .unwrap_or_else(|| Policy::of_logs(Vec::new()));
     let policy = policy.trusting(outside.keys.iter().cloned());
     let own: Vec<VerifierKey> = audit.keys().iter().map(|k| k.key.clone()).collect();
-    let policy = if policy.logs().is_empty() { policy.trusting(own) } else { policy };
+    let policy = if policy.logs().is_empty() {
+        policy.trusting(own)
+    } else {
+        policy
+    };
     for head in &outside.heads {
         if let Err(e) = policy.check(head) {
-            let kind = if e == PolicyError::Quorum { FaultKind::Anchor } else { FaultKind::Signature };
-            audit.fault(kind, None, format!("head of {} entries kept outside", head.checkpoint.size), e.to_string());
+            let kind = if e == PolicyError::Quorum {
+                FaultKind::Anchor
+            } else {
+                FaultKind::Signature
+            };
+            audit.fault(
+                kind,
+                None,
+                format!("head of {} entries kept outside", head.checkpoint.size),
+                e.to_string(),
+            );
         }
     }
 }

@@ -105,7 +105,9 @@ fn head((at, note): (Ts, String)) -> Result<Head, StoreError> {
 }
 
 async fn newest_head(tx: &mut Tx) -> Result<Option<Head>, StoreError> {
-    q!(tx, sql::NEWEST_HEAD, [] => opt (Ts, String))?.map(head).transpose()
+    q!(tx, sql::NEWEST_HEAD, [] => opt (Ts, String))?
+        .map(head)
+        .transpose()
 }
 
 fn key_entry(clock: &dyn Clock, actor: Option<&str>) -> Entry {
@@ -121,7 +123,9 @@ impl Store {
             .into_iter()
             .map(|(key, since, retired)| {
                 Ok(LogKey {
-                    key: VerifierKey::parse(&key).map_err(|_| StoreError::Corrupt { what: "key of the log" })?,
+                    key: VerifierKey::parse(&key).map_err(|_| StoreError::Corrupt {
+                        what: "key of the log",
+                    })?,
                     since: since.0,
                     retired_at: retired.map(|r| r.0),
                 })
@@ -156,7 +160,9 @@ impl Store {
         let actor = actor.map(str::to_owned);
         self.write(move |tx| {
             Box::pin(async move {
-                let entry = key_entry(&*clock, actor.as_deref()).with("retired", key.as_str()).seal();
+                let entry = key_entry(&*clock, actor.as_deref())
+                    .with("retired", key.as_str())
+                    .seal();
                 if q!(&mut *tx, sql::KEY_OUT, [&key, Ts(entry.at)] => rows)? == 0 {
                     return Ok(false);
                 }
@@ -222,7 +228,9 @@ impl Store {
             size: tree.size(),
             root: tree.root(),
         };
-        let signed = fresh.sign(&keys).map_err(|e| StoreError::Refused(e.to_string()))?;
+        let signed = fresh
+            .sign(&keys)
+            .map_err(|e| StoreError::Refused(e.to_string()))?;
         let head = Head {
             signed,
             at: self.clock.now(),
@@ -274,7 +282,11 @@ impl Store {
     }
 
     /// The anchor over the longest log, of a kind and, if named, of one name.
-    pub async fn newest_anchor(&self, kind: AnchorKind, name: Option<&str>) -> Result<Option<Anchor>, StoreError> {
+    pub async fn newest_anchor(
+        &self,
+        kind: AnchorKind,
+        name: Option<&str>,
+    ) -> Result<Option<Anchor>, StoreError> {
         let mut tx = self.db.read().await?;
         let found = q!(&mut tx, sql::NEWEST_ANCHOR, [kind.as_str(), name] => opt AnchorRow)?;
         found.map(anchor).transpose()

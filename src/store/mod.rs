@@ -27,8 +27,8 @@ mod types;
 mod views;
 mod writer;
 
-pub use audit::Outside;
 pub use crate::evidence::{Audit as LogCheck, LogFault};
+pub use audit::Outside;
 pub use claim::Claimed;
 pub use db::{Stmt, statements_by_file};
 pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};

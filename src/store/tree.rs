@@ -10,7 +10,8 @@ use super::db::{Tx, q, statements};
 use super::{Store, StoreError};
 use crate::domain::RecordId;
 use crate::evidence::{
-    Edge, FullTile, Hash, Nodes, TILE_WIDTH, TileNodes, empty_root, prove_consistency, prove_inclusion, root_at, tile_of,
+    Edge, FullTile, Hash, Nodes, TILE_WIDTH, TileNodes, empty_root, prove_consistency, prove_inclusion,
+    root_at, tile_of,
 };
 
 pub(super) mod sql {
@@ -79,7 +80,9 @@ impl std::fmt::Debug for TreeSnapshot {
 }
 
 fn count(n: i64) -> Result<u64, StoreError> {
-    u64::try_from(n).map_err(|_| StoreError::Corrupt { what: "size of the tree" })
+    u64::try_from(n).map_err(|_| StoreError::Corrupt {
+        what: "size of the tree",
+    })
 }
 
 pub(super) fn stored(n: u64) -> Result<i64, StoreError> {
@@ -111,7 +114,10 @@ async fn grow(tx: &mut Tx) -> Result<(Edge, usize), StoreError> {
     }
     let mut full: Vec<FullTile> = Vec::new();
     for (expected, (position, leaf)) in (before..).zip(&leaves) {
-        let leaf: Hash = leaf.as_slice().try_into().map_err(|_| StoreError::Corrupt { what: "leaf hash" })?;
+        let leaf: Hash = leaf
+            .as_slice()
+            .try_into()
+            .map_err(|_| StoreError::Corrupt { what: "leaf hash" })?;
         if *position != expected {
             return Err(StoreError::Corrupt {
                 what: "log: a place is missing; `dunwell evidence verify` says more",
@@ -204,7 +210,11 @@ impl TreeSnapshot {
     }
 
     async fn read_tile(&mut self, level: u8, index: u64) -> Result<Vec<u8>, StoreError> {
-        let full = self.edge.size().checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
+        let full = self
+            .edge
+            .size()
+            .checked_shr(8 * (u32::from(level) + 1))
+            .unwrap_or(0);
         if index >= full {
             return Ok(match index == full {
                 true => self.edge.partial(level),
@@ -222,7 +232,10 @@ impl TreeSnapshot {
     }
 
     /// Runs a proof twice: once to hear which nodes it needs, once with their tiles at hand.
-    async fn with_nodes<T>(&mut self, proof: impl Fn(&mut Needed<'_>) -> Option<T>) -> Result<Option<T>, StoreError> {
+    async fn with_nodes<T>(
+        &mut self,
+        proof: impl Fn(&mut Needed<'_>) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
         let mut wanted = Vec::new();
         proof(&mut Needed::Dry(&mut wanted));
         for (level, index) in wanted {
@@ -256,13 +269,16 @@ impl TreeSnapshot {
             }
             EntryName::Record(record) => {
                 let row = q!(&mut self.tx, sql::OF_RECORD, [record.0] => opt (i64, String))?;
-                row.map(|(index, bytes)| Ok::<_, StoreError>((count(index)?, bytes))).transpose()?
+                row.map(|(index, bytes)| Ok::<_, StoreError>((count(index)?, bytes)))
+                    .transpose()?
             }
         };
         let Some((index, bytes)) = found.filter(|(index, _)| *index < size && size <= self.size()) else {
             return Ok(None);
         };
-        let path = self.with_nodes(|nodes| prove_inclusion(nodes, index, size)).await?;
+        let path = self
+            .with_nodes(|nodes| prove_inclusion(nodes, index, size))
+            .await?;
         Ok(path.map(|path| ProvenEntry { index, bytes, path }))
     }
 

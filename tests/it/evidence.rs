@@ -16,7 +16,10 @@ use super::support::require_or_skip;
 
 /// The public key of the log.
 fn key_of(desk: &Desk) -> String {
-    desk.json(&["evidence", "key", "show"])[0]["key"].as_str().unwrap().to_owned()
+    desk.json(&["evidence", "key", "show"])[0]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn head(desk: &Desk) -> SignedCheckpoint {
@@ -29,14 +32,20 @@ fn tampered(desk: &Desk, sql: &str) {
     let sql = sql.to_owned();
     tokio::runtime::Runtime::new().unwrap().block_on(async move {
         let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&pool)
+            .await
+            .unwrap();
         pool.close().await;
     });
 }
 
 /// A backup by the database's own means.
 fn backed_up(desk: &Desk) {
-    tampered(desk, &format!("VACUUM INTO '{}'", desk.path("old.sqlite").display()));
+    tampered(
+        desk,
+        &format!("VACUUM INTO '{}'", desk.path("old.sqlite").display()),
+    );
 }
 
 fn put_back(desk: &Desk) {
@@ -56,7 +65,15 @@ fn one_entry_is_proven_to_somebody_who_has_nothing_but_a_key() {
     let said = desk.ok(&["evidence", "proof", "3", "--out", "given"]);
     assert!(said.contains("3.tlog-proof"), "{said}");
     let key = key_of(&desk);
-    let arguments = ["evidence", "verify-proof", "given/3.tlog-proof", "--entry", "given/3.json", "--key", &key];
+    let arguments = [
+        "evidence",
+        "verify-proof",
+        "given/3.tlog-proof",
+        "--entry",
+        "given/3.json",
+        "--key",
+        &key,
+    ];
     let said = desk.ok(&arguments);
     assert!(said.contains("the proof holds"), "{said}");
     // The same by the library, and by the bytes.
@@ -69,23 +86,112 @@ fn one_entry_is_proven_to_somebody_who_has_nothing_but_a_key() {
         let said = desk.ends(code, &arguments);
         assert!(said.out.contains(part), "{}", said.out);
     };
-    check("given/3.json", &entry.replace("\"v\":1", "\"v\":2"), 31, "does not lead");
+    check(
+        "given/3.json",
+        &entry.replace("\"v\":1", "\"v\":2"),
+        31,
+        "does not lead",
+    );
     check("given/3.json", &entry, 0, "holds");
     let good = desk.read("given/3.tlog-proof");
     check("given/3.tlog-proof", &good[..good.len() - 20], 30, "torn");
-    check("given/3.tlog-proof", &good.replace("index 3", "index 2"), 31, "does not lead");
+    check(
+        "given/3.tlog-proof",
+        &good.replace("index 3", "index 2"),
+        31,
+        "does not lead",
+    );
     check("given/3.tlog-proof", &good, 0, "holds");
     let mut stranger = arguments;
     desk.ok(&["init", "other"]);
     let other = std::fs::read_to_string(desk.path("other/log.key")).unwrap();
-    let other = dunwell::evidence::NoteSigner::parse(other.trim()).unwrap().verifier().to_string();
+    let other = dunwell::evidence::NoteSigner::parse(other.trim())
+        .unwrap()
+        .verifier()
+        .to_string();
     stranger[6] = &other;
     assert!(desk.ends(32, &stranger).out.contains("not signed by a key"));
     // By its id too; what is not there is said.
-    let record = desk.json(&["evidence", "list"])[0]["entry"]["record"].as_str().unwrap().to_owned();
+    let record = desk.json(&["evidence", "list"])[0]["entry"]["record"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     desk.ok(&["evidence", "proof", &record]);
-    assert!(desk.ends(1, &["evidence", "proof", "99999"]).err.contains("no entry"));
-    assert!(desk.ends(1, &["evidence", "proof", "x"]).err.contains("neither the index nor the id"));
+    assert!(
+        desk.ends(1, &["evidence", "proof", "99999"])
+            .err
+            .contains("no entry")
+    );
+    assert!(
+        desk.ends(1, &["evidence", "proof", "x"])
+            .err
+            .contains("neither the index nor the id")
+    );
+}
+
+/// A Python with what the manual's verifier needs.
+fn python() -> Option<std::path::PathBuf> {
+    let in_target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
+    let named = std::env::var_os("DUNWELL_PYTHON").map(std::path::PathBuf::from);
+    named
+        .into_iter()
+        .chain([in_target, "python3".into()])
+        .find(|python| {
+            let mut command = Command::new(python);
+            command.args(["-c", "import cryptography"]).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        })
+}
+
+#[test]
+fn the_verifier_of_the_manual_agrees_and_shares_no_code() {
+    let Some(python) = python() else {
+        require_or_skip("the manual's verifier: Python has no `cryptography`");
+        return;
+    };
+    let manual = include_str!("../../docs/evidence.md");
+    let (_, code) = manual.split_once("```python\n").unwrap();
+    let desk = Desk::set_up();
+    desk.write("verify.py", code.split_once("```").unwrap().0);
+    desk.ok(&["import", "accounts", "ledger.csv"]);
+    desk.ok(&["evidence", "key", "rotate", "--by", "irina"]);
+    desk.ok(&["evidence", "proof", "2", "--out", "."]);
+    let key = key_of(&desk);
+    let (entry, proof) = (desk.read("2.json"), desk.read("2.tlog-proof"));
+    let trusted = Policy::parse(&format!("log {key}\nquorum none\n")).unwrap();
+    let check = |entry: &str, proof: &str| {
+        desk.write("e", entry);
+        desk.write("p", proof);
+        let mut theirs = Command::new(&python);
+        theirs
+            .args(["verify.py", "e", "p", &key])
+            .current_dir(desk.path(""))
+            .stderr(Stdio::null());
+        let theirs = theirs.output().unwrap().status.success();
+        let ours = InclusionProof::parse(proof)
+            .is_ok_and(|p| p.verify(&leaf_hash(entry.as_bytes()), &trusted).is_ok());
+        (ours, theirs)
+    };
+    assert_eq!(check(&entry, &proof), (true, true));
+    for at in (0..entry.len()).step_by(entry.len() / 9) {
+        let mut changed = entry.clone().into_bytes();
+        changed[at] ^= 1;
+        assert_eq!(
+            check(&String::from_utf8(changed).unwrap(), &proof),
+            (false, false),
+            "byte {at} of the entry"
+        );
+    }
+    let body = proof.find("\u{2014}").unwrap();
+    for at in (0..body).step_by(body / 23) {
+        let mut changed = proof.clone().into_bytes();
+        changed[at] ^= 1;
+        if let Ok(changed) = String::from_utf8(changed) {
+            assert_eq!(check(&entry, &changed), (false, false), "byte {at} of the proof");
+        }
+    }
+    let other = proof.replace("index 2", "index 3");
+    assert_eq!(check(&entry, &other), (false, false));
 }
 
 #[test]
@@ -101,23 +207,50 @@ fn a_changed_byte_in_the_database_is_found_and_named() {
     };
     tampered(&desk, &byte("\"v\":1", "\"v\":2"));
     let said = desk.ends(10, &verify);
-    assert!(said.out.contains("#2 ") && said.out.contains("do not hash"), "{}", said.out);
+    assert!(
+        said.out.contains("#2 ") && said.out.contains("do not hash"),
+        "{}",
+        said.out
+    );
     let json = desk.json(&verify);
-    assert_eq!((json["faults"][0]["kind"].as_str(), json["faults"][0]["index"].as_u64()), (Some("bytes"), Some(2)));
+    assert_eq!(
+        (
+            json["faults"][0]["kind"].as_str(),
+            json["faults"][0]["index"].as_u64()
+        ),
+        (Some("bytes"), Some(2))
+    );
     let zh = desk.ends(10, &["evidence", "verify", "--lang", "zh"]).out;
     assert!(zh.contains("记录的字节与其叶哈希不符"), "{zh}");
     tampered(&desk, &byte("\"v\":2", "\"v\":1"));
     desk.ok(&verify);
-    tampered(&desk, "UPDATE evidence SET at = '2020-01-01T00:00:00.000000Z' WHERE position = 1");
+    tampered(
+        &desk,
+        "UPDATE evidence SET at = '2020-01-01T00:00:00.000000Z' WHERE position = 1",
+    );
     assert!(desk.ends(12, &["evidence", "verify"]).out.contains("column `at`"));
-    tampered(&desk, "UPDATE evidence SET at = json_extract(bytes, '$.at') WHERE position = 1");
+    tampered(
+        &desk,
+        "UPDATE evidence SET at = json_extract(bytes, '$.at') WHERE position = 1",
+    );
     // Bytes that are no text at all.
-    tampered(&desk, "UPDATE evidence SET bytes = CAST(x'7bff7d' AS TEXT) WHERE position = 2");
+    tampered(
+        &desk,
+        "UPDATE evidence SET bytes = CAST(x'7bff7d' AS TEXT) WHERE position = 2",
+    );
     assert!(desk.ends(10, &["evidence", "verify"]).out.contains("#2 "));
     tampered(&desk, "DELETE FROM evidence WHERE position = 2");
     let said = desk.ends(13, &verify);
-    assert!(said.out.contains("1 entries before this one are missing"), "{}", said.out);
-    assert!(desk.ends(1, &["evidence", "verify", "--checkpoint", "ledger.csv"]).err.contains("ledger.csv"));
+    assert!(
+        said.out.contains("1 entries before this one are missing"),
+        "{}",
+        said.out
+    );
+    assert!(
+        desk.ends(1, &["evidence", "verify", "--checkpoint", "ledger.csv"])
+            .err
+            .contains("ledger.csv")
+    );
 }
 
 #[test]
@@ -135,7 +268,11 @@ fn a_database_that_was_put_back_signs_nothing() {
     let note = ["evidence", "verify", "--checkpoint", "log.key.last"];
     let said = desk.ends(21, &note);
     let size = newest.checkpoint.size;
-    assert!(said.out.contains(&format!("a head of {size} is kept outside")), "{}", said.out);
+    assert!(
+        said.out.contains(&format!("a head of {size} is kept outside")),
+        "{}",
+        said.out
+    );
 }
 
 #[test]
@@ -144,15 +281,30 @@ fn keys_are_kept_safe_and_rotated_in_the_open() {
     let first = head(&desk);
     let old = key_of(&desk);
     let chmod = |mode: &str| {
-        assert!(Command::new("chmod").arg(mode).arg(desk.path("log.key")).status().unwrap().success());
+        assert!(
+            Command::new("chmod")
+                .arg(mode)
+                .arg(desk.path("log.key"))
+                .status()
+                .unwrap()
+                .success()
+        );
     };
     chmod("640");
     let said = desk.ends(1, &["evidence", "checkpoint"]);
-    assert!(said.err.contains("0640") && said.err.contains("chmod 600"), "{}", said.err);
+    assert!(
+        said.err.contains("0640") && said.err.contains("chmod 600"),
+        "{}",
+        said.err
+    );
     assert!(desk.ends(1, &["serve"]).err.contains("0640"));
     assert!(desk.ends(1, &["doctor"]).out.contains("0640"));
     chmod("600");
-    assert!(desk.ends(1, &["evidence", "key", "new"]).err.contains("never overwritten"));
+    assert!(
+        desk.ends(1, &["evidence", "key", "new"])
+            .err
+            .contains("never overwritten")
+    );
     desk.ok(&["evidence", "key", "rotate", "--by", "irina"]);
     let keys = desk.json(&["evidence", "key", "show"]);
     let new = keys[1]["key"].as_str().unwrap();
@@ -160,7 +312,10 @@ fn keys_are_kept_safe_and_rotated_in_the_open() {
     let both = head(&desk);
     assert_eq!(both.note.signatures().len(), 2);
     for key in [&old, new] {
-        Policy::parse(&format!("log {key}\nquorum none\n")).unwrap().check(&both).unwrap();
+        Policy::parse(&format!("log {key}\nquorum none\n"))
+            .unwrap()
+            .check(&both)
+            .unwrap();
     }
     assert_eq!(both.checkpoint.origin, first.checkpoint.origin);
     desk.ok(&["evidence", "verify", "--key", &old]);
@@ -171,10 +326,18 @@ fn a_retired_key_signs_its_own_end_and_nothing_more() {
     let desk = Desk::set_up();
     head(&desk);
     let old = key_of(&desk);
-    assert!(desk.ends(1, &["evidence", "key", "retire", &old, "--by", "irina"]).err.contains("only key"));
+    assert!(
+        desk.ends(1, &["evidence", "key", "retire", &old, "--by", "irina"])
+            .err
+            .contains("only key")
+    );
     desk.ok(&["evidence", "key", "rotate", "--by", "irina"]);
     desk.ok(&["evidence", "key", "retire", &old, "--by", "irina"]);
-    assert_eq!(head(&desk).note.signatures().len(), 2, "the head over the end carries both");
+    assert_eq!(
+        head(&desk).note.signatures().len(),
+        2,
+        "the head over the end carries both"
+    );
     desk.ok(&["import", "accounts", "ledger.csv"]);
     assert_eq!(head(&desk).note.signatures().len(), 1);
     desk.ok(&["evidence", "verify", "--key", &old]);
@@ -183,16 +346,31 @@ fn a_retired_key_signs_its_own_end_and_nothing_more() {
     std::fs::remove_file(desk.path("log.key")).unwrap();
     let origin = old.split('+').next().unwrap();
     desk.ok(&["evidence", "key", "new", "--origin", origin]);
-    assert!(desk.ends(1, &["evidence", "checkpoint"]).err.contains("is not a key of this log"));
-    assert!(desk.ok(&["evidence", "key", "rotate", "--by", "irina"]).contains("made known"));
+    assert!(
+        desk.ends(1, &["evidence", "checkpoint"])
+            .err
+            .contains("is not a key of this log")
+    );
+    assert!(
+        desk.ok(&["evidence", "key", "rotate", "--by", "irina"])
+            .contains("made known")
+    );
     desk.ok(&["evidence", "checkpoint"]);
     desk.ok(&["evidence", "verify", "--key", &old]);
     // A key from another log.
     desk.ok(&["init", "other"]);
     std::fs::copy(desk.path("other/log.key"), desk.path("log.key")).unwrap();
-    assert!(desk.ends(1, &["evidence", "checkpoint"]).err.contains("is that of the log"));
+    assert!(
+        desk.ends(1, &["evidence", "checkpoint"])
+            .err
+            .contains("is that of the log")
+    );
     std::fs::remove_file(desk.path("log.key")).unwrap();
-    assert!(desk.ends(1, &["evidence", "checkpoint"]).err.contains("there is no key"));
+    assert!(
+        desk.ends(1, &["evidence", "checkpoint"])
+            .err
+            .contains("there is no key")
+    );
 }
 
 #[test]
@@ -212,7 +390,10 @@ fn static_files_hold_the_whole_log() {
         assert_eq!(leaf_hash(entry), *hash);
     }
     let again = desk.json(&["evidence", "tiles", "--out", "public"]);
-    assert_eq!((again["size"].as_u64(), again["files"].as_u64()), (Some(size), Some(0)));
+    assert_eq!(
+        (again["size"].as_u64(), again["files"].as_u64()),
+        (Some(size), Some(0))
+    );
 }
 
 /// A witness that runs until it is dropped.
@@ -227,7 +408,9 @@ impl Running {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stderr.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let at = line.find("http://").unwrap_or_else(|| panic!("{line}"));
         let url = line[at..].split(';').next().unwrap().trim().to_owned();
         Running(child, url)
@@ -249,7 +432,10 @@ fn a_witness_signs_growth_and_refuses_a_second_history() {
     let witness = witness["key"].as_str().unwrap();
     desk.ok(&["witness", "add", "w", &log]);
     let settings = |running: &Running| {
-        desk.write("witnesses.policy", &format!("witness w1 {witness} {}\nquorum w1\n", running.1));
+        desk.write(
+            "witnesses.policy",
+            &format!("witness w1 {witness} {}\nquorum w1\n", running.1),
+        );
     };
     let text = desk.read("dunwell.toml").replace("# policy_file", "policy_file");
     desk.write("dunwell.toml", &text);
@@ -257,7 +443,10 @@ fn a_witness_signs_growth_and_refuses_a_second_history() {
     settings(&running);
     let said = desk.ends(0, &["evidence", "checkpoint", "--anchor", "--out", "first.txt"]);
     assert!(!said.err.contains("nobody vouches"), "{}", said.err);
-    desk.write("trusted.policy", &format!("log {log}\nwitness w1 {witness}\nquorum w1\n"));
+    desk.write(
+        "trusted.policy",
+        &format!("log {log}\nwitness w1 {witness}\nquorum w1\n"),
+    );
     let trusted = Policy::parse(&desk.read("trusted.policy")).unwrap();
     let first = SignedCheckpoint::parse(&desk.read("first.txt")).unwrap();
     assert_eq!(trusted.check(&first).unwrap().by.len(), 1);
@@ -265,14 +454,37 @@ fn a_witness_signs_growth_and_refuses_a_second_history() {
     std::fs::copy(desk.path("log.key.last"), desk.path("old.last")).unwrap();
     desk.ok(&["import", "accounts", "ledger.csv"]);
     desk.ok(&["evidence", "checkpoint", "--anchor", "--out", "second.txt"]);
-    trusted.check(&SignedCheckpoint::parse(&desk.read("second.txt")).unwrap()).unwrap();
+    trusted
+        .check(&SignedCheckpoint::parse(&desk.read("second.txt")).unwrap())
+        .unwrap();
     desk.ok(&["evidence", "proof", "2", "--out", "given"]);
-    let proof = ["evidence", "verify-proof", "given/2.tlog-proof", "--entry", "given/2.json", "--policy", "trusted.policy"];
+    let proof = [
+        "evidence",
+        "verify-proof",
+        "given/2.tlog-proof",
+        "--entry",
+        "given/2.json",
+        "--policy",
+        "trusted.policy",
+    ];
     assert!(desk.ok(&proof).contains("w1"));
-    desk.ok(&["evidence", "verify", "--checkpoint", "first.txt", "--checkpoint", "second.txt", "--policy", "trusted.policy"]);
+    desk.ok(&[
+        "evidence",
+        "verify",
+        "--checkpoint",
+        "first.txt",
+        "--checkpoint",
+        "second.txt",
+        "--policy",
+        "trusted.policy",
+    ]);
     // Without its cosignature the proof does not meet the policy.
     let cosigned = desk.read("given/2.tlog-proof");
-    let bare: String = cosigned.lines().filter(|l| !l.contains("witness.example")).map(|l| format!("{l}\n")).collect();
+    let bare: String = cosigned
+        .lines()
+        .filter(|l| !l.contains("witness.example"))
+        .map(|l| format!("{l}\n"))
+        .collect();
     desk.write("given/2.tlog-proof", &bare);
     assert!(desk.ends(33, &proof).out.contains("has not the cosignatures"));
     // A second history from an older copy, with the note beside the key put back too: only the witness can tell, also
@@ -289,20 +501,38 @@ fn a_witness_signs_growth_and_refuses_a_second_history() {
         desk.ok(&["import", "accounts", "ledger.csv"]);
     }
     let said = desk.ends(0, &["evidence", "checkpoint", "--anchor"]);
-    assert!(said.err.contains("422") && said.err.contains("only grew"), "{}", said.err);
+    assert!(
+        said.err.contains("422") && said.err.contains("only grew"),
+        "{}",
+        said.err
+    );
     // A log that the witness does not know.
     desk.ok(&["init", "other"]);
-    desk.write("other/dunwell.toml", "[evidence]\npolicy_file = \"../witnesses.policy\"\n");
+    desk.write(
+        "other/dunwell.toml",
+        "[evidence]\npolicy_file = \"../witnesses.policy\"\n",
+    );
     let mut other = desk.command(&["evidence", "checkpoint", "--anchor"]);
     let other = other.current_dir(desk.path("other")).output().unwrap();
-    assert!(String::from_utf8_lossy(&other.stderr).contains("404"), "{other:?}");
+    assert!(
+        String::from_utf8_lossy(&other.stderr).contains("404"),
+        "{other:?}"
+    );
 }
 
 // ---- a time-stamp authority ----
 
 fn openssl(folder: &Path, arguments: &[&str]) {
-    let done = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
-    assert!(done.status.success(), "{arguments:?}\n{}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new("openssl")
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{arguments:?}\n{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 /// Root, signer and settings of an authority that `openssl ts` plays.
@@ -316,16 +546,43 @@ fn authority(folder: &Path, kind: &[&str]) {
         "[tsa]\ndefault_tsa=one\n[one]\nserial=serial\nsigner_digest=sha256\ndefault_policy=1.2.3.4.1\n\
          digests=sha256,sha384,sha512\naccuracy=secs:1\ness_cert_id_alg=sha256\n",
     );
-    let mut root = vec!["req", "-x509", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-days", "9"];
+    let mut root = vec![
+        "req", "-x509", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-days", "9",
+    ];
     root.extend(kind);
     openssl(folder, &root);
-    let mut signer = vec!["req", "-new", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=Stamps"];
+    let mut signer = vec![
+        "req",
+        "-new",
+        "-nodes",
+        "-keyout",
+        "tsa.key",
+        "-out",
+        "tsa.csr",
+        "-subj",
+        "/CN=Stamps",
+    ];
     signer.extend(kind);
     openssl(folder, &signer);
     openssl(
         folder,
-        &["x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "tsa.pem",
-            "-days", "9", "-extfile", "usage"],
+        &[
+            "x509",
+            "-req",
+            "-in",
+            "tsa.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-out",
+            "tsa.pem",
+            "-days",
+            "9",
+            "-extfile",
+            "usage",
+        ],
     );
 }
 
@@ -352,11 +609,26 @@ fn answering(folder: std::path::PathBuf) -> String {
             std::fs::write(folder.join("query"), body).unwrap();
             openssl(
                 &folder,
-                &["ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-inkey", "tsa.key", "-signer", "tsa.pem",
-                    "-out", "reply"],
+                &[
+                    "ts",
+                    "-reply",
+                    "-config",
+                    "tsa.cnf",
+                    "-queryfile",
+                    "query",
+                    "-inkey",
+                    "tsa.key",
+                    "-signer",
+                    "tsa.pem",
+                    "-out",
+                    "reply",
+                ],
             );
             let reply = std::fs::read(folder.join("reply")).unwrap();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", reply.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                reply.len()
+            );
             let mut stream = reader.into_inner();
             stream.write_all(head.as_bytes()).unwrap();
             stream.write_all(&reply).unwrap();
@@ -371,7 +643,10 @@ fn an_authority_outside_stamps_heads_and_openssl_agrees() {
         require_or_skip("time stamps: there is no `openssl` on this machine");
         return;
     }
-    for kind in [["-newkey", "rsa:2048"].as_slice(), &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]] {
+    for kind in [
+        ["-newkey", "rsa:2048"].as_slice(),
+        &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    ] {
         let desk = Desk::set_up();
         let tsa = desk.path("tsa");
         authority(&tsa, kind);
@@ -380,13 +655,34 @@ fn an_authority_outside_stamps_heads_and_openssl_agrees() {
             "dunwell.toml",
             &format!("[evidence]\ntimestamp_url = \"{url}\"\ntimestamp_ca_file = \"tsa/ca.pem\"\nplace = \"outside\"\n"),
         );
-        let said = desk.ends(0, &["evidence", "checkpoint", "--anchor", "--out", "head.txt", "--token", "head.tst"]);
+        let said = desk.ends(
+            0,
+            &[
+                "evidence",
+                "checkpoint",
+                "--anchor",
+                "--out",
+                "head.txt",
+                "--token",
+                "head.tst",
+            ],
+        );
         assert!(!said.err.contains("nobody vouches"), "{}", said.err);
         let signed = SignedCheckpoint::parse(&desk.read("head.txt")).unwrap();
         desk.write("head.body", signed.note.text());
         openssl(
             desk.path("").as_path(),
-            &["ts", "-verify", "-in", "head.tst", "-token_in", "-data", "head.body", "-CAfile", "tsa/ca.pem"],
+            &[
+                "ts",
+                "-verify",
+                "-in",
+                "head.tst",
+                "-token_in",
+                "-data",
+                "head.body",
+                "-CAfile",
+                "tsa/ca.pem",
+            ],
         );
         let token = std::fs::read(desk.path("head.tst")).unwrap();
         let text = signed.note.text().as_bytes();
@@ -401,7 +697,10 @@ fn an_authority_outside_stamps_heads_and_openssl_agrees() {
         let pem = std::fs::read_to_string(desk.path("tsa2/ca.pem")).unwrap();
         let other: rustls::pki_types::CertificateDer<'_> =
             rustls::pki_types::pem::PemObject::from_pem_slice(pem.as_bytes()).unwrap();
-        assert!(matches!(verify_token(&token, text, &[other.to_vec()]), Err(TokenError::Untrusted(_))));
+        assert!(matches!(
+            verify_token(&token, text, &[other.to_vec()]),
+            Err(TokenError::Untrusted(_))
+        ));
         // No change of what the signature covers is accepted, and none makes it say another time.
         let mut accepted = 0;
         for at in 0..token.len() {
@@ -427,18 +726,29 @@ fn a_service_signs_within_a_second_and_copies_the_head_outside() {
     let desk = Desk::set_up();
     desk.ok(&["import", "accounts", "ledger.csv"]);
     let said = desk.command(&["doctor"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&said.stdout).contains("nobody outside vouches"), "{said:?}");
+    assert!(
+        String::from_utf8_lossy(&said.stdout).contains("nobody outside vouches"),
+        "{said:?}"
+    );
     let mut text = desk.read("dunwell.toml");
     text = text.replace("# place", "place");
     desk.write("dunwell.toml", &text);
-    let mut serving = desk.command(&["serve"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut serving = desk
+        .command(&["serve"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(serving.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("running") {
         line.clear();
         assert!(lines.read_line(&mut line).unwrap() > 0, "it ended");
     }
-    let stop = Command::new("kill").args(["-TERM", &serving.id().to_string()]).status().unwrap();
+    let stop = Command::new("kill")
+        .args(["-TERM", &serving.id().to_string()])
+        .status()
+        .unwrap();
     assert!(stop.success() && serving.wait().unwrap().success());
     // The stop is signed too, and the copy is outside.
     let newest = SignedCheckpoint::parse(&desk.read("log.key.last")).unwrap();

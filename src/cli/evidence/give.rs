@@ -55,7 +55,10 @@ async fn anchor(session: &Session, notary: &Notary, head: &Head) -> anyhow::Resu
         notary.copy_out(head, true).await?,
     ];
     for fault in all.iter().flat_map(|v| &v.faults) {
-        session.out.remark(&format!("未获见证:{fault}"), &format!("nobody vouches here: {fault}"));
+        session.out.remark(
+            &format!("未获见证:{fault}"),
+            &format!("nobody vouches here: {fault}"),
+        );
     }
     Ok(())
 }
@@ -73,10 +76,13 @@ pub(super) async fn checkpoint(session: &Session, args: &CheckpointArgs) -> anyh
         let token = token.with_context(|| {
             format!("there is no time stamp over the head of {size} entries\nset `evidence.timestamp_url` and give `--anchor`")
         })?;
-        std::fs::write(path, &token.body).with_context(|| format!("`{}` cannot be written", path.display()))?;
+        std::fs::write(path, &token.body)
+            .with_context(|| format!("`{}` cannot be written", path.display()))?;
     }
     let signed = notary.cosigned(&head).await?;
-    let by = anchors.iter().map(|a| json!({"kind": a.kind.as_str(), "name": a.name, "at": a.at.to_text()}));
+    let by = anchors
+        .iter()
+        .map(|a| json!({"kind": a.kind.as_str(), "name": a.name, "at": a.at.to_text()}));
     let json = json!({"size": size, "origin": signed.checkpoint.origin, "root": hex::encode(signed.checkpoint.root),
         "checkpoint": signed.to_string(), "anchors": by.collect::<Vec<_>>()});
     given(&session.out, args.out.as_ref(), signed.to_string(), json)
@@ -88,7 +94,9 @@ fn entry_name(text: &str) -> anyhow::Result<EntryName> {
     }
     match text.parse::<RecordId>() {
         Ok(record) => Ok(EntryName::Record(record)),
-        Err(_) => bail!("`{text}` is neither the index nor the id of an entry\n`dunwell evidence list` shows both"),
+        Err(_) => {
+            bail!("`{text}` is neither the index nor the id of an entry\n`dunwell evidence list` shows both")
+        }
     }
 }
 
@@ -187,7 +195,13 @@ pub(super) async fn tiles(session: &Session, args: &TilesArgs) -> anyhow::Result
     write_whole(&args.out.join("checkpoint"), signed.to_string().as_bytes())?;
     let text = session.out.lang.pick(
         format!("{size} 条记录,写入 {written} 个文件到 {}", args.out.display()),
-        format!("{size} entries, {written} files written to {}", args.out.display()),
+        format!(
+            "{size} entries, {written} files written to {}",
+            args.out.display()
+        ),
     );
-    Ok(Answer::new(text, json!({"size": size, "files": written, "tiles": all.len()})))
+    Ok(Answer::new(
+        text,
+        json!({"size": size, "files": written, "tiles": all.len()}),
+    ))
 }

@@ -17,7 +17,9 @@ use crate::notary::KeyFile;
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum KeyCommand {
     /// Makes the key of a new log, into the file that the settings name
-    #[command(after_help = "Examples:\n  dunwell evidence key new\n  dunwell evidence key new --origin log.example.com/reminders")]
+    #[command(
+        after_help = "Examples:\n  dunwell evidence key new\n  dunwell evidence key new --origin log.example.com/reminders"
+    )]
     New {
         /// Name of the log, for good; best an address of your own without `https://`
         #[arg(long, value_name = "NAME")]
@@ -43,7 +45,11 @@ pub(in crate::cli) enum KeyCommand {
 }
 
 /// Makes a key for a log named `origin`; without a name it is the installation's with a random part.
-pub(in crate::cli) fn make(path: &Path, installation: &str, origin: Option<&str>) -> anyhow::Result<VerifierKey> {
+pub(in crate::cli) fn make(
+    path: &Path,
+    installation: &str,
+    origin: Option<&str>,
+) -> anyhow::Result<VerifierKey> {
     let clock = SystemClock::new();
     let origin = match origin {
         Some(name) if is_key_name(name) => name.to_owned(),
@@ -72,7 +78,10 @@ fn new(session: &Session, origin: Option<&str>) -> anyhow::Result<Answer> {
         format!("已写入 {}(仅所有者可读,请另存一份备份,不要与数据库放在一起)\n公钥,请交给需要核验日志的人:\n{key}", path.display()),
         format!("wrote {} (for its owner alone; keep a copy apart from the database)\nthe public key, for those who shall check the log:\n{key}", path.display()),
     );
-    Ok(Answer::new(text, json!({"file": path.display().to_string(), "key": key.to_string()})))
+    Ok(Answer::new(
+        text,
+        json!({"file": path.display().to_string(), "key": key.to_string()}),
+    ))
 }
 
 async fn show(session: &Session) -> anyhow::Result<Answer> {
@@ -96,9 +105,15 @@ async fn show(session: &Session) -> anyhow::Result<Answer> {
         let waits = lang.pick("首次签名时登记", "with its first signature");
         rows.push(vec![key.to_string(), waits.to_owned(), "-".to_owned()]);
     }
-    let json = rows.iter().map(|r| json!({"key": r[0], "since": r[1], "retired": r[2]})).collect();
+    let json = rows
+        .iter()
+        .map(|r| json!({"key": r[0], "since": r[1], "retired": r[2]}))
+        .collect();
     let head = lang.pick(["公钥", "启用", "停用"], ["public key", "since", "retired"]);
-    Ok(Answer::new(table(&head, 99, rows), serde_json::Value::Array(json)))
+    Ok(Answer::new(
+        table(&head, 99, rows),
+        serde_json::Value::Array(json),
+    ))
 }
 
 async fn rotate(session: &Session, by: &str) -> anyhow::Result<Answer> {
@@ -107,17 +122,28 @@ async fn rotate(session: &Session, by: &str) -> anyhow::Result<Answer> {
     let known = store.log_keys().await?;
     let unknown = |key: &VerifierKey| !known.is_empty() && !known.iter().any(|k| k.key == *key);
     // A rotation that died half-way, or a key that was lost: what the file holds is made known instead.
-    let fresh: Vec<VerifierKey> = file.read()?.iter().map(|k| k.verifier().clone()).filter(unknown).collect();
+    let fresh: Vec<VerifierKey> = file
+        .read()?
+        .iter()
+        .map(|k| k.verifier().clone())
+        .filter(unknown)
+        .collect();
     if let Some(first) = fresh.first() {
         for key in fresh.iter().rev() {
             store.register_key(key, Some(by)).await?;
         }
         notary.head().await?;
-        let text = session.out.lang.pick(format!("已登记公钥:\n{first}"), format!("made known:\n{first}"));
+        let text = session
+            .out
+            .lang
+            .pick(format!("已登记公钥:\n{first}"), format!("made known:\n{first}"));
         return Ok(Answer::new(text, json!({"key": first.to_string()})));
     }
     // The old key signs the log as it stands, so that the new one continues a log that somebody vouched for.
-    notary.head().await.context("the log must be whole and signed before its key changes")?;
+    notary
+        .head()
+        .await
+        .context("the log must be whole and signed before its key changes")?;
     let mut keys = file.read()?;
     let origin = keys[0].verifier().name().to_owned();
     let fresh = NoteSigner::from_seed(&origin, KeyUse::Text, &SystemClock::new().salt())?;
@@ -142,7 +168,12 @@ async fn retire(session: &Session, key: &VerifierKey, by: &str) -> anyhow::Resul
     if rest.is_empty() {
         bail!("this is the only key of the log\nrun `dunwell evidence key rotate` first");
     }
-    if !store.log_keys().await?.iter().any(|k| k.key == *key && k.retired_at.is_none()) {
+    if !store
+        .log_keys()
+        .await?
+        .iter()
+        .any(|k| k.key == *key && k.retired_at.is_none())
+    {
         bail!("this is no key that the log has in use");
     }
     notary.head().await?;
@@ -152,6 +183,9 @@ async fn retire(session: &Session, key: &VerifierKey, by: &str) -> anyhow::Resul
     let head = store.sign_head(keys).await?;
     file.remember(&head.signed)?;
     file.replace(&rest)?;
-    let text = session.out.lang.pick(format!("已停用 {key}"), format!("retired {key}"));
+    let text = session
+        .out
+        .lang
+        .pick(format!("已停用 {key}"), format!("retired {key}"));
     Ok(Answer::new(text, json!({"retired": key.to_string()})))
 }

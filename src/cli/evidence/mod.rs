@@ -102,7 +102,8 @@ pub(super) fn read_key(text: &str) -> Result<VerifierKey, String> {
 }
 
 fn read_head(path: &PathBuf) -> anyhow::Result<SignedCheckpoint> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     SignedCheckpoint::parse(&text).with_context(|| format!("`{}`", path.display()))
 }
 

@@ -78,7 +78,12 @@ fn told(out: &Out, check: &LogCheck) -> Answer {
     }
     for f in &check.faults {
         let place = f.position.map_or_else(|| "-".to_owned(), |p| format!("#{p}"));
-        text += &format!("{} {place} {}: {}\n", out.paint(31, "fail"), f.record, sentence(out, f));
+        text += &format!(
+            "{} {place} {}: {}\n",
+            out.paint(31, "fail"),
+            f.record,
+            sentence(out, f)
+        );
     }
     let json_faults = check.faults.iter().map(
         |f| json!({"kind": f.kind.as_str(), "code": f.kind.code(), "index": f.position, "record": f.record, "what": f.what}),
@@ -86,7 +91,10 @@ fn told(out: &Out, check: &LogCheck) -> Answer {
     let json = json!({"entries": check.entries, "waiting": check.waiting, "heads": check.heads_checked,
         "contents": check.contents, "kinds": check.kinds, "size": check.size(), "root": hex::encode(check.root()),
         "fault_count": faults, "faults": json_faults.collect::<Vec<_>>()});
-    let code = check.faults.first().map_or(Code::Done, |f| Code::Fault(f.kind.code()));
+    let code = check
+        .faults
+        .first()
+        .map_or(Code::Done, |f| Code::Fault(f.kind.code()));
     Answer::new(text, json).ending(code)
 }
 
@@ -149,17 +157,28 @@ pub(super) fn verify_proof(out: &Out, args: &VerifyProofArgs) -> anyhow::Result<
             head.origin,
             proof.index,
             head.size,
-            if names.is_empty() { "无".to_owned() } else { names.join("、") }
+            if names.is_empty() {
+                "无".to_owned()
+            } else {
+                names.join("、")
+            }
         ),
         format!(
             "the proof holds: this entry has index {} of the {} entries of the log `{}`; witnesses: {}\n",
             proof.index,
             head.size,
             head.origin,
-            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            }
         ),
     );
-    let by = witnessed.by.iter().map(|(name, at)| json!({"name": name, "at": at}));
+    let by = witnessed
+        .by
+        .iter()
+        .map(|(name, at)| json!({"name": name, "at": at}));
     let json = json!({"holds": true, "index": proof.index, "size": head.size, "origin": head.origin,
         "key": witnessed.log.to_string(), "witnesses": by.collect::<Vec<_>>()});
     Ok(Answer::new(text, json))

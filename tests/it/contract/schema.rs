@@ -178,7 +178,8 @@ async fn what_is_evidence_stays(database: TestDatabase) {
             super::world::suppressed(dunwell::domain::SuppressionReason::OptOut),
         )
         .await;
-    let key = dunwell::evidence::NoteSigner::from_seed("log", dunwell::evidence::KeyUse::Text, &[1; 32]).unwrap();
+    let key =
+        dunwell::evidence::NoteSigner::from_seed("log", dunwell::evidence::KeyUse::Text, &[1; 32]).unwrap();
     world.store.register_key(key.verifier(), None).await.unwrap();
     let publish = |n: u8| vec![(format!("pack {n}"), [n; 32])];
     for n in 0..=255 {
