@@ -43,6 +43,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         .collect();
     let digest = digest_hex(shown.join("\n").as_bytes());
     store.record_system_state("start", digest.clone()).await?;
+    let stopping = stop_signal();
     session
         .out
         .remark("正在运行,按 Ctrl-C 停止", "running; stop with Ctrl-C");
@@ -59,7 +60,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         idle: Duration::from_secs(u64::from(config.dispatch.interval_seconds)),
         workers: 2,
     };
-    let served = run(scheduler, dispatcher, beat, stop_signal()).await;
+    let served = run(scheduler, dispatcher, beat, stopping).await;
     // The stop is recorded also when something failed, and never hides why.
     let recorded = store.record_system_state("stop", digest).await;
     // Signs the stop too.
@@ -110,17 +111,18 @@ async fn ready_notary(session: &Session, store: &Store, config: &Config) -> anyh
     Ok(notary)
 }
 
-/// Ready when somebody asks the program to stop.
-pub(super) async fn stop_signal() {
+/// Ready when somebody asks the program to stop. Listens from the moment it is called.
+pub(super) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => {
-            let _ = interrupt.await;
+    let listening = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match listening {
+            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            // A system that cannot tell of signals ends the program by itself.
+            _ => std::future::pending().await,
         }
     }
 }

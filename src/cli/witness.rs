@@ -79,11 +79,12 @@ pub(super) async fn run(session: &Session, command: WitnessCommand) -> anyhow::R
                 .await
                 .with_context(|| format!("`{listen}` cannot be listened on"))?;
             let place = listener.local_addr()?;
+            let stopping = stop_signal();
             session.out.remark(
                 &format!("见证服务运行于 http://{place}/,登记日志 {logs} 个,按 Ctrl-C 停止"),
                 &format!("witness of {logs} logs at http://{place}/; stop with Ctrl-C"),
             );
-            serve(listener, witness, stop_signal()).await?;
+            serve(listener, witness, stopping).await?;
             Ok(Answer::new(
                 lang.pick("已停止", "stopped"),
                 json!({"stopped": true}),

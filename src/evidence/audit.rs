@@ -741,7 +741,7 @@ mod tests {
     fn audit(log: &[Sealed], honest: &[Sealed], change: impl FnOnce(&mut Audit)) -> Audit {
         let mut audit = Audit::default();
         audit.expect_heads([head(honest, 2, 1), head(honest, 300, 1), head(honest, 599, 1)]);
-        let (mut edge, mut full) = (super::super::tiles::Edge::default(), Vec::new());
+        let (mut edge, mut full) = (crate::evidence::Edge::default(), Vec::new());
         honest
             .iter()
             .for_each(|e| edge.push(leaf_hash(e.bytes.as_bytes()), &mut full));

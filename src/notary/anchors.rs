@@ -185,8 +185,9 @@ impl AsyncProof for OfStore {
 }
 
 impl Notary {
-    /// Shows a head to every witness of the policy that has an address and has not cosigned it yet.
-    pub async fn cosign(&self, head: &Head) -> Result<Vouched, NotaryError> {
+    /// Shows a head to every witness of the policy that has an address and has not cosigned it yet; with `again` to the
+    /// others too, since a witness that has seen more tells that an older copy was put back.
+    pub async fn cosign(&self, head: &Head, again: bool) -> Result<Vouched, NotaryError> {
         let size = head.signed.checkpoint.size;
         let mut vouched = Vouched::default();
         let Some(policy) = &self.policy else {
@@ -199,7 +200,7 @@ impl Notary {
                 .newest_anchor(AnchorKind::Witness, Some(key.name()))
                 .await?;
             let believed = last.map_or(0, |a| a.size);
-            if believed == size {
+            if believed == size && !again {
                 vouched.by.push(("witness", name.to_owned()));
                 continue;
             }
@@ -217,8 +218,10 @@ impl Notary {
             match asked {
                 Ok(lines) => {
                     let body: String = lines.iter().map(|l| format!("{l}\n")).collect();
-                    self.keep(AnchorKind::Witness, size, key.name(), body.into_bytes())
-                        .await?;
+                    if believed != size {
+                        self.keep(AnchorKind::Witness, size, key.name(), body.into_bytes())
+                            .await?;
+                    }
                     vouched.by.push(("witness", name.to_owned()));
                 }
                 Err(e @ NotaryError::Outside { .. }) => vouched.faults.push(e.to_string()),

@@ -44,7 +44,7 @@ pub async fn run(notary: Notary, beat: Beat, mut stopped: watch::Receiver<bool>)
         if let Some(head) = &head {
             let size = head.signed.checkpoint.size;
             if last || asked.as_ref().is_none_or(|a| a.is_over(size, beat)) {
-                let whole = tell_of(outside(&notary, head).await);
+                let whole = tell_of(outside(&notary, head, asked.is_none()).await);
                 asked = Some(Asked {
                     at: Instant::now(),
                     size,
@@ -82,8 +82,8 @@ impl Asked {
 }
 
 /// Asks everybody outside once.
-async fn outside(notary: &Notary, head: &Head) -> Result<Vouched, NotaryError> {
-    let mut all = notary.cosign(head).await?;
+async fn outside(notary: &Notary, head: &Head, again: bool) -> Result<Vouched, NotaryError> {
+    let mut all = notary.cosign(head, again).await?;
     for more in [
         notary.stamp(head, false).await?,
         notary.copy_out(head, false).await?,

@@ -50,7 +50,7 @@ pub(in crate::cli) struct TilesArgs {
 /// Asks everybody outside at once; their failures are remarks.
 async fn anchor(session: &Session, notary: &Notary, head: &Head) -> anyhow::Result<()> {
     let all = [
-        notary.cosign(head).await?,
+        notary.cosign(head, true).await?,
         notary.stamp(head, true).await?,
         notary.copy_out(head, true).await?,
     ];

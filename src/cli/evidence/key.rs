@@ -26,14 +26,17 @@ pub(in crate::cli) enum KeyCommand {
         origin: Option<String>,
     },
     /// Shows the public keys: what an outsider needs to check heads and proofs
+    #[command(after_help = "Examples:\n  dunwell evidence key show\n  dunwell evidence key show --json")]
     Show,
     /// Makes a new key known to the log and signs with it from now on; the old one goes on signing too until it is retired
+    #[command(after_help = "Examples:\n  dunwell evidence key rotate --by irina")]
     Rotate {
         /// Who does it
         #[arg(long, value_name = "NAME")]
         by: String,
     },
     /// Ends a key: the head over this step is the last one it signs
+    #[command(after_help = "Examples:\n  dunwell evidence key retire 'dunwell/3f2a+1c0ffee0+AXJ...' --by irina")]
     Retire {
         /// The public key, as `key show` gives it
         #[arg(value_name = "KEY", value_parser = read_key)]
