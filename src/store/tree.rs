@@ -52,6 +52,9 @@ row! {
     }
 }
 
+/// So often another sequencer may be quicker before it is an error.
+const ROUNDS: u32 = 8;
+
 /// Leaves that one transaction takes into the tree.
 const CHUNK: i64 = 8192;
 
@@ -98,49 +101,84 @@ pub(super) async fn read_tree(tx: &mut Tx) -> Result<(Edge, i64), StoreError> {
     Ok((edge, epoch))
 }
 
-/// Takes the next leaves into the tree; says how many.
-async fn grow(tx: &mut Tx) -> Result<(Edge, usize), StoreError> {
+/// The tree with its next leaves, before it is stored.
+struct Growth {
+    edge: Edge,
+    full: Vec<FullTile>,
+    /// Size and epoch that it grew from.
+    from: (i64, i64),
+    taken: i64,
+}
+
+impl Growth {
+    /// Takes leaves with their places into a tree that was read.
+    fn of((mut edge, epoch): (Edge, i64), leaves: &[(i64, Vec<u8>)]) -> Result<Growth, StoreError> {
+        let before = stored(edge.size())?;
+        let mut full: Vec<FullTile> = Vec::new();
+        for (expected, (position, leaf)) in (before..).zip(leaves) {
+            let leaf: Hash = leaf
+                .as_slice()
+                .try_into()
+                .map_err(|_| StoreError::Corrupt { what: "leaf hash" })?;
+            if *position != expected {
+                return Err(StoreError::Corrupt {
+                    what: "log: a place is missing; `dunwell evidence verify` says more",
+                });
+            }
+            edge.push(leaf, &mut full);
+        }
+        Ok(Growth {
+            edge,
+            full,
+            from: (before, epoch),
+            taken: leaves.len() as i64,
+        })
+    }
+
+    /// Stores it, if the tree still stands where it grew from.
+    async fn store(self, tx: &mut Tx) -> Result<(Edge, i64), StoreError> {
+        if self.taken == 0 {
+            return Ok((self.edge, 0));
+        }
+        let tiles: Vec<TileRow> = self
+            .full
+            .into_iter()
+            .map(|t| {
+                Ok(TileRow {
+                    level: i64::from(t.level),
+                    tile: stored(t.index)?,
+                    hashes: Bytes(t.hashes),
+                })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let (before, epoch) = self.from;
+        let after = stored(self.edge.size())?;
+        if q!(&mut *tx, sql::GROWN, [after, self.edge.to_bytes(), before, epoch] => rows)? != 1 {
+            return Err(StoreError::Contended);
+        }
+        bulk(tx, &sql::TILES, &tiles).await?;
+        Ok((self.edge, self.taken))
+    }
+}
+
+/// Reads the next leaves that have their place.
+async fn placed(tx: &mut Tx) -> Result<((Edge, i64), Vec<(i64, Vec<u8>)>), StoreError> {
+    let tree = read_tree(tx).await?;
+    let from = stored(tree.0.size())?;
+    let leaves = q!(tx, sql::LEAVES, [from, CHUNK] => all (i64, Vec<u8>))?;
+    Ok((tree, leaves))
+}
+
+/// Gives waiting entries their place and takes them into the tree; PostgreSQL only.
+async fn sequence(tx: &mut Tx) -> Result<(Edge, i64), StoreError> {
     q!(&mut *tx, sql::HURRY, [] => one (String,))?;
     q!(&mut *tx, sql::ALONE, [] => one (i32,))?;
-    let (mut edge, epoch) = read_tree(tx).await?;
-    let before = stored(edge.size())?;
-    let mut leaves = q!(&mut *tx, sql::LEAVES, [before, CHUNK] => all (i64, Vec<u8>))?;
+    let (tree, mut leaves) = placed(tx).await?;
     if (leaves.len() as i64) < CHUNK {
-        let from = before + leaves.len() as i64;
+        let from = stored(tree.0.size())? + leaves.len() as i64;
         leaves.extend(q!(&mut *tx, sql::MOVE, [from, CHUNK] => all (i64, Vec<u8>))?);
     }
-    if leaves.is_empty() {
-        return Ok((edge, 0));
-    }
-    let mut full: Vec<FullTile> = Vec::new();
-    for (expected, (position, leaf)) in (before..).zip(&leaves) {
-        let leaf: Hash = leaf
-            .as_slice()
-            .try_into()
-            .map_err(|_| StoreError::Corrupt { what: "leaf hash" })?;
-        if *position != expected {
-            return Err(StoreError::Corrupt {
-                what: "log: a place is missing; `dunwell evidence verify` says more",
-            });
-        }
-        edge.push(leaf, &mut full);
-    }
-    let tiles: Vec<TileRow> = full
-        .into_iter()
-        .map(|t| {
-            Ok(TileRow {
-                level: i64::from(t.level),
-                tile: stored(t.index)?,
-                hashes: Bytes(t.hashes),
-            })
-        })
-        .collect::<Result<_, StoreError>>()?;
-    bulk(tx, &sql::TILES, &tiles).await?;
-    let after = stored(edge.size())?;
-    if q!(&mut *tx, sql::GROWN, [after, edge.to_bytes(), before, epoch] => rows)? != 1 {
-        return Err(StoreError::Contended);
-    }
-    Ok((edge, leaves.len()))
+    Growth::of(tree, &leaves)?.store(tx).await
 }
 
 impl Store {
@@ -154,12 +192,28 @@ impl Store {
             let tree = self.tree().await?;
             return Ok((tree.size(), tree.root()));
         }
+        let mut lost = 0;
         loop {
-            let (edge, taken) = self.write(|tx| Box::pin(grow(tx))).await?;
-            if (taken as i64) < CHUNK {
-                return Ok((edge.size(), edge.root()));
+            match self.grow_once().await {
+                Ok((edge, taken)) if taken < CHUNK => return Ok((edge.size(), edge.root())),
+                Ok(_) => {}
+                // Somebody else grew it meanwhile; the next look begins where that one ended.
+                Err(StoreError::Contended) if lost < ROUNDS => lost += 1,
+                Err(e) => return Err(e),
             }
         }
+    }
+
+    async fn grow_once(&self) -> Result<(Edge, i64), StoreError> {
+        if self.dialect() == "postgres" {
+            return self.write(|tx| Box::pin(sequence(tx))).await;
+        }
+        // Entries have their place and never change, so they are read and hashed beside the writer.
+        let mut tx = self.db.read().await?;
+        let (tree, leaves) = placed(&mut tx).await?;
+        drop(tx);
+        let growth = Growth::of(tree, &leaves)?;
+        self.write(|tx| Box::pin(growth.store(tx))).await
     }
 
     async fn pending(&self) -> Result<(i64, i64, i64, i64), StoreError> {

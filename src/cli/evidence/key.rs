@@ -36,7 +36,9 @@ pub(in crate::cli) enum KeyCommand {
         by: String,
     },
     /// Ends a key: the head over this step is the last one it signs
-    #[command(after_help = "Examples:\n  dunwell evidence key retire 'dunwell/3f2a+1c0ffee0+AXJ...' --by irina")]
+    #[command(
+        after_help = "Examples:\n  dunwell evidence key retire 'dunwell/3f2a+1c0ffee0+AXJ...' --by irina"
+    )]
     Retire {
         /// The public key, as `key show` gives it
         #[arg(value_name = "KEY", value_parser = read_key)]
