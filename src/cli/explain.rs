@@ -245,7 +245,7 @@ fn json_of(story: &AttemptStory, reveal: bool, next: Option<Moment>) -> Value {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
     let mut json = message::json_of(&story.attempt);
     json["entries"] = story.entries.iter().map(|(_, _, bytes)| parse(bytes)).collect();
-    json["findings"] = story
+    json["findings_by_hash"] = story
         .findings
         .iter()
         .map(|(digest, text)| (digest.clone(), parse(text)))
