@@ -16,9 +16,10 @@ test: ## all tests on SQLite and on a private PostgreSQL; installs what is missi
 	./scripts/install-missing
 	DUNWELL_PYTHON="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/venv/bin/python" ./scripts/with-postgres cargo test --locked
 
-bench: ## measure the pipeline on both databases; prints a table and writes JSON
+bench: ## measure the pipeline and the log on both databases; prints tables and writes JSON
 	mkdir -p target/bench
 	DUNWELL_BENCH_JSON=$(CURDIR)/target/bench/pipeline.json ./scripts/with-postgres cargo bench --locked --no-default-features --bench pipeline -- --bench
+	./scripts/with-postgres cargo bench --locked --no-default-features --bench log -- --bench
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo

@@ -16,7 +16,9 @@ pub mod clock;
 pub mod config;
 pub mod store;
 pub mod channels;
+pub mod notary;
 pub mod dispatch;
 pub mod scheduler;
 // doors
+pub mod http;
 pub mod cli;

@@ -10,6 +10,7 @@ use super::session::{Session, sentence};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::dispatch::{Rulebook, carriers};
+use crate::notary::Notary;
 use crate::store::Store;
 
 /// How one check came out.
@@ -97,6 +98,7 @@ async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Op
     if let Err(e) = portfolios(found, out, &store, rulebook).await {
         found.say(Mark::Fail, sentence(&e));
     }
+    signing(found, out, &store, config).await;
     // A record from the future tells that this clock is wrong.
     if let Ok(newest) = store.latest_entries(1).await
         && let Some(entry) = newest.first()
@@ -113,6 +115,41 @@ async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Op
                     .pick("请校正系统时间", "correct the time of this machine")
             ),
         ),
+    }
+}
+
+/// Whether the log can be signed, holds what was signed, and is vouched for by anybody.
+async fn signing(found: &mut Findings, out: &Out, store: &Store, config: &Config) {
+    let lang = out.lang;
+    let notary = match Notary::new(store.clone(), config.evidence.clone()) {
+        Ok(notary) => notary,
+        Err(e) => return found.say(Mark::Fail, sentence(&e.into())),
+    };
+    match notary.check().await {
+        Ok(None) => found.say(
+            Mark::Warn,
+            lang.pick(
+                "日志尚未签名:还没有密钥\n运行 `dunwell evidence key new`",
+                "the log is not signed: it has no key\nrun `dunwell evidence key new`",
+            ),
+        ),
+        Ok(Some(key)) => found.say(
+            Mark::Ok,
+            lang.pick(
+                format!("日志可签名,公钥 {key}"),
+                format!("the log can be signed, public key {key}"),
+            ),
+        ),
+        Err(e) => found.say(Mark::Fail, sentence(&e.into())),
+    }
+    if !notary.has_anchor() {
+        found.say(
+            Mark::Warn,
+            lang.pick(
+                "没有任何外部见证:能改数据库和密钥的人可以改写日志而不被发现\n请设置 `evidence.policy_file`(见证)或 `evidence.place`(外部副本)",
+                "nobody outside vouches for the log: whoever has the database and the key can rewrite it unseen\nset `evidence.policy_file` (witnesses) or `evidence.place` (copies outside)",
+            ),
+        );
     }
 }
 

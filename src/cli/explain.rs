@@ -106,7 +106,12 @@ fn head(out: &Out, story: &AttemptStory, zone: chrono_tz::Tz) -> String {
 /// The entries of the log, each with what matters of it.
 fn steps(out: &Out, story: &AttemptStory, zone: chrono_tz::Tz) -> String {
     let rows = story.entries.iter().map(|(kind, at, bytes)| {
-        let fields: Map<String, Value> = serde_json::from_str(bytes).unwrap_or_default();
+        let mut fields: Map<String, Value> = serde_json::from_str(bytes).unwrap_or_default();
+        // Entries name their findings by hash; here they are shown.
+        let named = fields.get("findings").and_then(Value::as_str);
+        if let Some(text) = named.and_then(|digest| story.findings.get(digest)) {
+            fields.insert("findings".into(), serde_json::from_str(text).unwrap_or_default());
+        }
         vec![at.local_text(zone), kind.clone(), particulars(&fields)]
     });
     let head = out
@@ -240,6 +245,12 @@ fn json_of(story: &AttemptStory, reveal: bool, next: Option<Moment>) -> Value {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
     let mut json = message::json_of(&story.attempt);
     json["entries"] = story.entries.iter().map(|(_, _, bytes)| parse(bytes)).collect();
+    json["findings_by_hash"] = story
+        .findings
+        .iter()
+        .map(|(digest, text)| (digest.clone(), parse(text)))
+        .collect::<Map<String, Value>>()
+        .into();
     json["rules"] = story.trace.as_deref().map_or(Value::Null, parse);
     json["next_lawful_at"] = json!(next.map(Moment::to_text));
     if reveal {

@@ -33,6 +33,14 @@ pub(super) fn init(args: &InitArgs, out: &Out) -> anyhow::Result<Answer> {
             false => kept.push(*name),
         }
     }
+    let key = dir.join("log.key");
+    match key.exists() {
+        true => kept.push("log.key"),
+        false => {
+            super::evidence::make_key(&key, "dunwell", None)?;
+            written.push("log.key");
+        }
+    }
     let lines = |files: &[&str], zh: &str, en: &str| {
         let say = |f: &&str| format!("{} {}\n", out.lang.pick(zh, en), dir.join(f).display());
         files.iter().map(say).collect::<String>()

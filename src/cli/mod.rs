@@ -24,6 +24,7 @@ mod session;
 mod settings;
 mod template;
 mod verdict;
+mod witness;
 mod words;
 
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ Examples:
   dunwell import accounts ledger.csv --dry-run          what an import would do
   dunwell explain 3f2a9c10                              why one message went out, or did not
 
-Exit codes: 0 done, 1 error, 2 wrong usage, 3 policy violation, 4 partial.";
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 policy violation, 4 partial, from 10 on faults of the log.";
 
 /// Reminds people of what they owe, politely, lawfully and provably.
 #[derive(Debug, Parser)]
@@ -117,6 +118,9 @@ enum Command {
     /// The log of every step
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// Cosigns heads of the logs of other installations; runs on another machine
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     /// Says whether everything is there that sending needs
     #[command(after_help = "Examples:\n  dunwell doctor\n  dunwell doctor --json")]
     Doctor,
@@ -152,11 +156,11 @@ pub async fn main() -> ExitCode {
         Err(e) => Err(e),
     };
     match shown {
-        Ok(code) => ExitCode::from(code as u8),
+        Ok(code) => ExitCode::from(code.number()),
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("{}{}", out.lang.pick("错误:", "error: "), session::sentence(&e));
-            ExitCode::from(Code::Error as u8)
+            ExitCode::from(Code::Error.number())
         }
     }
 }
@@ -182,6 +186,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Policy(command) => policy::run(&session, command),
         Command::Ladder(command) => ladder::run(&session, command),
         Command::Evidence(command) => evidence::run(&session, command).await,
+        Command::Witness(command) => witness::run(&session, command).await,
         Command::Doctor => doctor::doctor(&session).await,
         Command::Config(command) => settings::run(&session, &command),
         Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),

@@ -12,13 +12,28 @@ use crate::domain::Address;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
     /// Done.
-    Done = 0,
+    Done,
     /// Settings, database or files.
-    Error = 1,
+    Error,
     /// The guard stopped what was asked for, or a check of rules or templates failed.
-    Violation = 3,
+    Violation,
     /// Some rows were set aside; the rest is done.
-    Partial = 4,
+    Partial,
+    /// The log or a proof does not hold; from 10 on, one number for each kind of fault.
+    Fault(u8),
+}
+
+impl Code {
+    /// The number that the shell sees.
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Code::Done => 0,
+            Code::Error => 1,
+            Code::Violation => 3,
+            Code::Partial => 4,
+            Code::Fault(number) => number,
+        }
+    }
 }
 
 /// What a command answers.

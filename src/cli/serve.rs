@@ -8,9 +8,12 @@ use serde_json::json;
 
 use super::out::Answer;
 use super::session::Session;
+use crate::config::Config;
 use crate::dispatch::{Dispatcher, carriers};
 use crate::evidence::{Kind, digest_hex};
+use crate::notary::Notary;
 use crate::scheduler::{Beat, Scheduler, serve as run};
+use crate::store::Store;
 
 /// Options of `dunwell serve`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +32,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     if args.trust_clock {
         store.clock().trust();
     }
+    let notary = ready_notary(session, &store, &config).await?;
     store
         .publish(Kind::PolicyPublished, rulebook.documents.clone())
         .await?;
@@ -39,9 +43,16 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         .collect();
     let digest = digest_hex(shown.join("\n").as_bytes());
     store.record_system_state("start", digest.clone()).await?;
+    let stopping = stop_signal();
     session
         .out
         .remark("正在运行,按 Ctrl-C 停止", "running; stop with Ctrl-C");
+    let (stop_notary, stopped) = tokio::sync::watch::channel(false);
+    let signing = tokio::spawn(crate::notary::run(
+        notary,
+        crate::notary::Beat::default(),
+        stopped,
+    ));
     let scheduler = Scheduler::new(store.clone(), rulebook.clone());
     let dispatcher = Dispatcher::new(store.clone(), rulebook, carriers, config.dispatch.batch as usize);
     let beat = Beat {
@@ -49,9 +60,12 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         idle: Duration::from_secs(u64::from(config.dispatch.interval_seconds)),
         workers: 2,
     };
-    let served = run(scheduler, dispatcher, beat, stop_signal()).await;
+    let served = run(scheduler, dispatcher, beat, stopping).await;
     // The stop is recorded also when something failed, and never hides why.
     let recorded = store.record_system_state("stop", digest).await;
+    // Signs the stop too.
+    let _ = stop_notary.send(true);
+    let _ended = signing.await;
     store.close().await;
     let served = served?;
     recorded?;
@@ -72,17 +86,43 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     ))
 }
 
-/// Ready when somebody asks the program to stop.
-async fn stop_signal() {
+/// What signs the log while the service runs. A log without a key gets one, unless it had one before.
+async fn ready_notary(session: &Session, store: &Store, config: &Config) -> anyhow::Result<Notary> {
+    let notary = Notary::new(store.clone(), config.evidence.clone())?;
+    let file = notary.key_file();
+    if !file.path().exists() && store.log_keys().await?.is_empty() {
+        let key = super::evidence::make_key(file.path(), &config.installation, None)?;
+        session.out.remark(
+            &format!("已为日志新建密钥 {}\n公钥:{key}", file.path().display()),
+            &format!(
+                "made a key for the log, {}\npublic key: {key}",
+                file.path().display()
+            ),
+        );
+    }
+    // What cannot be signed now is better known before anything is sent.
+    notary.head().await?;
+    if !notary.has_anchor() {
+        session.out.remark(
+            "注意:没有任何外部见证。能改数据库和密钥的人可以改写日志而不被发现;请设置 `evidence.policy_file`(见证)或 `evidence.place`(外部副本)",
+            "mind: nobody outside vouches for the log, so whoever has the database and the key can rewrite it unseen; set `evidence.policy_file` (witnesses) or `evidence.place` (copies outside)",
+        );
+    }
+    Ok(notary)
+}
+
+/// Ready when somebody asks the program to stop. Listens from the moment it is called.
+pub(super) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => {
-            let _ = interrupt.await;
+    let listening = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match listening {
+            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            // A system that cannot tell of signals ends the program by itself.
+            _ => std::future::pending().await,
         }
     }
 }

@@ -78,6 +78,15 @@ fn start_log(settings: &LogSettings, quiet: bool) {
     };
 }
 
+/// Log lines of a command that has no settings.
+pub(super) fn start_log_plainly(quiet: bool) {
+    let settings = LogSettings {
+        format: LogFormat::Text,
+        level: "info".into(),
+    };
+    start_log(&settings, quiet);
+}
+
 /// An error as one clear sentence; advice keeps its own line.
 pub(super) fn sentence(e: &anyhow::Error) -> String {
     let mut parts: Vec<String> = Vec::new();

@@ -85,6 +85,8 @@ pub struct Config {
     pub sandbox: SandboxSettings,
     /// `[smtp]`: the carrier that hands e-mail to a mail server.
     pub smtp: SmtpSettings,
+    /// `[evidence]`: who signs the log and who vouches for it.
+    pub evidence: EvidenceSettings,
     /// `[log]`: what the program tells about its work.
     pub log: LogSettings,
     /// `[scheduler]`: when campaigns are looked at.
@@ -168,6 +170,26 @@ pub enum SmtpSecurity {
     PlainLoopback,
 }
 
+/// Who signs the log of every step, and who vouches for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceSettings {
+    /// `key_file`: the secret key that signs heads of the log; readable by its owner alone, and not kept with the
+    /// database. Default `log.key`.
+    pub key_file: PathBuf,
+    /// `policy_file`: a policy of the form `tlog-policy` that names witnesses with their keys and addresses. Each new
+    /// head is shown to them.
+    pub policy_file: Option<PathBuf>,
+    /// `place`: a folder outside this machine's control (a share of the auditor, a write-once medium) that gets a copy
+    /// of the newest head once a day.
+    pub place: Option<PathBuf>,
+    /// `timestamp_url`: the address of a time-stamp authority (RFC 3161).
+    pub timestamp_url: Option<String>,
+    /// `timestamp_ca_file`: its root certificates in PEM form; needed with `timestamp_url`.
+    pub timestamp_ca_file: Option<PathBuf>,
+    /// `timestamp_hours`: hours between two time stamps while the log grows. 1 to 720, default 24.
+    pub timestamp_hours: u32,
+}
+
 /// What the program tells about its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
@@ -222,6 +244,14 @@ impl Config {
                 dir: values.text("sandbox.dir").into(),
             },
             smtp: smtp(&values)?,
+            evidence: EvidenceSettings {
+                key_file: values.text("evidence.key_file").into(),
+                policy_file: values.path("evidence.policy_file"),
+                place: values.path("evidence.place"),
+                timestamp_url: values.optional("evidence.timestamp_url"),
+                timestamp_ca_file: values.path("evidence.timestamp_ca_file"),
+                timestamp_hours: values.whole("evidence.timestamp_hours"),
+            },
             log: LogSettings {
                 format: if values.text("log.format") == "json" {
                     LogFormat::Json
@@ -261,6 +291,21 @@ impl Config {
 
     /// What no single key can tell.
     fn check(&self) -> Result<(), ConfigError> {
+        let evidence = &self.evidence;
+        if let Some(url) = &evidence.timestamp_url {
+            if !url.starts_with("https://") && !url.starts_with("http://") {
+                return Err(self.conflict(
+                    "evidence.timestamp_url",
+                    "must begin with `https://` or `http://`",
+                ));
+            }
+            if evidence.timestamp_ca_file.is_none() {
+                return Err(self.conflict(
+                    "evidence.timestamp_url",
+                    "needs the authority's root certificates in `evidence.timestamp_ca_file`",
+                ));
+            }
+        }
         let Some(host) = &self.smtp.host else {
             return match self.email.carrier {
                 Carrier::Smtp => {

@@ -30,7 +30,7 @@ pub enum CanonicalError {
     /// JSON, but not the one spelling that is allowed.
     #[error("not the canonical spelling")]
     Spelling,
-    /// A float, a null, a non-ASCII key or an integer that readers round.
+    /// A float, a null, a key that is not plain ASCII, or an integer that readers round.
     #[error("holds {0}, which entries never do")]
     Forbidden(&'static str),
 }
@@ -153,14 +153,150 @@ fn restrict(json: serde_json::Value) -> Result<Value, CanonicalError> {
         J::Object(fields) => {
             let mut out = BTreeMap::new();
             for (key, item) in fields {
-                if !key.is_ascii() {
-                    return Err(CanonicalError::Forbidden("a key that is not ASCII"));
+                if !key.bytes().all(is_key_byte) {
+                    return Err(CanonicalError::Forbidden("a key that is not plain ASCII"));
                 }
                 out.insert(key, restrict(item)?);
             }
             Value::Object(out)
         }
     })
+}
+
+/// Keys hold visible ASCII and blanks, and nothing that needs an escape.
+fn is_key_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+/// Checks in one pass that `bytes` are one canonical object, without making values: for reading long logs. Gives the
+/// fields of the object as they are spelled, text without its quotes; nested ones are checked and given whole.
+pub fn scan<'b>(bytes: &'b str, mut field: impl FnMut(&'b str, &'b str)) -> bool {
+    let mut scan = Scan { text: bytes, at: 0 };
+    scan.object(0, &mut field).is_some() && scan.at == bytes.len()
+}
+
+/// Deeper nesting is refused; entries have three levels.
+const MAX_DEPTH: u32 = 32;
+
+struct Scan<'b> {
+    text: &'b str,
+    at: usize,
+}
+
+impl<'b> Scan<'b> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn eat(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    fn object(&mut self, depth: u32, field: &mut dyn FnMut(&'b str, &'b str)) -> Option<()> {
+        self.eat(b'{')?;
+        if self.eat(b'}').is_some() {
+            return Some(());
+        }
+        let mut last: Option<&str> = None;
+        loop {
+            let from = self.at + 1;
+            self.string()?;
+            let key = &self.text[from..self.at - 1];
+            // Sorted strictly upwards, so that no key stands twice.
+            if !key.bytes().all(is_key_byte) || last.is_some_and(|last| last >= key) {
+                return None;
+            }
+            last = Some(key);
+            self.eat(b':')?;
+            let from = self.at;
+            self.value(depth + 1)?;
+            let spelled = &self.text[from..self.at];
+            let plain = spelled.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+            field(key, plain.unwrap_or(spelled));
+            if self.eat(b',').is_none() {
+                return self.eat(b'}');
+            }
+        }
+    }
+
+    fn value(&mut self, depth: u32) -> Option<()> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        match self.peek()? {
+            b'"' => self.string(),
+            b'{' => self.object(depth, &mut |_, _| {}),
+            b'[' => self.list(depth),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            _ => self.integer(),
+        }
+    }
+
+    fn list(&mut self, depth: u32) -> Option<()> {
+        self.eat(b'[')?;
+        if self.eat(b']').is_some() {
+            return Some(());
+        }
+        loop {
+            self.value(depth + 1)?;
+            if self.eat(b',').is_none() {
+                return self.eat(b']');
+            }
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        self.text[self.at..]
+            .starts_with(word)
+            .then(|| self.at += word.len())
+    }
+
+    fn integer(&mut self) -> Option<()> {
+        let from = self.at;
+        let _sign = self.eat(b'-');
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            self.at += 1;
+        }
+        let spelled = &self.text[from..self.at];
+        let number: i64 = spelled.parse().ok()?;
+        let digits = spelled.trim_start_matches('-');
+        let plain = digits == "0" && spelled == "0" || !digits.starts_with('0');
+        (plain && number.abs() <= MAX_EXACT).then_some(())
+    }
+
+    fn string(&mut self) -> Option<()> {
+        self.eat(b'"')?;
+        let bytes = self.text.as_bytes();
+        loop {
+            match *bytes.get(self.at)? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b'\\' => {
+                    let escape = *bytes.get(self.at + 1)?;
+                    self.at += 2;
+                    match escape {
+                        b'"' | b'\\' | b'b' | b't' | b'n' | b'f' | b'r' => {}
+                        b'u' => {
+                            // Only controls without a letter of their own.
+                            let digits = bytes.get(self.at..self.at + 4)?;
+                            let known = matches!(digits, [b'0', b'0', b'0', b'0'..=b'7' | b'b' | b'e' | b'f']
+                                | [b'0', b'0', b'1', b'0'..=b'9' | b'a'..=b'f']);
+                            if !known {
+                                return None;
+                            }
+                            self.at += 4;
+                        }
+                        _ => return None,
+                    }
+                }
+                control if control < 0x20 => return None,
+                _ => self.at += 1,
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -207,10 +343,57 @@ mod tests {
         })
     }
 
+    fn scans(text: &str) -> bool {
+        scan(text, |_, _| {})
+    }
+
+    #[test]
+    fn scanning_gives_the_fields_of_the_object() {
+        let mut fields = Vec::new();
+        let text = "{\"a\":\"x\",\"b\":-12,\"c\":{\"d\":[true,\"y\"]},\"e\":\"\\u001f\"}";
+        assert!(scan(text, |key, value| fields.push((key, value))));
+        assert_eq!(
+            fields,
+            [
+                ("a", "x"),
+                ("b", "-12"),
+                ("c", "{\"d\":[true,\"y\"]}"),
+                ("e", "\\u001f")
+            ]
+        );
+        assert!(scans("{}"));
+    }
+
     proptest! {
         #[test]
         fn what_is_written_reads_back(value in any_value()) {
             prop_assert_eq!(parse(&to_canonical(&value)).unwrap(), value);
+        }
+
+        #[test]
+        fn the_crate_of_the_standard_writes_the_same(value in any_value()) {
+            let ours = to_canonical(&value);
+            let json: serde_json::Value = serde_json::from_str(&ours).unwrap();
+            prop_assert_eq!(serde_jcs::to_string(&json).unwrap(), ours);
+        }
+
+        #[test]
+        fn scanning_accepts_what_reading_accepts(value in any_value(), at in any::<usize>(), byte in prop::sample::select(b"{}[]\",:0123-9.eEtfnu\\ ab\n\x01".to_vec())) {
+            let text = to_canonical(&Value::from([("k", value)]));
+            prop_assert!(scans(&text), "{text}");
+            for edit in 0..3 {
+                let mut bytes = text.clone().into_bytes();
+                let at = at % bytes.len();
+                match edit {
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    _ => _ = bytes.remove(at),
+                }
+                if let Ok(changed) = String::from_utf8(bytes) {
+                    let object = changed.starts_with('{');
+                    prop_assert_eq!(scans(&changed), object && parse(&changed).is_ok(), "{}", changed);
+                }
+            }
         }
     }
 }

@@ -51,6 +51,10 @@ pub enum Kind {
     RegistryChanged,
     /// Data left the system.
     ExportMade,
+    /// The log got a key to sign its heads with, or a key was retired.
+    KeyRotated,
+    /// Something outside vouches for a head of the log.
+    AnchorAdded,
 }
 
 impl Kind {
@@ -75,6 +79,8 @@ impl Kind {
         Kind::AccountEvent,
         Kind::RegistryChanged,
         Kind::ExportMade,
+        Kind::KeyRotated,
+        Kind::AnchorAdded,
     ];
 
     /// The fixed word.
@@ -99,6 +105,8 @@ impl Kind {
             Kind::AccountEvent => "account.event",
             Kind::RegistryChanged => "registry.changed",
             Kind::ExportMade => "export.made",
+            Kind::KeyRotated => "key.rotated",
+            Kind::AnchorAdded => "anchor.added",
         }
     }
 }

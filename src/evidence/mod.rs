@@ -3,14 +3,38 @@
 //! An entry is canonical JSON (RFC 8785, restricted to what every language writes alike) whose SHA-256 leaf hash
 //! follows RFC 6962. Personal data is never in an entry: content and facts appear as salted commitments, people and
 //! debts as random ids that can be erased. The entries of one attempt name their predecessor, so that one attempt
-//! reads as a chain. The tree over the leaves, signed checkpoints and bundles build on these bytes.
+//! reads as a chain. Over the leaves stands a Merkle tree with signed heads, proofs, tiles, cosignatures of witnesses
+//! (the C2SP family of formats) and time stamps (RFC 3161).
 //!
 //! Pure: `store` appends the bytes in the transaction of the step they record; `cli` and auditors verify them.
 
+mod audit;
 mod canonical;
+mod checkpoint;
+mod der;
 mod entry;
-mod verify;
+mod note;
+mod proof;
+mod quorum;
+mod tiles;
+mod timestamp;
+mod tree;
+mod witness;
 
-pub use canonical::{CanonicalError, Value, parse as parse_canonical, to_canonical};
+pub use audit::{Audit, FaultKind, HeadRow, KnownKey, LogFault, Row};
+pub use canonical::{CanonicalError, Value, parse as parse_canonical, scan, to_canonical};
+pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use entry::{Commitment, Entry, Kind, Sealed, commit, digest_hex, leaf_hash};
-pub use verify::{Fault, Stored, verify_entry};
+pub use note::{KeyUse, Note, NoteError, NoteSignature, NoteSigner, SignedBy, VerifierKey, is_key_name};
+pub use proof::{InclusionError, InclusionProof};
+pub use quorum::{Policy, PolicyError, Witnessed};
+pub use tiles::{
+    BundleError, Edge, EdgeMismatch, FullTile, TILE_WIDTH, Tile, TileNodes, entry_bundle, read_entry_bundle,
+    tile_of, tiles_between,
+};
+pub use timestamp::{Stamp, TokenError, check_token, timestamp_request, token_of_response, verify_token};
+pub use tree::{
+    Frontier, Hash, Nodes, ProofError, empty_root, node_hash, prove_consistency, prove_inclusion, root_at,
+    root_of, verify_consistency, verify_inclusion,
+};
+pub use witness::{AddCheckpoint, LastSeen, Refusal};

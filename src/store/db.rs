@@ -121,9 +121,11 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Every registered statement with the file it stands in; a test prepares each on both databases.
 pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
     vec![
+        ("audit", super::audit::sql::all()),
         ("claim", super::claim::sql::all()),
         ("decide", super::decide::sql::all()),
         ("events", super::events::sql::all()),
+        ("heads", super::heads::sql::all()),
         ("import", super::import::sql::all()),
         ("log", super::log::sql::all()),
         ("people", super::people::sql::all()),
@@ -131,6 +133,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("registry", super::registry::sql::all()),
         ("review", super::review::sql::all()),
         ("settle", super::settle::sql::all()),
+        ("tree", super::tree::sql::all()),
         ("views", super::views::sql::all()),
     ]
 }

@@ -18,7 +18,7 @@ use crate::domain::{
     AccountId, AddressId, AttemptId, AttemptState, CapClaim, CapKey, Channel, Moment, PersonId, Purpose,
     RecordId, Touch, TouchKind,
 };
-use crate::evidence::{Kind, Sealed, Value, commit};
+use crate::evidence::{Kind, Sealed, Value, commit, to_canonical};
 use crate::guard::Clearance;
 
 pub(super) mod sql {
@@ -225,6 +225,9 @@ struct Place {
     address: AddressId,
 }
 
+/// More candidate zones than this stand beside the entry, by hash.
+const MOST_ZONES: usize = 3;
+
 /// What one transaction will write.
 #[derive(Default)]
 struct Writes {
@@ -404,7 +407,8 @@ impl Deciding<'_> {
         };
         let trace = self.writes.keep_trace(decision.trace);
         let decided_id = RecordId(self.clock.fresh());
-        let mut entry = super::log::entry_with(Kind::AttemptDecided, decided_id, at, decision.fields)
+        let fields = self.writes.shortened(decision.fields);
+        let mut entry = super::log::entry_with(Kind::AttemptDecided, decided_id, at, fields)
             .of_attempt(decision.attempt, last)
             .with("verdict", "cleared")
             .with("trace", trace);
@@ -458,7 +462,8 @@ impl Deciding<'_> {
             Kind::AttemptDecided
         };
         let trace = self.writes.keep_trace(decision.trace);
-        let mut entry = super::log::entry_with(kind, RecordId(self.clock.fresh()), self.now, decision.fields)
+        let fields = self.writes.shortened(decision.fields);
+        let mut entry = super::log::entry_with(kind, RecordId(self.clock.fresh()), self.now, fields)
             .of_attempt(decision.attempt, last)
             .with("state", state.as_str())
             .with("trace", trace)
@@ -491,6 +496,21 @@ impl Writes {
         let digest = crate::evidence::digest_hex(trace.as_bytes());
         self.traces.insert(digest.clone(), trace);
         digest
+    }
+
+    /// What can be long stands beside the log, by its hash, so that an entry stays below a kilobyte.
+    fn shortened(&mut self, mut fields: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+        if let Some(findings) = fields.remove("findings") {
+            let digest = self.keep_trace(to_canonical(&findings));
+            fields.insert("findings".into(), digest.into());
+        }
+        if matches!(fields.get("zones"), Some(Value::List(zones)) if zones.len() > MOST_ZONES)
+            && let Some(zones) = fields.remove("zones")
+        {
+            let digest = self.keep_trace(to_canonical(&zones));
+            fields.insert("zones_sha256".into(), digest.into());
+        }
+        fields
     }
 
     fn keep_content(&mut self, attempt: Uuid, salt: &[u8; 32], content: Content) {

@@ -30,6 +30,10 @@ pub enum StoreError {
     /// The caller asked for something that the rules of the domain do not allow.
     #[error("{0}")]
     Refused(String),
+    /// The log contradicts a head that was signed: somebody changed it, or put back an older copy. Stop and call a
+    /// person.
+    #[error("{0}")]
+    Inconsistent(String),
     /// What is stored cannot be read; somebody changed it by hand.
     #[error("the database holds an unreadable {what}")]
     Corrupt {

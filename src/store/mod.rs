@@ -5,6 +5,7 @@
 //! No decisions here: the store counts, locks and records what `guard` and `planner` have decided.
 //! Used by `dispatch`, `scheduler` and the doors.
 
+mod audit;
 mod bulk;
 mod claim;
 mod db;
@@ -12,6 +13,7 @@ mod decide;
 mod error;
 mod events;
 mod from_ledger;
+mod heads;
 mod import;
 mod log;
 mod people;
@@ -20,21 +22,26 @@ mod registry;
 mod review;
 mod settle;
 mod to_ledger;
+mod tree;
 mod types;
 mod views;
 mod writer;
 
+pub use crate::evidence::{Audit as LogCheck, LogFault};
+pub use audit::Outside;
 pub use claim::Claimed;
 pub use db::{Stmt, statements_by_file};
 pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};
 pub use error::StoreError;
 pub use events::{EventOutcome, NewEvent, Occurrence};
+pub use heads::{Anchor, AnchorKind, Head, LogKey};
 pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPerson, RowOutcome, Undone};
-pub use log::{LogCheck, LogEntry, LogFault};
+pub use log::LogEntry;
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use review::OfficerAction;
 pub use settle::{Receipt, ReceiptStatus, Settlement};
+pub use tree::{EntryName, ProvenEntry, TreeSnapshot};
 pub use views::{AttemptRow, AttemptStory, Commits, Counts, Timeline, TimelineEntry};
 
 use std::sync::Arc;

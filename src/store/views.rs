@@ -10,6 +10,7 @@ use super::people;
 use super::types::{Ts, word};
 use super::{Store, StoreError};
 use crate::domain::{Account, AccountId, AttemptId, AttemptState, ContactPoint, Moment, Person};
+use crate::evidence::{Value, parse_canonical};
 
 pub(super) mod sql {
     super::statements! {
@@ -24,7 +25,8 @@ pub(super) mod sql {
             sqlite: "SELECT id FROM attempt WHERE lower(hex(id)) LIKE '%' || $1 ORDER BY id LIMIT 2",
             postgres: "SELECT id FROM attempt WHERE replace(CAST(id AS TEXT), '-', '') LIKE '%' || $1 ORDER BY id LIMIT 2",
         };
-        ENTRIES = "SELECT kind, at, bytes FROM evidence WHERE attempt_id = $1 ORDER BY position";
+        // What still waits for its place comes last.
+        ENTRIES = "SELECT x.kind, x.at, x.bytes FROM (SELECT 0 AS waiting, position AS sorting, kind, at, bytes FROM evidence WHERE attempt_id = $1 UNION ALL SELECT 1 AS waiting, place AS sorting, kind, at, bytes FROM evidence_outbox WHERE attempt_id = $1) AS x ORDER BY x.waiting, x.sorting";
         TRACE = "SELECT bytes FROM trace WHERE digest = $1";
         BODY = "SELECT body FROM content WHERE attempt_id = $1";
         STATES = "SELECT p.name, t.stage, t.channel, t.state, COUNT(*) FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id GROUP BY p.name, t.stage, t.channel, t.state ORDER BY 1, 2, 3, 4";
@@ -96,6 +98,8 @@ pub struct AttemptStory {
     pub attempt: AttemptRow,
     /// Its log entries: kind, moment, bytes.
     pub entries: Vec<(String, Moment, String)>,
+    /// Findings that entries name by their hash, canonical JSON.
+    pub findings: BTreeMap<String, String>,
     /// The rules that were evaluated at the last decision, canonical JSON.
     pub trace: Option<String>,
     /// What was sent or stopped, canonical JSON.
@@ -187,13 +191,6 @@ impl Row {
     }
 }
 
-/// The fixed word of a state that stands in the log.
-pub(super) fn state_word(named: &str) -> &'static str {
-    named
-        .parse::<AttemptState>()
-        .map_or("unreadable", AttemptState::as_str)
-}
-
 fn midnight(on: NaiveDate) -> Moment {
     Moment::new(on.and_time(chrono::NaiveTime::MIN).and_utc())
 }
@@ -248,11 +245,19 @@ impl Store {
         })?;
         let entries = q!(&mut tx, sql::ENTRIES, [attempt.0] => all (String, Ts, String))?;
         let mut trace = None;
+        let mut findings = BTreeMap::new();
         for (_, _, bytes) in entries.iter().rev() {
-            let digest = trace_digest(bytes);
-            if let Some(digest) = digest.and_then(|d| hex::decode(d).ok()) {
+            let Some(Value::Object(fields)) = parse_canonical(bytes).ok() else {
+                continue;
+            };
+            if let (None, Some(digest)) = (&trace, object_named(&fields, "trace")) {
                 trace = q!(&mut tx, sql::TRACE, [digest] => opt (String,))?.map(|(t,)| t);
-                break;
+            }
+            if let Some(digest) = object_named(&fields, "findings") {
+                let name = hex::encode(&digest);
+                if let Some((text,)) = q!(&mut tx, sql::TRACE, [digest] => opt (String,))? {
+                    findings.insert(name, text);
+                }
             }
         }
         let body = q!(&mut tx, sql::BODY, [attempt.0] => opt (String,))?.map(|(b,)| b);
@@ -263,6 +268,7 @@ impl Store {
         Ok(AttemptStory {
             attempt: row.into_view()?,
             entries,
+            findings,
             trace,
             body,
         })
@@ -410,12 +416,10 @@ impl Store {
     }
 }
 
-fn trace_digest(bytes: &str) -> Option<String> {
-    match crate::evidence::parse_canonical(bytes).ok()? {
-        crate::evidence::Value::Object(fields) => match fields.get("trace")? {
-            crate::evidence::Value::Text(digest) => Some(digest.clone()),
-            _ => None,
-        },
+/// The object that an entry names in this field by its hash.
+fn object_named(fields: &BTreeMap<String, Value>, field: &str) -> Option<Vec<u8>> {
+    match fields.get(field)? {
+        Value::Text(digest) => hex::decode(digest).ok(),
         _ => None,
     }
 }

@@ -31,6 +31,8 @@ async fn a_demo_adds_up_comes_out_the_same_again_and_can_be_opened() {
     assert_eq!(first.json(), again.json());
     assert_ne!(first.json()["sent"], other.json()["sent"]);
 
+    entries_are_small(&folders[0].path().join("demo").join("dunwell.sqlite")).await;
+
     let outbox = folders[0].path().join("demo").join("outbox");
     texts(&of_kind(&outbox, "txt"));
     mails(&of_kind(&outbox, "eml"));
@@ -44,6 +46,19 @@ async fn a_demo_adds_up_comes_out_the_same_again_and_can_be_opened() {
         all
     };
     assert_eq!(names(&folders[0]), names(&folders[1]));
+}
+
+/// What can be long stands beside the log, by hash.
+async fn entries_are_small(file: &Path) {
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display()))
+        .await
+        .unwrap();
+    let largest: i64 = sqlx::query_scalar("SELECT MAX(length(bytes)) FROM evidence")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!((200..1024).contains(&largest), "{largest}");
+    pool.close().await;
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "config",
     "store",
     "channels",
+    "notary",
     "dispatch",
     "scheduler",
     "http",

@@ -89,6 +89,7 @@ async fn a_whole_story_verifies(database: TestDatabase) {
     let mut world = World::new(database).await;
     story(&world).await;
     world.reopen().await;
+    world.verified().await;
     let check = world.store.verify_log().await.unwrap();
     world.sound(&check);
     let count = |kind: &str| check.kinds.get(kind).copied().unwrap_or(0);
@@ -212,6 +213,7 @@ async fn what_was_erased_is_no_fault(database: TestDatabase) {
 async fn nothing_personal_stands_in_the_log(database: TestDatabase) {
     let world = World::new(database).await;
     story(&world).await;
+    world.verified().await;
     for personal in ["李", "1380000", "+86", "reminder", "P-0001", "0001\""] {
         let sql = format!("SELECT COUNT(*) FROM evidence WHERE bytes LIKE '%{personal}%'");
         assert_eq!(world.raw.count(&sql).await, 0, "{personal}");

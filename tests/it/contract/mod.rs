@@ -5,6 +5,7 @@ mod contention;
 mod events;
 mod evidence;
 mod import;
+mod log;
 mod machine;
 mod opening;
 mod queue;

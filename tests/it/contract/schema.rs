@@ -164,16 +164,43 @@ async fn only_legal_transitions_are_stored(database: TestDatabase) {
 async fn what_is_evidence_stays(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
+    world.reserved("0001").await;
     world
         .happens(
             "0001",
             super::world::suppressed(dunwell::domain::SuppressionReason::OptOut),
         )
         .await;
+    let key =
+        dunwell::evidence::NoteSigner::from_seed("log", dunwell::evidence::KeyUse::Text, &[1; 32]).unwrap();
+    world.store.register_key(key.verifier(), None).await.unwrap();
+    let publish = |n: u8| vec![(format!("pack {n}"), [n; 32])];
+    for n in 0..=255 {
+        let kind = dunwell::evidence::Kind::PolicyPublished;
+        world.store.publish(kind, publish(n)).await.unwrap();
+    }
+    world.store.grow_log().await.unwrap();
+    let head = world.store.sign_head(vec![key]).await.unwrap();
+    let copy = dunwell::store::Anchor {
+        size: head.signed.checkpoint.size,
+        kind: dunwell::store::AnchorKind::Place,
+        name: "copy".into(),
+        at: head.at,
+        body: head.signed.to_string().into_bytes(),
+    };
+    world.store.add_anchor(copy).await.unwrap();
     for sql in [
         "UPDATE evidence SET kind = 'hold.set'",
         "UPDATE evidence SET bytes = bytes",
         "DELETE FROM evidence",
+        "UPDATE evidence_tile SET level = 9",
+        "DELETE FROM evidence_tile",
+        "UPDATE evidence_head SET note = note",
+        "DELETE FROM evidence_head",
+        "UPDATE evidence_anchor SET name = name",
+        "DELETE FROM evidence_anchor",
+        "UPDATE trace SET bytes = bytes",
+        "DELETE FROM trace",
         "DELETE FROM suppression",
     ] {
         let refused = world.raw.run(sql).await;

@@ -243,6 +243,11 @@ impl World {
     pub(crate) async fn verified(&self) {
         let check = self.store.verify_log().await.unwrap();
         self.sound(&check);
+        // Once more with everything in its place and in the tree.
+        self.store.grow_log().await.unwrap();
+        let check = self.store.verify_log().await.unwrap();
+        self.sound(&check);
+        assert_eq!(check.size(), check.entries);
     }
 }
 

@@ -1,0 +1,6 @@
+//! Doors by HTTP: translate and show, never decide.
+//!
+//! Here: the witness, which cosigns heads of other installations' logs (C2SP tlog-witness). It needs no database: a folder
+//! holds its key, the logs it watches and what it has seen of each. Started by `dunwell witness`.
+
+pub mod witness;
