@@ -9,8 +9,12 @@
 
 mod canonical;
 mod entry;
+mod facts;
 mod verify;
 
 pub use canonical::{CanonicalError, Value, parse as parse_canonical, to_canonical};
 pub use entry::{Commitment, Entry, Kind, Sealed, commit, digest_hex, leaf_hash};
+pub use facts::{
+    KeptDesk, UnreadableFacts, desk_facts, desk_of, read_desk, read_situation, situation_facts,
+};
 pub use verify::{Fault, Stored, verify_entry};
