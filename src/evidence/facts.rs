@@ -263,6 +263,7 @@ struct SituationKept<'a> {
     form: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     history: Vec<String>,
+    judged_at: At,
     #[serde(borrow)]
     point: PointKept<'a>,
     #[serde(borrow)]
@@ -270,6 +271,9 @@ struct SituationKept<'a> {
     role: Text<Role>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     suppressions: Vec<SuppressionKept>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow)]
+    templates: Option<Str<'a>>,
 }
 
 /// A postal address.
@@ -536,8 +540,19 @@ pub fn read_desk(text: &str) -> Result<KeptDesk, UnreadableFacts> {
     })
 }
 
-/// Canonical JSON of everything else in a situation; `desk` is the SHA-256 of its [`desk_facts`] in hex. Personal data.
-pub fn situation_facts(s: &Situation, desk: &str) -> String {
+/// What stands beside a situation: when it was judged, and texts that it names by SHA-256, in hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The moment that the guard was given as now.
+    pub judged_at: Moment,
+    /// The [`desk_facts`] of the situation.
+    pub desk: String,
+    /// The list of the templates that the words were made with.
+    pub templates: Option<String>,
+}
+
+/// Canonical JSON of everything else in a situation. Personal data.
+pub fn situation_facts(s: &Situation, named: &Named) -> String {
     let Situation {
         attempt,
         portfolio: _,
@@ -559,14 +574,16 @@ pub fn situation_facts(s: &Situation, desk: &str) -> String {
         attempt: attempt_kept(attempt),
         consents: consents.iter().map(consent_kept).collect(),
         debtor: (debtor != recipient).then(|| person_kept(debtor)),
-        desk: desk.into(),
+        desk: named.desk.as_str().into(),
         first_contact: *first_contact,
         form: FORM,
         history: history.iter().map(|t| touch_line(t, s)).collect(),
+        judged_at: At(named.judged_at),
         point: point_kept(contact_point),
         recipient: person_kept(recipient),
         role: Text(*role),
         suppressions: suppressions.iter().map(suppression_kept).collect(),
+        templates: named.templates.as_deref().map(Cow::Borrowed),
     };
     serde_json::to_string(&kept).expect("facts are plain text")
 }
@@ -797,13 +814,17 @@ fn touch_line(t: &Touch, s: &Situation) -> String {
     line
 }
 
-/// The SHA-256 of the desk that a kept situation names.
+/// What a kept situation names.
 ///
 /// # Errors
 /// As for [`read_situation`].
-pub fn desk_of(text: &str) -> Result<String, UnreadableFacts> {
+pub fn named_in(text: &str) -> Result<Named, UnreadableFacts> {
     let kept: SituationKept<'_> = serde_json::from_str(text)?;
-    Ok(kept.desk.into_owned())
+    Ok(Named {
+        judged_at: kept.judged_at.0,
+        desk: kept.desk.into_owned(),
+        templates: kept.templates.map(Cow::into_owned),
+    })
 }
 
 /// Reads what [`situation_facts`] wrote.
@@ -1175,14 +1196,18 @@ mod tests {
     fn a_situation_comes_back_as_it_was_and_is_spelt_canonically() {
         for rich in [false, true] {
             let s = situation(rich);
-            let (desk, digest) = (desk_facts(&s), "ab".repeat(32));
-            let facts = situation_facts(&s, &digest);
+            let named = Named {
+                judged_at: at("2026-04-07T08:00:01Z"),
+                desk: "ab".repeat(32),
+                templates: rich.then(|| "cd".repeat(32)),
+            };
+            let (desk, facts) = (desk_facts(&s), situation_facts(&s, &named));
             for text in [&desk, &facts] {
                 parse_canonical(text).unwrap_or_else(|e| panic!("{e}: {text}"));
             }
-            assert_eq!(desk_of(&facts).unwrap(), digest);
+            assert_eq!(named_in(&facts).unwrap(), named);
             let back = read_situation(&facts, &read_desk(&desk).unwrap()).unwrap();
-            assert_eq!(situation_facts(&back, &digest), facts);
+            assert_eq!(situation_facts(&back, &named), facts);
             assert_eq!(desk_facts(&back), desk);
             let same = (&back.account, &back.debtor, &back.recipient, &back.attempt);
             assert_eq!(same, (&s.account, &s.debtor, &s.recipient, &s.attempt));
@@ -1199,7 +1224,12 @@ mod tests {
     #[test]
     fn what_was_changed_by_hand_is_refused_without_telling_it() {
         let s = situation(true);
-        let facts = situation_facts(&s, "00");
+        let named = Named {
+            judged_at: at("2026-04-07T08:00:01Z"),
+            desk: "00".into(),
+            templates: None,
+        };
+        let facts = situation_facts(&s, &named);
         let desk = read_desk(&desk_facts(&s)).unwrap();
         let check = |from: &str, to: &str| {
             let changed = facts.replace(from, to);

@@ -10,11 +10,13 @@
 mod canonical;
 mod entry;
 mod facts;
+mod list;
 mod verify;
 
 pub use canonical::{CanonicalError, Value, parse as parse_canonical, to_canonical};
 pub use entry::{Commitment, Entry, Kind, Sealed, commit, digest_hex, leaf_hash};
 pub use facts::{
-    KeptDesk, UnreadableFacts, desk_facts, desk_of, read_desk, read_situation, situation_facts,
+    KeptDesk, Named, UnreadableFacts, desk_facts, named_in, read_desk, read_situation, situation_facts,
 };
+pub use list::{kept_text, read_set_list, set_list};
 pub use verify::{Fault, Stored, verify_entry};

@@ -126,6 +126,8 @@ struct Seen {
     intended: bool,
     state: &'static str,
     kept: Option<Kept>,
+    /// Decisions with what they committed to as their facts.
+    facts: Vec<(Uuid, String)>,
 }
 
 /// The newest commitments of an attempt, and where they stand.
@@ -296,6 +298,9 @@ fn verify_row(row: StoredRow, seen: &mut HashMap<String, Seen>, check: &mut LogC
     if stored.kind == Kind::ProviderOutcome.as_str() && !state.intended {
         fault("an outcome without an earlier intent".into());
     }
+    if let (true, Some(facts)) = (super::kept::may_commit(&stored.kind), text("situation")) {
+        state.facts.push((row.record, facts.to_owned()));
+    }
     if let Some(named) = text("state") {
         state.state = super::views::state_word(named);
     }
@@ -343,10 +348,13 @@ async fn compare_states(
     loop {
         let page = q!(tx, sql::ATTEMPT_STATES, [after, 1000i64] => all (Uuid, String))?;
         let Some((last, _)) = page.last() else { break };
+        let range = (after, *last);
         after = *last;
+        let mut facts = HashMap::new();
         for (id, state) in page {
             let name = id.hyphenated().to_string();
-            let logged = seen.remove(&name).unwrap_or_default();
+            let mut logged = seen.remove(&name).unwrap_or_default();
+            facts.extend(std::mem::take(&mut logged.facts));
             compare_content(tx, id, &logged, check).await?;
             let logged = if logged.state.is_empty() {
                 "nothing"
@@ -362,6 +370,13 @@ async fn compare_states(
                 });
             }
         }
+        let (compared, wrong) = super::kept::compare(tx, range, &facts).await?;
+        check.contents += compared;
+        check.faults.extend(wrong.into_iter().map(|record| LogFault {
+            position: 0,
+            record: record.hyphenated().to_string(),
+            what: "the kept facts of this decision are not the ones committed to".into(),
+        }));
     }
     for name in seen.into_keys() {
         check.faults.push(LogFault {
