@@ -5,6 +5,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::out::{Answer, Code, table};
+use super::policy_versions::{self, ActivateArgs, ApproveArgs, PublishArgs};
 use super::session::Session;
 use super::words::word;
 use crate::guard::run_cases;
@@ -31,10 +32,34 @@ pub(super) enum PolicyCommand {
         /// Only this pack
         pack: Option<String>,
     },
+    /// Checks a whole set of packs, ladders and holidays and keeps its texts for good; nothing comes into force by this
+    #[command(
+        after_help = "Examples:\n  dunwell policy publish --by chen\n  dunwell policy publish ./policies --by chen --remark 'new caps of 2026'"
+    )]
+    Publish(PublishArgs),
+    /// Asks that a published set come into force at a moment; somebody else must approve
+    #[command(
+        after_help = "Examples:\n  dunwell policy activate 3f2a9c10 --at '2026-07-01T00:00:00+08:00' --by chen\n  dunwell policy activate 3f2a9c10 --by chen"
+    )]
+    Activate(ActivateArgs),
+    /// Approves what somebody else asked for
+    #[command(after_help = "Examples:\n  dunwell policy approve 3f2a9c10 --by zhao")]
+    Approve(ApproveArgs),
+    /// Shows the set in force and what is to come
+    #[command(after_help = "Examples:\n  dunwell policy active\n  dunwell policy active --json")]
+    Active,
+    /// Shows every published set and every activation
+    #[command(after_help = "Examples:\n  dunwell policy history")]
+    History,
 }
 
-pub(super) fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<Answer> {
+pub(super) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<Answer> {
     match command {
+        PolicyCommand::Publish(args) => policy_versions::publish(session, &args).await,
+        PolicyCommand::Activate(args) => policy_versions::activate(session, &args).await,
+        PolicyCommand::Approve(args) => policy_versions::approve(session, &args).await,
+        PolicyCommand::Active => policy_versions::active(session).await,
+        PolicyCommand::History => policy_versions::history(session).await,
         PolicyCommand::List => list(session),
         PolicyCommand::Show { pack } => show(session, &pack),
         PolicyCommand::Lint => lint_all(session),

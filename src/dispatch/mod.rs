@@ -15,7 +15,7 @@ mod worker;
 
 pub use carriers::{CarrierError, carriers};
 pub use judge::{Judgement, judge};
-pub use publish::{SetFault, check_set};
+pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
 pub use rulebook::{Rulebook, RulebookError};

@@ -4,9 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::rulebook::{Rulebook, RulebookError};
+use super::rules::{Rules, RulesError};
 use crate::guard::run_cases;
-use crate::policy::{lint, line_of_rule, rule_at_line};
-use crate::store::NewSet;
+use crate::policy::{line_of_rule, lint, rule_at_line};
+use crate::store::{Activation, NewSet, SetDigest, Store};
+
+/// Who founds, in the log.
+const FOUNDER: &str = "dunwell";
 
 /// One thing that keeps a set from being published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,60 @@ impl SetFault {
         }
         format!("{text}: {sentence}")
     }
+}
+
+/// Why a service cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The first set of policies, or the one in force, has faults.
+    #[error("the policies{} cannot be in force\n{}", set_name(.set), lines(.faults))]
+    Faults {
+        /// The set in force; `None`: the files that would have been the first.
+        set: Option<SetDigest>,
+        /// What is wrong.
+        faults: Vec<SetFault>,
+    },
+    /// There is no set in force, or the store failed.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+}
+
+fn set_name(set: &Option<SetDigest>) -> String {
+    set.map_or_else(String::new, |s| format!(" in force, set {},", s.short()))
+}
+
+fn lines(faults: &[SetFault]) -> String {
+    let all: Vec<String> = faults.iter().map(SetFault::to_string).collect();
+    all.join("\n")
+}
+
+/// The rules of a service that begins: the published set in force, checked as a whole. On a database that never had
+/// one, `policies` are published and founded: the only set that comes into force without a second person.
+///
+/// # Errors
+/// Where no set is in force, or it has any fault: then the service must not begin.
+pub async fn open_rules(
+    store: &Store,
+    templates: Vec<(String, String)>,
+    policies: &[(String, String)],
+) -> Result<(Rules, Option<Activation>), OpenError> {
+    let stored = |e| OpenError::Rules(RulesError::Store(e));
+    let mut founded = None;
+    if store.activations().await.map_err(stored)?.is_empty() {
+        let (_, set) = check_set(&templates, policies).map_err(|faults| OpenError::Faults { set: None, faults })?;
+        founded = store.found_policies(set, FOUNDER).await.map_err(stored)?;
+    }
+    let now = store.clock().now();
+    let set = store.set_in_force(now).await.map_err(stored)?;
+    let set = set.ok_or(RulesError::None)?;
+    if founded.is_none() {
+        let files = store.set_files(set).await.map_err(stored)?;
+        check_set(&templates, &files).map_err(|faults| OpenError::Faults {
+            set: Some(set),
+            faults,
+        })?;
+    }
+    Ok((Rules::published(store, templates).await?, founded))
 }
 
 /// Reads a whole set with the templates that its ladders need, and runs every check.

@@ -68,7 +68,7 @@ struct Schedule {
 pub struct Published {
     store: Store,
     templates: Vec<(String, String)>,
-    kept_templates: SetDigest,
+    kept_templates: Option<SetDigest>,
     schedule: RwLock<Schedule>,
     read: Mutex<HashMap<SetDigest, Arc<InForce>>>,
 }
@@ -77,7 +77,16 @@ impl Rules {
     /// The published sets of a store, with these templates, whose texts are kept.
     pub async fn published(store: &Store, templates: Vec<(String, String)>) -> Result<Rules, RulesError> {
         let kept_templates = store.keep_templates(&templates).await?;
-        Ok(Rules::Published(Arc::new(Published {
+        Ok(Rules::of(store, templates, Some(kept_templates)))
+    }
+
+    /// The same for somebody who only looks: nothing is kept.
+    pub fn looked_at(store: &Store, templates: Vec<(String, String)>) -> Rules {
+        Rules::of(store, templates, None)
+    }
+
+    fn of(store: &Store, templates: Vec<(String, String)>, kept_templates: Option<SetDigest>) -> Rules {
+        Rules::Published(Arc::new(Published {
             store: store.clone(),
             templates,
             kept_templates,
@@ -86,7 +95,7 @@ impl Rules {
                 steps: Vec::new(),
             }),
             read: Mutex::default(),
-        })))
+        }))
     }
 
     /// The rulebook in force at `now`.
@@ -139,7 +148,7 @@ impl Published {
         let in_force = Arc::new(InForce {
             rulebook: Arc::new(rulebook),
             set: Some(set),
-            templates: Some(self.kept_templates),
+            templates: self.kept_templates,
         });
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(read.entry(set).or_insert(in_force).clone())

@@ -27,6 +27,6 @@ pub use lexicon::{Entry, Pattern, Surroundings, When};
 pub use lint::{Lint, lint};
 pub use matcher::{Hit, Matcher};
 pub use pack::{Pack, PackFiles};
-pub use place::{line_of_rule, rule_at_line};
+pub use place::{line_of_rule, rule_at_line, sources_of_rules};
 pub use rules::*;
 pub use set::{Applied, PolicySet};

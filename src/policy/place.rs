@@ -1,4 +1,4 @@
-//! Where a rule stands in the text of its file, for messages about it.
+//! Where a rule stands in the text of its file and what that says of it, read without judging the rest of the file.
 
 /// The line, from 1, on which a rule, entry or case of that id or name begins to be described.
 pub fn line_of_rule(text: &str, id: &str) -> Option<usize> {
@@ -18,6 +18,29 @@ pub fn rule_at_line(text: &str, line: usize) -> Option<String> {
         .unwrap_or(lines.len());
     lines[from..until].iter().find_map(|line| named_on(line)).map(str::to_owned)
 }
+
+/// Ids of the rules of one policy file with their sources, read without judging the rest of it.
+pub fn sources_of_rules(text: &str) -> Vec<(String, String)> {
+    fn gather(value: &toml::Value, all: &mut Vec<(String, String)>) {
+        match value {
+            toml::Value::Table(table) => {
+                let text = |key: &str| table.get(key).and_then(toml::Value::as_str);
+                if let (Some(id), Some(basis)) = (text("id"), text("basis")) {
+                    all.push((id.to_owned(), basis.to_owned()));
+                }
+                table.values().for_each(|v| gather(v, all));
+            }
+            toml::Value::Array(list) => list.iter().for_each(|v| gather(v, all)),
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    if let Ok(table) = text.parse::<toml::Table>() {
+        gather(&toml::Value::Table(table), &mut all);
+    }
+    all
+}
+
 
 /// What `id = "..."` or `name = "..."` names.
 fn named_on(line: &str) -> Option<&str> {
