@@ -19,6 +19,8 @@ mod ladder;
 mod message;
 mod out;
 mod policy;
+mod policy_diff;
+mod policy_show;
 mod policy_versions;
 mod portfolio;
 pub mod portfolios;

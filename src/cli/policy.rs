@@ -5,6 +5,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::out::{Answer, Code, table};
+use super::policy_diff::{self, DiffArgs};
+use super::policy_show;
 use super::policy_versions::{self, ActivateArgs, ApproveArgs, PublishArgs};
 use super::session::Session;
 use super::words::word;
@@ -17,12 +19,26 @@ pub(super) enum PolicyCommand {
     /// Shows every pack with its version
     #[command(after_help = "Examples:\n  dunwell policy list\n  dunwell policy list --json")]
     List,
-    /// Shows every rule of a pack with its source
-    #[command(after_help = "Examples:\n  dunwell policy show cn\n  dunwell policy show core --lang zh")]
+    /// Shows every rule of a pack with its source, or all rules that bind contact about an account
+    #[command(
+        after_help = "Examples:\n  dunwell policy show cn\n  dunwell policy show core --lang zh\n  dunwell policy show --for 0000100001"
+    )]
     Show {
         /// The pack; `core` are the rules that no pack can switch off
-        pack: String,
+        #[arg(required_unless_present = "account", conflicts_with = "account")]
+        pack: Option<String>,
+        /// The creditor's own number of an account: the rules in force, put together, channel by channel
+        #[arg(long = "for", value_name = "ACCOUNT")]
+        account: Option<String>,
+        /// Its portfolio, where several have this number
+        #[arg(long, requires = "account")]
+        portfolio: Option<String>,
     },
+    /// Compares two packs, two versions of one or two sets: rule, before, after, stricter or looser
+    #[command(
+        after_help = "Examples:\n  dunwell policy diff active files\n  dunwell policy diff 3f2a9c10 77b01d2e --lang zh\n  dunwell policy diff cn@active cn@files\n  dunwell policy diff cn us-regf --json"
+    )]
+    Diff(DiffArgs),
     /// Says what is wrong with packs that read well: rules that no case proves, claims without a source
     #[command(after_help = "Examples:\n  dunwell policy lint")]
     Lint,
@@ -61,7 +77,13 @@ pub(super) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Re
         PolicyCommand::Active => policy_versions::active(session).await,
         PolicyCommand::History => policy_versions::history(session).await,
         PolicyCommand::List => list(session),
-        PolicyCommand::Show { pack } => show(session, &pack),
+        PolicyCommand::Show {
+            account: Some(account),
+            portfolio,
+            ..
+        } => policy_show::for_account(session, &account, portfolio.as_deref()).await,
+        PolicyCommand::Show { pack, .. } => show(session, pack.as_deref().unwrap_or("core")),
+        PolicyCommand::Diff(args) => policy_diff::run(session, &args).await,
         PolicyCommand::Lint => lint_all(session),
         PolicyCommand::Test { pack } => test(session, pack.as_deref()),
     }

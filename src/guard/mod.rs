@@ -7,6 +7,7 @@
 mod ask;
 mod cases;
 mod claims;
+mod combined;
 mod conditions;
 mod content;
 mod counts;
@@ -26,6 +27,7 @@ use crate::policy::fold::{Folded, fold, fold_html};
 use crate::policy::{Asked, Body, Facts, Head, Kind, Outcome, PolicySet, Rule, core_rule};
 use ask::{Asking, Says};
 pub use cases::{CaseResult, run_cases};
+pub use combined::{Binding, Combined, OpenSlot, Standing, binding};
 pub use facts_of::facts_of;
 pub use judge::{Breach, Judgement, judge, timed_kinds};
 use timetable::Timetable;

@@ -7,6 +7,7 @@
 mod calendar;
 mod cases;
 mod core;
+pub mod diff;
 mod error;
 pub mod fold;
 mod lexicon;
