@@ -35,7 +35,9 @@ pub(super) enum CampaignCommand {
         portfolio: String,
     },
     /// Shows the newest runs
-    #[command(after_help = "Examples:\n  dunwell campaign runs\n  dunwell campaign runs --portfolio trade --json")]
+    #[command(
+        after_help = "Examples:\n  dunwell campaign runs\n  dunwell campaign runs --portfolio trade --json"
+    )]
     Runs {
         /// Only of this portfolio
         #[arg(long)]

@@ -78,8 +78,10 @@ pub(super) async fn why_not(session: &Session, args: &WhyArgs) -> anyhow::Result
     let mut json = run_json(&run);
     json["outcomes"] = counts
         .iter()
-        .map(|c| json!({"outcome": c.outcome.as_str(), "detail": c.detail, "accounts": c.accounts,
-            "zh": title(Lang::Zh, c.outcome), "en": title(Lang::En, c.outcome)}))
+        .map(|c| {
+            json!({"outcome": c.outcome.as_str(), "detail": c.detail, "accounts": c.accounts,
+            "zh": title(Lang::Zh, c.outcome), "en": title(Lang::En, c.outcome)})
+        })
         .collect();
     json["planned_now"] = fates
         .iter()
@@ -120,33 +122,63 @@ fn head(lang: Lang, run: &AccountRun) -> String {
 fn sums(lang: Lang, run: &AccountRun, counts: &[RunCount]) -> String {
     let mut rows: Vec<Vec<String>> = counts
         .iter()
-        .map(|c| vec![c.accounts.to_string(), title(lang, c.outcome).to_owned(), detail(lang, c.outcome, &c.detail)])
+        .map(|c| {
+            vec![
+                c.accounts.to_string(),
+                title(lang, c.outcome).to_owned(),
+                detail(lang, c.outcome, &c.detail),
+            ]
+        })
         .collect();
     if let Some(all) = run.accounts {
-        rows.push(vec![all.to_string(), lang.pick("全部账户", "all accounts").to_owned(), String::new()]);
+        rows.push(vec![
+            all.to_string(),
+            lang.pick("全部账户", "all accounts").to_owned(),
+            String::new(),
+        ]);
     }
-    table(&lang.pick(["账户", "结果", "说明"], ["accounts", "outcome", "particulars"]), 99, rows)
+    table(
+        &lang.pick(["账户", "结果", "说明"], ["accounts", "outcome", "particulars"]),
+        99,
+        rows,
+    )
 }
 
 /// What became until now of what was queued.
 fn became(lang: Lang, fates: &[RunFate]) -> String {
-    let rows = fates
-        .iter()
-        .map(|f| vec![f.accounts.to_string(), word(lang, f.state.as_str()), f.reason.clone()]);
+    let rows = fates.iter().map(|f| {
+        vec![
+            f.accounts.to_string(),
+            word(lang, f.state.as_str()),
+            f.reason.clone(),
+        ]
+    });
     let head = lang.pick(["账户", "现状", "原因"], ["accounts", "stands", "why"]);
-    let title = lang.pick("\n已排队的消息至今\n", "\nWhat became of the queued messages until now\n");
+    let title = lang.pick(
+        "\n已排队的消息至今\n",
+        "\nWhat became of the queued messages until now\n",
+    );
     title.to_owned() + &table(&head, 99, rows)
 }
 
 fn accounts(lang: Lang, rows: &[RunRow]) -> String {
     if rows.is_empty() {
-        return lang.pick("\n没有这样的账户\n", "\nno account is of that kind\n").to_owned();
+        return lang
+            .pick("\n没有这样的账户\n", "\nno account is of that kind\n")
+            .to_owned();
     }
     let all = rows.iter().map(|r| {
-        let now = r.message.as_ref().map_or_else(String::new, |(id, state, reason)| {
-            let digits = id.0.simple().to_string();
-            format!("{} {} {reason}", &digits[digits.len() - 8..], word(lang, state.as_str()))
-        });
+        let now = r
+            .message
+            .as_ref()
+            .map_or_else(String::new, |(id, state, reason)| {
+                let digits = id.0.simple().to_string();
+                format!(
+                    "{} {} {reason}",
+                    &digits[digits.len() - 8..],
+                    word(lang, state.as_str())
+                )
+            });
         vec![
             r.reference.clone(),
             title(lang, r.outcome).to_owned(),
@@ -162,10 +194,9 @@ fn accounts(lang: Lang, rows: &[RunRow]) -> String {
 }
 
 fn row_json(r: &RunRow) -> Value {
-    let message = r
-        .message
-        .as_ref()
-        .map(|(id, state, reason)| json!({"attempt": id.to_string(), "state": state.as_str(), "reason": reason}));
+    let message = r.message.as_ref().map(
+        |(id, state, reason)| json!({"attempt": id.to_string(), "state": state.as_str(), "reason": reason}),
+    );
     json!({"account": r.reference, "outcome": r.outcome.as_str(), "detail": r.detail, "message": message})
 }
 
@@ -198,7 +229,10 @@ pub(super) fn title(lang: Lang, outcome: RunOutcome) -> &'static str {
         RunOutcome::Task => ("仅需人工处理", "human work only"),
         RunOutcome::NotDue => ("尚未到期", "nothing due yet"),
         RunOutcome::LadderOver => ("阶梯已走完", "the ladder is over"),
-        RunOutcome::Changed => ("运行中有变动,下次再看", "changed meanwhile; looked at by the next run"),
+        RunOutcome::Changed => (
+            "运行中有变动,下次再看",
+            "changed meanwhile; looked at by the next run",
+        ),
     };
     lang.pick(zh, en)
 }

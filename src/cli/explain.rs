@@ -37,7 +37,11 @@ pub(super) async fn explain(session: &Session, args: &ExplainArgs) -> anyhow::Re
     let now = store.clock().now();
     let situation = store.situation(id, now).await?.situation;
     let zone = situation.zones().shown();
-    let asked = args.at.as_deref().map(|at| message::moment(at, zone)).transpose()?;
+    let asked = args
+        .at
+        .as_deref()
+        .map(|at| message::moment(at, zone))
+        .transpose()?;
     let out = &session.out;
     let decision = decided(&store, &story, asked.filter(|at| *at <= now), zone).await?;
     let forecast = forecast(session, &store, &story, situation, (asked, now)).await?;
@@ -150,7 +154,9 @@ fn next_lawful(
             ),
         };
     }
-    let held = decision.and_then(|d| latest_hold(&d.findings)).filter(|u| *u > now);
+    let held = decision
+        .and_then(|d| latest_hold(&d.findings))
+        .filter(|u| *u > now);
     use crate::domain::AttemptState as S;
     match story.attempt.state {
         S::InReview => next(held, "须先由人工复核", "a person must decide first"),
@@ -160,10 +166,18 @@ fn next_lawful(
             "not in this form at any time; what is corrected is queued anew",
         ),
         S::Withdrawn => next(None, "已撤回,不再发送", "it was withdrawn and is not sent"),
-        S::NotSent => next(None, "未发出,不再发送;重试另有编号", "it did not go out; a retry has an id of its own"),
+        S::NotSent => next(
+            None,
+            "未发出,不再发送;重试另有编号",
+            "it did not go out; a retry has an id of its own",
+        ),
         _ => {
             let sent = story.attempt.reserved_at;
-            next(sent, "已于此时获准并交付一次,不再发送", "it was cleared then, once, and is not sent again")
+            next(
+                sent,
+                "已于此时获准并交付一次,不再发送",
+                "it was cleared then, once, and is not sent again",
+            )
         }
     }
 }
@@ -239,7 +253,9 @@ fn particulars(fields: &Map<String, Value>) -> String {
 /// The rules that were asked at the decision, each with its source.
 fn rules(out: &Out, decision: Option<&Decided>, story: &AttemptStory) -> String {
     let trace = decision.map_or(story.trace.as_deref(), |d| d.trace.as_deref());
-    let trace: Vec<Value> = trace.and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+    let trace: Vec<Value> = trace
+        .and_then(|t| serde_json::from_str(t).ok())
+        .unwrap_or_default();
     if trace.is_empty() {
         return String::new();
     }
@@ -247,8 +263,14 @@ fn rules(out: &Out, decision: Option<&Decided>, story: &AttemptStory) -> String 
     let field = |v: &Value, key: &str| v.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
     let against = trace.iter().filter(|v| field(v, "verdict") != "cleared").count();
     let mut text = lang.pick(
-        format!("\n该判断共检查 {} 条规则,其中 {against} 条有异议(--verbose 全部列出)\n", trace.len()),
-        format!("\nrules evaluated at that decision: {}, of which {against} objected (`--verbose` lists all)\n", trace.len()),
+        format!(
+            "\n该判断共检查 {} 条规则,其中 {against} 条有异议(--verbose 全部列出)\n",
+            trace.len()
+        ),
+        format!(
+            "\nrules evaluated at that decision: {}, of which {against} objected (`--verbose` lists all)\n",
+            trace.len()
+        ),
     );
     if out.verbose {
         let sources = decision.map(|d| &d.sources);

@@ -185,7 +185,11 @@ impl Decided {
         let replay = match &self.again {
             Ok(replay) => replay,
             Err(e) => {
-                let mark = if self.is_wrong() { out.paint(31, "fail") } else { out.paint(33, "warn") };
+                let mark = if self.is_wrong() {
+                    out.paint(31, "fail")
+                } else {
+                    out.paint(33, "warn")
+                };
                 return lang.pick(
                     format!("  {mark} 无法重演: {e}\n"),
                     format!("  {mark} it cannot be made again: {e}\n"),

@@ -10,6 +10,7 @@ use super::Lang;
 use super::out::{Answer, Out};
 use super::policy_versions::files;
 use super::session::Session;
+use super::words::word;
 use crate::policy::diff::{Change, ChangeKind, Effect, FieldChange, diff};
 
 /// The two sides.
@@ -29,9 +30,14 @@ struct Side {
 }
 
 pub(super) async fn run(session: &Session, args: &DiffArgs) -> anyhow::Result<Answer> {
-    let (before, after) = (side(session, &args.before).await?, side(session, &args.after).await?);
+    let (before, after) = (
+        side(session, &args.before).await?,
+        side(session, &args.after).await?,
+    );
     if before.pack != after.pack {
-        bail!("one side is a single pack, the other a whole set\nname the pack of the set too, e.g. `cn@active`");
+        bail!(
+            "one side is a single pack, the other a whole set\nname the pack of the set too, e.g. `cn@active`"
+        );
     }
     let changes = diff(&before.files, &after.files, !before.pack)?;
     let mut text = String::new();
@@ -58,7 +64,10 @@ async fn side(session: &Session, typed: &str) -> anyhow::Result<Side> {
         return only(whole(session, of).await?, pack);
     }
     let of_files = files(&session.config()?, None)?;
-    if of_files.iter().any(|(path, _)| *path == format!("{typed}/policy.toml")) {
+    if of_files
+        .iter()
+        .any(|(path, _)| *path == format!("{typed}/policy.toml"))
+    {
         return only(of_files, typed);
     }
     let files = whole(session, typed).await?;
@@ -85,7 +94,10 @@ async fn whole(session: &Session, typed: &str) -> anyhow::Result<Vec<(String, St
 
 fn only(files: Vec<(String, String)>, pack: &str) -> anyhow::Result<Side> {
     let head = format!("{pack}/");
-    let files: Vec<_> = files.into_iter().filter(|(path, _)| path.starts_with(&head)).collect();
+    let files: Vec<_> = files
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(&head))
+        .collect();
     if files.is_empty() {
         bail!("there is no pack `{pack}` on that side");
     }
@@ -101,8 +113,12 @@ fn of_folder(session: &Session, folder: &Path) -> anyhow::Result<Side> {
             pack: false,
         });
     }
-    let name = folder.file_name().map_or_else(|| "pack".into(), |n| n.to_string_lossy());
-    let files = all.into_iter().map(|(path, text)| (format!("{name}/{path}"), text));
+    let name = folder
+        .file_name()
+        .map_or_else(|| "pack".into(), |n| n.to_string_lossy());
+    let files = all
+        .into_iter()
+        .map(|(path, text)| (format!("{name}/{path}"), text));
     Ok(Side {
         files: files.collect(),
         pack: true,
@@ -116,7 +132,13 @@ fn shown(out: &Out, c: &Change) -> String {
         ChangeKind::Removed => lang.pick("删除", "removed"),
         ChangeKind::Changed => lang.pick("修改", "changed"),
     };
-    let mut text = format!("{} {} ({}) {kind}: {}\n", c.file, c.id, c.table, effect(out, c.effect));
+    let mut text = format!(
+        "{} {} ({}) {kind}: {}\n",
+        c.file,
+        c.id,
+        c.table,
+        effect(out, c.effect)
+    );
     let says = match lang {
         Lang::Zh => &c.zh,
         Lang::En => &c.en,
@@ -125,7 +147,16 @@ fn shown(out: &Out, c: &Change) -> String {
         text += &format!("  {says}\n");
     }
     if let Some(source) = &c.source {
-        text += &format!("  {} {source}\n", lang.pick("依据:", "source:"));
+        let weight: Vec<String> = [&c.level, &c.sureness]
+            .into_iter()
+            .flatten()
+            .map(|w| word(lang, w))
+            .collect();
+        text += &format!("  {} {source}", lang.pick("依据:", "source:"));
+        text += &match weight.is_empty() {
+            true => "\n".to_owned(),
+            false => format!(" ({})\n", weight.join(", ")),
+        };
     }
     if c.house_default {
         text += match c.kind {
@@ -139,8 +170,12 @@ fn shown(out: &Out, c: &Change) -> String {
             ),
         };
     }
+    // What came or went is told by its sentence and source above.
+    let told = ["zh", "en", "basis", "why", "level", "sureness"];
     for f in &c.fields {
-        text += &line(out, c.kind, f);
+        if c.kind == ChangeKind::Changed || !told.contains(&f.field.as_str()) {
+            text += &line(out, c.kind, f);
+        }
     }
     text + "\n"
 }
@@ -149,7 +184,10 @@ fn shown(out: &Out, c: &Change) -> String {
 fn line(out: &Out, kind: ChangeKind, f: &FieldChange) -> String {
     let lang = out.lang;
     let none = lang.pick("(无)", "(nothing)");
-    let (before, after) = (f.before.as_deref().unwrap_or(none), f.after.as_deref().unwrap_or(none));
+    let (before, after) = (
+        f.before.as_deref().unwrap_or(none),
+        f.after.as_deref().unwrap_or(none),
+    );
     match kind {
         ChangeKind::Added => format!("  + {}: {after}\n", f.field),
         ChangeKind::Removed => format!("  - {}: {before}\n", f.field),
@@ -186,7 +224,11 @@ fn name(effect: Effect) -> (&'static str, &'static str) {
 
 fn counts(changes: &[Change]) -> Vec<(Effect, usize)> {
     let of = |e: Effect| changes.iter().filter(|c| c.effect == e).count();
-    Effect::ALL.iter().map(|e| (*e, of(*e))).filter(|(_, n)| *n > 0).collect()
+    Effect::ALL
+        .iter()
+        .map(|e| (*e, of(*e)))
+        .filter(|(_, n)| *n > 0)
+        .collect()
 }
 
 fn summary(lang: Lang, changes: &[Change]) -> String {
@@ -204,12 +246,11 @@ fn summary(lang: Lang, changes: &[Change]) -> String {
 }
 
 fn json_of(c: &Change) -> Value {
-    let field = |f: &FieldChange| {
-        json!({"field": f.field, "before": f.before, "after": f.after, "effect": f.effect.as_str()})
-    };
+    let field = |f: &FieldChange| json!({"field": f.field, "before": f.before, "after": f.after, "effect": f.effect.as_str()});
     json!({
         "file": c.file, "table": c.table, "rule": c.id, "change": c.kind.as_str(), "effect": c.effect.as_str(),
-        "effect_zh": name(c.effect).0, "effect_en": name(c.effect).1, "source": c.source, "zh": c.zh, "en": c.en,
+        "effect_zh": name(c.effect).0, "effect_en": name(c.effect).1, "source": c.source,
+        "level": c.level, "sureness": c.sureness, "zh": c.zh, "en": c.en,
         "house_default": c.house_default, "fields": c.fields.iter().map(field).collect::<Vec<_>>(),
     })
 }

@@ -35,11 +35,16 @@ pub(super) async fn for_account(
     for channel in [Channel::Sms, Channel::Email, Channel::Letter, Channel::Call] {
         text += &format!("\n== {} ==\n", word(lang, channel.as_str()));
         let Some(point) = point_for(&due, channel, now) else {
-            text += lang.pick("没有该渠道的联系方式\n", "there is no contact point for this channel\n");
+            text += lang.pick(
+                "没有该渠道的联系方式\n",
+                "there is no contact point for this channel\n",
+            );
             channels.push(json!({"channel": channel.as_str(), "contact_point": false}));
             continue;
         };
-        let situation = store.situation_of(&attempt(&due, channel, point, now), now).await?;
+        let situation = store
+            .situation_of(&attempt(&due, channel, point, now), now)
+            .await?;
         let bound = binding(&under.rulebook.policy, &situation, now);
         text += &shown(lang, &bound, &situation, &terms);
         channels.push(json_of(channel, &bound, &situation, &terms));
@@ -58,7 +63,12 @@ fn head(lang: Lang, set: Option<SetDigest>) -> String {
             format!("生效的规则集 {}", set.short()),
             format!("policy set {} in force", set.short()),
         ),
-        None => lang.pick("文件中的规则(尚无生效的规则集)", "the rules of the files (no set is in force yet)").to_owned(),
+        None => lang
+            .pick(
+                "文件中的规则(尚无生效的规则集)",
+                "the rules of the files (no set is in force yet)",
+            )
+            .to_owned(),
     }
 }
 
@@ -121,9 +131,15 @@ const DAYS: [(&str, &str); 7] = [
 
 /// The days with their hours, days that are alike together; then the public holidays.
 fn days<'b, 'p>(lang: Lang, bound: &'b Binding<'p>) -> Vec<(String, &'b [OpenSlot<'p>])> {
-    let Some(week) = &bound.week else { return Vec::new() };
+    let Some(week) = &bound.week else {
+        return Vec::new();
+    };
     let same = |a: &[OpenSlot<'_>], b: &[OpenSlot<'_>]| {
-        let key = |all: &[OpenSlot<'_>]| all.iter().map(|o| (o.slot.open, o.slot.close, ids(&o.opens), ids(&o.closes))).collect::<Vec<_>>();
+        let key = |all: &[OpenSlot<'_>]| {
+            all.iter()
+                .map(|o| (o.slot.open, o.slot.close, ids(&o.opens), ids(&o.closes)))
+                .collect::<Vec<_>>()
+        };
         key(a) == key(b)
     };
     let mut groups: Vec<(usize, usize)> = Vec::new();
@@ -148,7 +164,10 @@ fn days<'b, 'p>(lang: Lang, bound: &'b Binding<'p>) -> Vec<(String, &'b [OpenSlo
 }
 
 fn ids(rules: &[&Rule]) -> Vec<String> {
-    rules.iter().map(|r| format!("{} {}", r.head.pack, r.head.id)).collect()
+    rules
+        .iter()
+        .map(|r| format!("{} {}", r.head.pack, r.head.id))
+        .collect()
 }
 
 fn clock(minute: u16) -> String {
@@ -179,13 +198,20 @@ fn shown(lang: Lang, bound: &Binding<'_>, s: &Situation, terms: &Terms) -> Strin
 fn hours(lang: Lang, bound: &Binding<'_>, s: &Situation) -> String {
     let zones: Vec<&str> = s.zones().candidates.iter().map(|z| z.name()).collect();
     let zones = match zones.is_empty() {
-        true => lang.pick("时区不明:不联系", "zone unknown: nobody is contacted").to_owned(),
+        true => lang
+            .pick("时区不明:不联系", "zone unknown: nobody is contacted")
+            .to_owned(),
         false => zones.join(" + "),
     };
     let rows: Vec<Vec<String>> = days(lang, bound)
         .into_iter()
         .flat_map(|(name, slots)| {
-            let closed = vec![name.clone(), lang.pick("不联系", "closed").to_owned(), String::new(), String::new()];
+            let closed = vec![
+                name.clone(),
+                lang.pick("不联系", "closed").to_owned(),
+                String::new(),
+                String::new(),
+            ];
             let each = slots.iter().map(move |o| {
                 vec![
                     name.clone(),
@@ -199,8 +225,10 @@ fn hours(lang: Lang, bound: &Binding<'_>, s: &Situation) -> String {
         })
         .collect();
     if rows.is_empty() {
-        return lang
-            .pick(format!("没有时段限制({zones})\n"), format!("no hours bind ({zones})\n"));
+        return lang.pick(
+            format!("没有时段限制({zones})\n"),
+            format!("no hours bind ({zones})\n"),
+        );
     }
     let head = lang.pick(
         ["日", "可联系时段", "起点出自", "终点出自"],
@@ -215,8 +243,12 @@ fn hours(lang: Lang, bound: &Binding<'_>, s: &Situation) -> String {
 
 fn rule(lang: Lang, c: &Combined<'_>, all: &Terms) -> String {
     let h = &c.rule.head;
-    let asked: Vec<String> = asked(c.rule, all).into_iter().map(|(k, v)| format!("{k} {v}")).collect();
-    let mut text = format!("  {} {} {}\n", h.pack, h.id, standing(lang, &c.standing));
+    let asked: Vec<String> = asked(c.rule, all)
+        .into_iter()
+        .map(|(k, v)| format!("{k} {v}"))
+        .collect();
+    let head = format!("  {} {} {}", h.pack, h.id, standing(lang, c));
+    let mut text = format!("{}\n", head.trim_end());
     text += &format!("    {}\n", lang.pick(&h.zh, &h.en));
     if !asked.is_empty() {
         text += &format!("    {}\n", asked.join("; "));
@@ -235,19 +267,38 @@ fn rule(lang: Lang, c: &Combined<'_>, all: &Terms) -> String {
 fn asked(rule: &Rule, all: &Terms) -> Vec<(String, String)> {
     let key = (rule.kind().as_str().to_owned(), rule.head.id.to_string());
     let of_pack = all.get(&*rule.head.pack);
-    of_pack.and_then(|terms| terms.get(&key)).cloned().unwrap_or_default()
+    of_pack
+        .and_then(|terms| terms.get(&key))
+        .cloned()
+        .unwrap_or_default()
 }
 
-fn standing(lang: Lang, standing: &Standing<'_>) -> String {
-    match standing {
+fn standing(lang: Lang, c: &Combined<'_>) -> String {
+    // Rules of conduct say what stops a contact; that one of them does not speak is no remark about it.
+    let stops = matches!(
+        c.rule.kind(),
+        Kind::Recipients | Kind::Channels | Kind::Statuses | Kind::Senders | Kind::Messages
+    );
+    match &c.standing {
+        Standing::Binds if stops => lang
+            .pick("[现在拦截该账户]", "[stops it as things are]")
+            .to_owned(),
         Standing::Binds => String::new(),
         Standing::Beaten(by) => lang.pick(
             format!("[让位于更严的 {} {}]", by.head.pack, by.head.id),
             format!("[loses to the stricter {} {}]", by.head.pack, by.head.id),
         ),
-        Standing::Idle => lang.pick("[条件目前不成立]", "[its conditions do not hold now]").to_owned(),
+        Standing::Idle if stops => lang
+            .pick("[现在不拦截]", "[does not stop it as things are]")
+            .to_owned(),
+        Standing::Idle => lang
+            .pick("[条件目前不成立]", "[its conditions do not hold now]")
+            .to_owned(),
         Standing::GivesWay => lang
-            .pick("[默认规则,让位于当地规则包]", "[house default, gives way to the pack of the place]")
+            .pick(
+                "[默认规则,让位于当地规则包]",
+                "[house default, gives way to the pack of the place]",
+            )
             .to_owned(),
     }
 }

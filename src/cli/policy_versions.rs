@@ -91,10 +91,11 @@ pub(super) async fn publish(session: &Session, args: &PublishArgs) -> anyhow::Re
     let (store, packs) = (session.store().await?, set.packs.clone());
     let (digest, new) = store.publish_set(set, &args.by, args.remark.as_deref()).await?;
     let (lang, short) = (session.out.lang, digest.short());
+    let n = packs.keys().filter(|name| *name != crate::policy::CORE).count();
     let text = match new {
         true => lang.pick(
-            format!("已发布规则集 {short}({} 个规则包)\n下一步:dunwell policy activate {short} --at 时间 --by 姓名\n", packs.len()),
-            format!("published set {short} ({} packs)\nnext: dunwell policy activate {short} --at TIME --by NAME\n", packs.len()),
+            format!("已发布规则集 {short}({n} 个规则包)\n下一步:dunwell policy activate {short} --at 时间 --by 姓名\n"),
+            format!("published set {short} ({n} packs)\nnext: dunwell policy activate {short} --at TIME --by NAME\n"),
         ),
         false => lang.pick(
             format!("规则集 {short} 早已发布,没有变化\n"),
@@ -215,7 +216,11 @@ pub(super) async fn active(session: &Session) -> anyhow::Result<Answer> {
     };
     let rows = packs.into_iter().flatten();
     let head = lang.pick(["规则包", "版本"], ["pack", "version"]);
-    text += &table(&head, 99, rows.map(|(name, version)| vec![name.clone(), version.clone()]));
+    text += &table(
+        &head,
+        99,
+        rows.map(|(name, version)| vec![name.clone(), version.clone()]),
+    );
     let coming = activations
         .iter()
         .filter(|a| a.in_force_at.is_some_and(|at| at > now));
@@ -228,13 +233,16 @@ pub(super) async fn active(session: &Session) -> anyhow::Result<Answer> {
         );
         next.push(json_of(a));
     }
-    let json = json!({"set": set.to_string(), "since": since.map(Moment::to_text), "packs": packs, "to_come": next});
+    let json =
+        json!({"set": set.to_string(), "since": since.map(Moment::to_text), "packs": packs, "to_come": next});
     Ok(Answer::new(text, json))
 }
 
 /// The activation in force at a moment: the latest that has come, of equal ones the one with the greatest id.
 fn in_force(all: &[Activation], at: Moment) -> Option<&Activation> {
-    let come = all.iter().filter(|a| a.in_force_at.is_some_and(|from| from <= at));
+    let come = all
+        .iter()
+        .filter(|a| a.in_force_at.is_some_and(|from| from <= at));
     come.max_by_key(|a| (a.in_force_at, a.id))
 }
 
@@ -248,11 +256,29 @@ pub(super) async fn history(session: &Session) -> anyhow::Result<Answer> {
         let at = shown(&store, set.published_at).await?;
         let what = lang.pick("发布", "published");
         let remark = set.remark.clone().unwrap_or_default();
-        rows.push((set.published_at, vec![at, set.digest.short(), what.to_owned(), set.published_by.clone(), remark]));
+        rows.push((
+            set.published_at,
+            vec![
+                at,
+                set.digest.short(),
+                what.to_owned(),
+                set.published_by.clone(),
+                remark,
+            ],
+        ));
     }
     for a in &activations {
         let at = shown(&store, a.asked_at).await?;
-        rows.push((a.asked_at, vec![at, a.set.short(), state(session, a, current, now).to_owned(), people(a), beginning(&store, lang, a).await?]));
+        rows.push((
+            a.asked_at,
+            vec![
+                at,
+                a.set.short(),
+                state(session, a, current, now).to_owned(),
+                people(a),
+                beginning(&store, lang, a).await?,
+            ],
+        ));
     }
     rows.sort_by_key(|(at, _)| *at);
     let head = lang.pick(
@@ -270,7 +296,10 @@ pub(super) async fn history(session: &Session) -> anyhow::Result<Answer> {
 async fn beginning(store: &Store, lang: super::Lang, a: &Activation) -> anyhow::Result<String> {
     let from = shown(store, a.in_force_at.unwrap_or(a.effective_at)).await?;
     Ok(match a.founding {
-        true => lang.pick(format!("首个规则集,自 {from}"), format!("founding set, from {from}")),
+        true => lang.pick(
+            format!("首个规则集,自 {from}"),
+            format!("founding set, from {from}"),
+        ),
         false => lang.pick(format!("自 {from}"), format!("from {from}")),
     })
 }

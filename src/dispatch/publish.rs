@@ -85,7 +85,8 @@ pub async fn open_rules(
     let stored = |e| OpenError::Rules(RulesError::Store(e));
     let mut founded = None;
     if store.activations().await.map_err(stored)?.is_empty() {
-        let (_, set) = check_set(&templates, policies).map_err(|faults| OpenError::Faults { set: None, faults })?;
+        let (_, set) =
+            check_set(&templates, policies).map_err(|faults| OpenError::Faults { set: None, faults })?;
         founded = store.found_policies(set, FOUNDER).await.map_err(stored)?;
     }
     let now = store.clock().now();
@@ -129,7 +130,10 @@ pub fn check_set(
                 en: remark.en,
             });
         }
-        for case in run_cases(pack, &rulebook.policy).into_iter().filter(|c| !c.holds()) {
+        for case in run_cases(pack, &rulebook.policy)
+            .into_iter()
+            .filter(|c| !c.holds())
+        {
             faults.push(SetFault {
                 file: format!("policies/{}/cases.toml", pack.name),
                 line: Some(case.line),
@@ -166,7 +170,9 @@ fn unreadable(error: &RulebookError, policies: &[(String, String)]) -> SetFault 
         // `file:line: sentence`, as every reader of files says it.
         let (file, rest) = said.split_once(':').unwrap_or(("policies", &said));
         let (line, sentence) = match rest.split_once(':') {
-            Some((line, sentence)) if line.trim().parse::<usize>().is_ok() => (line.trim().parse().ok(), sentence),
+            Some((line, sentence)) if line.trim().parse::<usize>().is_ok() => {
+                (line.trim().parse().ok(), sentence)
+            }
             _ => (None, rest),
         };
         let sentence = sentence.trim().to_owned();

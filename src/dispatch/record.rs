@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::rules::InForce;
 use crate::domain::{Draft, Finding, Moment, PortfolioId, Situation, Verdict};
 use crate::evidence::{Named, Value, desk_facts, digest_hex, situation_facts, to_canonical};
 use crate::guard::Evaluated;
 use crate::render::Rendered;
-use super::rules::InForce;
 use crate::store::{Basis, Content};
 
 /// A finding as it is stored for screens and `explain`.
@@ -105,7 +105,9 @@ pub(super) fn fields(situation: &Situation, told: Told<'_>, under: &InForce) -> 
         packs.entry(&e.pack).or_insert(&e.version);
     }
     if !packs.is_empty() {
-        let spelt = packs.into_iter().map(|(name, version)| format!("{name} {version}").into());
+        let spelt = packs
+            .into_iter()
+            .map(|(name, version)| format!("{name} {version}").into());
         put("packs", spelt.collect::<Vec<Value>>().into());
     }
     put("engine", concat!("dunwell ", env!("CARGO_PKG_VERSION")).into());

@@ -71,7 +71,16 @@ pub enum ReplayError {
 
 /// Fields that say where and when an entry stands, or that commit to what is compared in itself.
 const APART: &[&str] = &[
-    "v", "kind", "record", "at", "attempt", "prev", "content", "facts", "situation", "words",
+    "v",
+    "kind",
+    "record",
+    "at",
+    "attempt",
+    "prev",
+    "content",
+    "facts",
+    "situation",
+    "words",
 ];
 
 /// Fields that say how a decision was come by.
@@ -156,7 +165,11 @@ fn again(
     };
     put("state", state.as_str().to_owned());
     let deciding = judgement.findings.first().map(|f| f.rule.clone());
-    if let Some(reason) = if expired { Some(EXPIRED.to_owned()) } else { deciding } {
+    if let Some(reason) = if expired {
+        Some(EXPIRED.to_owned())
+    } else {
+        deciding
+    } {
         put("reason", reason);
     }
     (judgement, fields)
@@ -254,14 +267,38 @@ mod tests {
         check(&[state("held")], &[state("held")], &[]);
         check(&[state("held"), ("at", "1".into())], &[state("held")], &[]);
         check(&[state("held")], &[state("blocked")], &[("state", true)]);
-        check(&[state("held")], &[("verdict", "cleared".into())], &[("state", true), ("verdict", true)]);
-        check(&[("engine", "a".into())], &[("engine", "b".into())], &[("engine", false)]);
+        check(
+            &[state("held")],
+            &[("verdict", "cleared".into())],
+            &[("state", true), ("verdict", true)],
+        );
+        check(
+            &[("engine", "a".into())],
+            &[("engine", "b".into())],
+            &[("engine", false)],
+        );
         let findings = |list: &[Value]| ("findings", Value::List(list.to_vec()));
         let (a, b) = (found("cn", "cap.a", "1"), found("cn", "cap.b", "1"));
-        check(&[findings(&[a.clone(), b.clone()])], &[findings(&[b.clone(), a.clone()])], &[]);
+        check(
+            &[findings(&[a.clone(), b.clone()])],
+            &[findings(&[b.clone(), a.clone()])],
+            &[],
+        );
         check(&[findings(&[a.clone()])], &[], &[("findings", true)]);
-        check(&[findings(&[a.clone()])], &[findings(&[found("cn", "cap.a", "2")])], &[("findings", true), ("findings", true)]);
-        check(&[findings(&[found("core", "x", "1")])], &[findings(&[found("core", "x", "2")])], &[]);
-        check(&[findings(&[a.clone(), a.clone()])], &[findings(&[a])], &[("findings", true)]);
+        check(
+            &[findings(&[a.clone()])],
+            &[findings(&[found("cn", "cap.a", "2")])],
+            &[("findings", true), ("findings", true)],
+        );
+        check(
+            &[findings(&[found("core", "x", "1")])],
+            &[findings(&[found("core", "x", "2")])],
+            &[],
+        );
+        check(
+            &[findings(&[a.clone(), a.clone()])],
+            &[findings(&[a])],
+            &[("findings", true)],
+        );
     }
 }

@@ -26,7 +26,9 @@ pub enum RulesError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No set was ever activated, or none has come into force yet.
-    #[error("no set of policies is in force\npublish one with `dunwell policy publish`, then activate and approve it")]
+    #[error(
+        "no set of policies is in force\npublish one with `dunwell policy publish`, then activate and approve it"
+    )]
     None,
     /// A set that is in force cannot be used by this program with these templates.
     #[error("the policies in force, set {}, cannot be used: {error}", .set.short())]
@@ -113,7 +115,13 @@ impl Rules {
 impl Published {
     async fn at(&self, now: Moment) -> Result<Arc<InForce>, RulesError> {
         let version = self.store.registry_version().await?;
-        if self.schedule.read().unwrap_or_else(PoisonError::into_inner).version != version {
+        if self
+            .schedule
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .version
+            != version
+        {
             self.look_ahead(now).await?;
         }
         let set = {

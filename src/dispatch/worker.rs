@@ -102,12 +102,7 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// A worker that takes `batch` attempts at a time.
-    pub fn new(
-        store: Store,
-        rules: impl Into<Rules>,
-        carriers: Arc<Carriers>,
-        batch: usize,
-    ) -> Dispatcher {
+    pub fn new(store: Store, rules: impl Into<Rules>, carriers: Arc<Carriers>, batch: usize) -> Dispatcher {
         let worker = store.clock().fresh();
         Dispatcher {
             store,

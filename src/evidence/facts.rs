@@ -376,7 +376,6 @@ struct DeskKept<'a> {
     sender: SenderKept<'a>,
 }
 
-
 /// What belongs to the portfolio of a situation: the same for all its debts until somebody changes the registry.
 #[derive(Debug, Clone)]
 pub struct KeptDesk {
@@ -470,10 +469,12 @@ fn sender_kept(s: &Sender) -> SenderKept<'_> {
         opt_out_word: opt_out_word.into(),
         phone: phone.as_ref().map(|p| p.e164().into()),
         phone_country: phone.as_ref().and_then(PhoneNumber::region).map(Cow::Borrowed),
-        postal: postal.as_ref().map(|PostalAddress { lines, country }| PostalKept {
-            country: country.into(),
-            lines: lines.clone(),
-        }),
+        postal: postal
+            .as_ref()
+            .map(|PostalAddress { lines, country }| PostalKept {
+                country: country.into(),
+                lines: lines.clone(),
+            }),
         signature: signature.into(),
         staffed: text(staffed),
     }
@@ -1163,7 +1164,11 @@ mod tests {
                     false => Address::Phone(PhoneNumber::stored("+886912345678", None)),
                 },
                 usage: ContactUse::Home,
-                zones: if rich { Zones::stated(Tz::Asia__Taipei) } else { Zones::unknown() },
+                zones: if rich {
+                    Zones::stated(Tz::Asia__Taipei)
+                } else {
+                    Zones::unknown()
+                },
                 usable: true,
             },
             suppressions: vec![
@@ -1212,7 +1217,12 @@ mod tests {
             let same = (&back.account, &back.debtor, &back.recipient, &back.attempt);
             assert_eq!(same, (&s.account, &s.debtor, &s.recipient, &s.attempt));
             assert_eq!(
-                (&back.history, &back.suppressions, &back.consents, &back.contact_point),
+                (
+                    &back.history,
+                    &back.suppressions,
+                    &back.consents,
+                    &back.contact_point
+                ),
                 (&s.history, &s.suppressions, &s.consents, &s.contact_point)
             );
             assert_eq!((&*back.portfolio, &*back.sender), (&*s.portfolio, &*s.sender));

@@ -89,7 +89,11 @@ fn of_week<'p>(c: &Combined<'p>, f: &Facts) -> Option<(&'p Rule, &'p Week)> {
 
 fn holiday<'p>(weeks: &[(&'p Rule, &'p Week)]) -> Option<Vec<OpenSlot<'p>>> {
     const NONE: &[Slot] = &[];
-    let with: Vec<_> = weeks.iter().filter(|(_, w)| w.holiday.is_some()).copied().collect();
+    let with: Vec<_> = weeks
+        .iter()
+        .filter(|(_, w)| w.holiday.is_some())
+        .copied()
+        .collect();
     (!with.is_empty()).then(|| intersect(&with, |w| w.holiday.as_deref().unwrap_or(NONE)))
 }
 
@@ -163,8 +167,11 @@ fn tighter_hours<'p>(mine: &'p Rule, others: &[&'p Rule], f: &Facts) -> Option<&
         return None;
     }
     let inside = |left: &[OpenSlot<'_>], slots: &[Slot]| {
-        left.iter()
-            .all(|o| slots.iter().any(|s| s.open <= o.slot.open && o.slot.close <= s.close))
+        left.iter().all(|o| {
+            slots
+                .iter()
+                .any(|s| s.open <= o.slot.open && o.slot.close <= s.close)
+        })
     };
     let days = (0..7).all(|day| inside(&intersect(&weeks, |w| &w.days[day]), &own.days[day]));
     let holidays = match (&own.holiday, holiday(&weeks)) {
@@ -174,9 +181,11 @@ fn tighter_hours<'p>(mine: &'p Rule, others: &[&'p Rule], f: &Facts) -> Option<&
     };
     let alone = |week: &Week| {
         (0..7).all(|day| {
-            week.days[day]
-                .iter()
-                .all(|s| own.days[day].iter().any(|o| o.open <= s.open && s.close <= o.close))
+            week.days[day].iter().all(|s| {
+                own.days[day]
+                    .iter()
+                    .any(|o| o.open <= s.open && s.close <= o.close)
+            })
         })
     };
     (days && holidays).then(|| weeks.iter().find(|(_, w)| alone(w)).unwrap_or(&weeks[0]).0)
@@ -223,13 +232,11 @@ fn covers_cap(a: &Cap, b: &Cap) -> bool {
 }
 
 /// The rules of fallbacks that would speak, did not a pack of the place speak of the same kind.
-fn given_way<'p>(
-    policy: &'p PolicySet,
-    f: &Facts,
-    now: Moment,
-    speaking: &[&'p Rule],
-) -> Vec<Combined<'p>> {
-    let today = f.zones.first().map_or_else(|| now.utc().date_naive(), |z| now.date_in(z.zone));
+fn given_way<'p>(policy: &'p PolicySet, f: &Facts, now: Moment, speaking: &[&'p Rule]) -> Vec<Combined<'p>> {
+    let today = f
+        .zones
+        .first()
+        .map_or_else(|| now.utc().date_naive(), |z| now.date_in(z.zone));
     let kinds: Set<Kind> = speaking.iter().fold(Set::EMPTY, |all, r| all.with(r.kind()));
     let packs = policy.packs().iter().filter(|p| !p.fallback.is_empty());
     packs
@@ -253,9 +260,18 @@ mod tests {
     use std::sync::Arc;
 
     fn pack(name: &str, level: &str, rules: &str) -> Arc<Pack> {
-        let head = format!("level = \"{level}\"\nsureness = \"verified\"\nbasis = \"house rule\"\nwhy = \"w\"\nzh = \"甲\"\nen = \"e\"\n");
-        let fallback = if name == "house" { "fallback = [\"hours\"]\n" } else { "" };
-        let policy = format!("pack = \"{name}\"\n{fallback}title = {{ zh = \"甲\", en = \"x\" }}\n{}", rules.replace("HEAD", &head));
+        let head = format!(
+            "level = \"{level}\"\nsureness = \"verified\"\nbasis = \"house rule\"\nwhy = \"w\"\nzh = \"甲\"\nen = \"e\"\n"
+        );
+        let fallback = if name == "house" {
+            "fallback = [\"hours\"]\n"
+        } else {
+            ""
+        };
+        let policy = format!(
+            "pack = \"{name}\"\n{fallback}title = {{ zh = \"甲\", en = \"x\" }}\n{}",
+            rules.replace("HEAD", &head)
+        );
         let files = PackFiles {
             name,
             policy: &policy,
@@ -270,8 +286,20 @@ mod tests {
         let now = Moment::parse("2026-04-08T15:30:00+08:00").unwrap();
         let b = binding(&set, &situation(), now);
         let monday = b.week.iter().flat_map(|w| &w[0]).map(|o| {
-            let ids = |rules: &[&Rule]| rules.iter().map(|r| r.head.id.to_string()).collect::<Vec<_>>().join("+");
-            format!("{}-{} {} {}", o.slot.open / 60, o.slot.close / 60, ids(&o.opens), ids(&o.closes))
+            let ids = |rules: &[&Rule]| {
+                rules
+                    .iter()
+                    .map(|r| r.head.id.to_string())
+                    .collect::<Vec<_>>()
+                    .join("+")
+            };
+            format!(
+                "{}-{} {} {}",
+                o.slot.open / 60,
+                o.slot.close / 60,
+                ids(&o.opens),
+                ids(&o.closes)
+            )
         });
         let mut rules: Vec<String> = b
             .rules
@@ -289,13 +317,18 @@ mod tests {
 
     #[test]
     fn hours_are_intersected_and_each_bound_has_its_rule() {
-        let hours = |id: &str, windows: &str| format!("[[hours]]\nid = \"{id}\"\nHEADwindows = {{ all = \"{windows}\" }}\n");
+        let hours = |id: &str, windows: &str| {
+            format!("[[hours]]\nid = \"{id}\"\nHEADwindows = {{ all = \"{windows}\" }}\n")
+        };
         let (monday, rules) = seen(vec![
             pack("a", "statute", &hours("hours.early", "07:00-20:00")),
             pack("b", "house", &hours("hours.late", "08:00-12:00, 14:00-22:00")),
             pack("c", "house", &hours("hours.wide", "06:00-23:00")),
         ]);
-        assert_eq!(monday, ["8-12 hours.late hours.late", "14-20 hours.late hours.early"]);
+        assert_eq!(
+            monday,
+            ["8-12 hours.late hours.late", "14-20 hours.late hours.early"]
+        );
         assert_eq!(rules, ["hours.early", "hours.late", "hours.wide < hours.early"]);
         let (_, rules) = seen(vec![
             pack("a", "statute", &hours("hours.place", "07:00-20:00")),
@@ -310,11 +343,20 @@ mod tests {
             format!("[[caps]]\nid = \"{id}\"\nHEADkey = \"{key}\"\nlocal_days = {days}\nmax = {max}\n")
         };
         let (_, rules) = seen(vec![
-            pack("a", "statute", &(cap("cap.day", "person", 1, 1) + &cap("cap.week", "person", 7, 3))),
-            pack("b", "house", &(cap("cap.loose", "person", 1, 2) + &cap("cap.debt", "debt", 1, 1))),
+            pack(
+                "a",
+                "statute",
+                &(cap("cap.day", "person", 1, 1) + &cap("cap.week", "person", 7, 3)),
+            ),
+            pack(
+                "b",
+                "house",
+                &(cap("cap.loose", "person", 1, 2) + &cap("cap.debt", "debt", 1, 1)),
+            ),
         ]);
         assert_eq!(rules, ["cap.day", "cap.debt", "cap.loose < cap.day", "cap.week"]);
-        let when = "[[statuses]]\nid = \"status.x\"\nHEADwhen = { any = [\"cease\"] }\nverdict = \"blocked\"\n";
+        let when =
+            "[[statuses]]\nid = \"status.x\"\nHEADwhen = { any = [\"cease\"] }\nverdict = \"blocked\"\n";
         assert_eq!(seen(vec![pack("a", "house", when)]).1, ["status.x idle"]);
     }
 }

@@ -16,7 +16,10 @@ pub fn rule_at_line(text: &str, line: usize) -> Option<String> {
     let until = (at + 1..lines.len())
         .find(|i| begins(&lines[*i]))
         .unwrap_or(lines.len());
-    lines[from..until].iter().find_map(|line| named_on(line)).map(str::to_owned)
+    lines[from..until]
+        .iter()
+        .find_map(|line| named_on(line))
+        .map(str::to_owned)
 }
 
 /// Ids of the rules of one policy file with their sources, read without judging the rest of it.
@@ -41,7 +44,6 @@ pub fn sources_of_rules(text: &str) -> Vec<(String, String)> {
     all
 }
 
-
 /// What `id = "..."` or `name = "..."` names.
 fn named_on(line: &str) -> Option<&str> {
     let (key, value) = line.split_once('=')?;
@@ -54,7 +56,8 @@ fn named_on(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "pack = \"x\"\n\n[[caps]]\nid = \"cap.a\"\nmax = 1\n[[caps]]\nmax = 2 # late\nid = 'cap.b'\n";
+    const TEXT: &str =
+        "pack = \"x\"\n\n[[caps]]\nid = \"cap.a\"\nmax = 1\n[[caps]]\nmax = 2 # late\nid = 'cap.b'\n";
 
     #[test]
     fn rules_are_found_by_their_line_and_lines_by_their_rule() {

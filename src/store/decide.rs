@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::bulk::{Bytes, Id, bulk, row};
 use super::claim::touches;
 use super::db::{Tx, q, statements};
-use super::types::{Ts, id_list, word};
 use super::kept::{Basis, DecisionRow};
+use super::types::{Ts, id_list, word};
 use super::versions::{DocumentRow, SetDigest};
 use super::{Store, StoreError};
 use crate::domain::{
@@ -317,7 +317,11 @@ impl Deciding<'_> {
             return Ok(Recorded::Lost);
         }
         // Another policy is in force by now: it is judged again under that one.
-        if decision.basis.as_ref().is_some_and(|b| b.set.is_some() && b.set != self.in_force) {
+        if decision
+            .basis
+            .as_ref()
+            .is_some_and(|b| b.set.is_some() && b.set != self.in_force)
+        {
             self.writes.release.push(id);
             return Ok(Recorded::Stale);
         }

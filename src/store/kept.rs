@@ -159,11 +159,12 @@ pub(super) async fn compare(
     committed: &HashMap<Uuid, String>,
 ) -> Result<(u64, Vec<Uuid>), StoreError> {
     let (mut compared, mut wrong) = (0, Vec::new());
-    for (_, record, salt, facts) in
-        q!(tx, sql::PAGE, [after, last] => all (Uuid, Uuid, Vec<u8>, String))?
-    {
+    for (_, record, salt, facts) in q!(tx, sql::PAGE, [after, last] => all (Uuid, Uuid, Vec<u8>, String))? {
         compared += 1;
-        if !committed.get(&record).is_some_and(|named| fits(&salt, &facts, named)) {
+        if !committed
+            .get(&record)
+            .is_some_and(|named| fits(&salt, &facts, named))
+        {
             wrong.push(record);
         }
     }

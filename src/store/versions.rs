@@ -242,7 +242,10 @@ async fn put_set(
         return Ok(false);
     }
     let packs = set.packs.iter().map(|(name, version)| {
-        Value::from([("name", name.as_str().into()), ("version", version.as_str().into())])
+        Value::from([
+            ("name", name.as_str().into()),
+            ("version", version.as_str().into()),
+        ])
     });
     let entry = Entry::new(Kind::PolicyPublished, clock.fresh().into(), now)
         .with("actor", by)
@@ -428,7 +431,11 @@ impl Store {
     pub async fn find_set(&self, typed: &str) -> Result<SetDigest, StoreError> {
         let typed = typed.trim().to_lowercase();
         let hex = typed.len() >= 4 && typed.bytes().all(|b| b.is_ascii_hexdigit());
-        let sets = if hex { self.policy_sets().await? } else { Vec::new() };
+        let sets = if hex {
+            self.policy_sets().await?
+        } else {
+            Vec::new()
+        };
         let mut fits = sets.iter().filter(|s| s.digest.to_string().starts_with(&typed));
         match (fits.next(), fits.next()) {
             (Some(set), None) => Ok(set.digest),
@@ -475,10 +482,7 @@ impl Store {
     pub async fn keep_templates(&self, files: &[(String, String)]) -> Result<SetDigest, StoreError> {
         let list = set_list("templates", files);
         let digest = digest_of(&list);
-        let texts = files
-            .iter()
-            .map(|(_, text)| text.as_str())
-            .chain([list.as_str()]);
+        let texts = files.iter().map(|(_, text)| text.as_str()).chain([list.as_str()]);
         let rows = documents(texts);
         self.write(move |tx| {
             Box::pin(async move {

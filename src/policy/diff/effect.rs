@@ -10,8 +10,8 @@ use crate::policy::Counts;
 
 /// Fields that are words, names and sources.
 const WORDING: &[&str] = &[
-    "zh", "en", "why", "basis", "level", "sureness", "instead", "title", "source", "note", "id", "name", "pack",
-    "remark",
+    "zh", "en", "why", "basis", "level", "sureness", "instead", "title", "source", "note", "id", "name",
+    "pack", "remark",
 ];
 
 /// Tables that decide no verdict.
@@ -19,28 +19,66 @@ const TOLD: &[&str] = &["warnings", "duties", "payments", "gaps", "content", "pa
 
 /// Where more words mean that more is caught, counted or stopped.
 const MORE_IS_STRICTER: &[&str] = &[
-    "refused_uses", "suppression", "account", "person", "requires", "outcomes", "kinds", "counted_channels",
-    "phrases", "patterns", "deed", "regex", "needs",
+    "refused_uses",
+    "suppression",
+    "account",
+    "person",
+    "requires",
+    "outcomes",
+    "kinds",
+    "counted_channels",
+    "phrases",
+    "patterns",
+    "deed",
+    "regex",
+    "needs",
 ];
 
 /// Where more words let more pass.
 const MORE_IS_LOOSER: &[&str] = &[
-    "allowed", "exclude", "exclude_purposes", "not_counted", "area_code_channels", "unless", "words", "key",
-    "fallback", "claim_not", "sender_not", "before", "after_words", "follows", "covering",
+    "allowed",
+    "exclude",
+    "exclude_purposes",
+    "not_counted",
+    "area_code_channels",
+    "unless",
+    "words",
+    "key",
+    "fallback",
+    "claim_not",
+    "sender_not",
+    "before",
+    "after_words",
+    "follows",
+    "covering",
 ];
 
 /// Lists of which one must fit; none at all fits everybody. More words: the rule speaks more often.
 const SELECTING: &[&str] = &[
-    "channels", "purposes", "country", "region", "debtor", "debt", "claim", "sender", "to", "any", "role", "relation",
-    "place",
+    "channels", "purposes", "country", "region", "debtor", "debt", "claim", "sender", "to", "any", "role",
+    "relation", "place",
 ];
 
 /// Numbers that catch more when they grow.
-const UP_IS_STRICTER: &[&str] = &["local_days", "local_months", "hours", "minutes", "years", "months"];
+const UP_IS_STRICTER: &[&str] = &[
+    "local_days",
+    "local_months",
+    "hours",
+    "minutes",
+    "years",
+    "months",
+];
 
 /// Numbers that let more pass when they grow.
 const UP_IS_LOOSER: &[&str] = &[
-    "max", "answer_minutes", "consent_local_days", "per_day", "days", "days_overdue", "times", "local_days_ago",
+    "max",
+    "answer_minutes",
+    "consent_local_days",
+    "per_day",
+    "days",
+    "days_overdue",
+    "times",
+    "local_days_ago",
     "within",
 ];
 
@@ -48,7 +86,13 @@ const UP_IS_LOOSER: &[&str] = &[
 const ON_IS_STRICTER: &[&str] = &["inbound", "refused"];
 
 /// Switches that let more pass when they are on.
-const ON_IS_LOOSER: &[&str] = &["close_inclusive", "collection_only", "consent", "in_a_row", "recipient"];
+const ON_IS_LOOSER: &[&str] = &[
+    "close_inclusive",
+    "collection_only",
+    "consent",
+    "in_a_row",
+    "recipient",
+];
 
 /// Whether a field is words, a name or a source.
 pub(super) fn is_wording(field: &str) -> bool {
@@ -78,7 +122,9 @@ pub(super) fn reversed(effect: Effect) -> Effect {
 
 /// Every field of a rule that came or went.
 pub(super) fn all_fields(value: &Table, removed: bool) -> Vec<FieldChange> {
-    let each = value.iter().filter(|(key, _)| !matches!(key.as_str(), "id" | "name"));
+    let each = value
+        .iter()
+        .filter(|(key, _)| !matches!(key.as_str(), "id" | "name"));
     let mut fields: Vec<FieldChange> = each
         .map(|(key, value)| {
             let spelt = Some(spelt(value));
@@ -127,7 +173,8 @@ fn compare(path: &str, (before, after): (&Table, &Table), found: &mut Vec<FieldC
         // `applies` and `when` are read field by field; that one of them comes or goes reads as empty before.
         if matches!(key.as_str(), "applies" | "when") && path.is_empty() {
             let empty = Table::new();
-            let table = |side: Option<&Value>| side.and_then(Value::as_table).cloned().unwrap_or(empty.clone());
+            let table =
+                |side: Option<&Value>| side.and_then(Value::as_table).cloned().unwrap_or(empty.clone());
             compare(&field, (&table(was), &table(is)), found);
             continue;
         }
@@ -205,8 +252,16 @@ fn list(side: Option<&Value>) -> BTreeSet<String> {
 /// A list whose every further word has this effect.
 fn gained(was: Option<&Value>, is: Option<&Value>, more: Effect) -> Effect {
     let (was, is) = (list(was), list(is));
-    let up = if is.difference(&was).next().is_some() { more } else { Effect::Wording };
-    let down = if was.difference(&is).next().is_some() { reversed(more) } else { Effect::Wording };
+    let up = if is.difference(&was).next().is_some() {
+        more
+    } else {
+        Effect::Wording
+    };
+    let down = if was.difference(&is).next().is_some() {
+        reversed(more)
+    } else {
+        Effect::Wording
+    };
     up.and(down)
 }
 
@@ -315,7 +370,12 @@ fn week(side: Option<&Value>) -> Option<Vec<Vec<bool>>> {
         Some(value) => minutes(value.as_str()?).map(Some),
         None => Some(None),
     };
-    let (all, five, six, holiday) = (slots("all")?, slots("mon_fri")?, slots("mon_sat")?, slots("holiday")?);
+    let (all, five, six, holiday) = (
+        slots("all")?,
+        slots("mon_fri")?,
+        slots("mon_sat")?,
+        slots("holiday")?,
+    );
     let mut week = Vec::with_capacity(14);
     for (i, day) in DAYS.iter().enumerate() {
         let own = slots(day)?;
@@ -323,7 +383,10 @@ fn week(side: Option<&Value>) -> Option<Vec<Vec<bool>>> {
         let six = six.clone().filter(|_| i < 6);
         week.push(own.or(five).or(six).or_else(|| all.clone())?);
     }
-    let holidays: Vec<_> = week.iter().map(|day| holiday.clone().unwrap_or(day.clone())).collect();
+    let holidays: Vec<_> = week
+        .iter()
+        .map(|day| holiday.clone().unwrap_or(day.clone()))
+        .collect();
     week.extend(holidays);
     Some(week)
 }

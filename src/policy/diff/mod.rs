@@ -83,6 +83,10 @@ pub struct Change {
     pub effect: Effect,
     /// Law and clause, after the change where there is one.
     pub source: Option<String>,
+    /// How binding it is.
+    pub level: Option<String>,
+    /// How sure we are of the source.
+    pub sureness: Option<String>,
     /// What the rule says in Chinese, after the change where it says something.
     pub zh: Option<String>,
     /// The same in English.
@@ -131,7 +135,14 @@ pub fn diff(
             change.effect = Effect::Unclear;
         }
     }
-    changes.sort_by_key(|c| (c.effect == Effect::Wording, c.file.clone(), tree::rank(&c.table), c.id.clone()));
+    changes.sort_by_key(|c| {
+        (
+            c.effect == Effect::Wording,
+            c.file.clone(),
+            tree::rank(&c.table),
+            c.id.clone(),
+        )
+    });
     Ok(changes)
 }
 
@@ -154,7 +165,13 @@ fn change(was: Option<&Item>, is: Option<&Item>) -> Option<Change> {
         ChangeKind::Added => effect::of_table(&shown.table),
         ChangeKind::Removed => effect::reversed(effect::of_table(&shown.table)),
     };
-    let text = |key: &str| shown.value.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let text = |key: &str| {
+        shown
+            .value
+            .get(key)
+            .and_then(toml::Value::as_str)
+            .map(str::to_owned)
+    };
     Some(Change {
         file: shown.file.clone(),
         table: shown.table.clone(),
@@ -162,6 +179,8 @@ fn change(was: Option<&Item>, is: Option<&Item>) -> Option<Change> {
         kind,
         effect,
         source: text("basis").or_else(|| text("source")),
+        level: text("level"),
+        sureness: text("sureness"),
         zh: text("zh"),
         en: text("en"),
         fields,
@@ -204,48 +223,167 @@ mod tests {
         assert_eq!(effects, [expected], "{table}: {before} -> {after}");
         // The way back has the opposite effect.
         let back = diff(&rule(after), &rule(before), true).unwrap();
-        assert_eq!(back[0].effect, effect::reversed(expected), "{table}: {after} -> {before}");
+        assert_eq!(
+            back[0].effect,
+            effect::reversed(expected),
+            "{table}: {after} -> {before}"
+        );
     }
 
     #[test]
     fn fields_with_a_known_meaning_say_what_they_do() {
         use Effect::*;
-        check("hours", r#"windows = { all = "08:00-21:00" }"#, r#"windows = { all = "08:00-20:00" }"#, Stricter);
-        check("hours", r#"windows = { all = "08:00-21:00" }"#, r#"windows = { all = "08:00-21:00", sun = "closed" }"#, Stricter);
-        check("hours", r#"windows = { all = "08:00-20:00" }"#, r#"windows = { mon_fri = "08:00-20:00", sat = "08:00-20:00", sun = "08:00-21:00" }"#, Looser);
-        check("hours", r#"windows = { all = "08:00-20:00" }"#, r#"windows = { all = "09:00-21:00" }"#, Both);
-        check("hours", r#"windows = { all = "08:00-20:00" }"#, "windows = { all = \"08:00-20:00\", holiday = \"closed\" }", Stricter);
-        check("hours", "windows = { all = \"08:00-20:00\" }", "windows = { all = \"08:00-20:00\" }\nclose_inclusive = true", Looser);
-        check("caps", "max = 3\nlocal_days = 7", "max = 2\nlocal_days = 7", Stricter);
-        check("caps", "max = 3\nlocal_days = 7", "max = 3\nlocal_days = 8", Stricter);
+        check(
+            "hours",
+            r#"windows = { all = "08:00-21:00" }"#,
+            r#"windows = { all = "08:00-20:00" }"#,
+            Stricter,
+        );
+        check(
+            "hours",
+            r#"windows = { all = "08:00-21:00" }"#,
+            r#"windows = { all = "08:00-21:00", sun = "closed" }"#,
+            Stricter,
+        );
+        check(
+            "hours",
+            r#"windows = { all = "08:00-20:00" }"#,
+            r#"windows = { mon_fri = "08:00-20:00", sat = "08:00-20:00", sun = "08:00-21:00" }"#,
+            Looser,
+        );
+        check(
+            "hours",
+            r#"windows = { all = "08:00-20:00" }"#,
+            r#"windows = { all = "09:00-21:00" }"#,
+            Both,
+        );
+        check(
+            "hours",
+            r#"windows = { all = "08:00-20:00" }"#,
+            "windows = { all = \"08:00-20:00\", holiday = \"closed\" }",
+            Stricter,
+        );
+        check(
+            "hours",
+            "windows = { all = \"08:00-20:00\" }",
+            "windows = { all = \"08:00-20:00\" }\nclose_inclusive = true",
+            Looser,
+        );
+        check(
+            "caps",
+            "max = 3\nlocal_days = 7",
+            "max = 2\nlocal_days = 7",
+            Stricter,
+        );
+        check(
+            "caps",
+            "max = 3\nlocal_days = 7",
+            "max = 3\nlocal_days = 8",
+            Stricter,
+        );
         check("caps", "max = 3\nlocal_days = 7", "max = 2\nlocal_days = 6", Both);
         check("caps", "max = 3\nlocal_days = 7", "max = 3\nhours = 168", Unclear);
-        check("caps", "max = 1\nkey = \"person\"", "max = 1\nkey = [\"person\", \"debt\"]", Looser);
-        check("caps", "max = 1\ncounts = \"conversations\"", "max = 1\ncounts = \"connected\"", Stricter);
+        check(
+            "caps",
+            "max = 1\nkey = \"person\"",
+            "max = 1\nkey = [\"person\", \"debt\"]",
+            Looser,
+        );
+        check(
+            "caps",
+            "max = 1\ncounts = \"conversations\"",
+            "max = 1\ncounts = \"connected\"",
+            Stricter,
+        );
         check("caps", "max = 1", "max = 1\nexclude = [\"reply\"]", Looser);
         check("caps", "max = 1", "max = 1\ninbound = true", Stricter);
         check("close_margin", "minutes = 2", "minutes = 5", Stricter);
-        check("recipients", "allowed = [\"debtor\"]", "allowed = [\"debtor\", \"guarantor\"]", Looser);
-        check("recipients", "refused_uses = [\"workplace\"]", "refused_uses = [\"workplace\", \"shared\"]", Stricter);
-        check("statuses", "verdict = \"review\"", "verdict = \"blocked\"", Stricter);
-        check("statuses", "when = { any = [\"cease\"] }", "when = { any = [\"cease\", \"counsel\"] }", Stricter);
-        check("statuses", "when = { all = [\"cease\"] }", "when = { all = [\"cease\", \"counsel\"] }", Looser);
-        check("statuses", "verdict = \"blocked\"", "verdict = \"blocked\"\nunless = [{ role = [\"counsel\"] }]", Looser);
+        check(
+            "recipients",
+            "allowed = [\"debtor\"]",
+            "allowed = [\"debtor\", \"guarantor\"]",
+            Looser,
+        );
+        check(
+            "recipients",
+            "refused_uses = [\"workplace\"]",
+            "refused_uses = [\"workplace\", \"shared\"]",
+            Stricter,
+        );
+        check(
+            "statuses",
+            "verdict = \"review\"",
+            "verdict = \"blocked\"",
+            Stricter,
+        );
+        check(
+            "statuses",
+            "when = { any = [\"cease\"] }",
+            "when = { any = [\"cease\", \"counsel\"] }",
+            Stricter,
+        );
+        check(
+            "statuses",
+            "when = { all = [\"cease\"] }",
+            "when = { all = [\"cease\", \"counsel\"] }",
+            Looser,
+        );
+        check(
+            "statuses",
+            "verdict = \"blocked\"",
+            "verdict = \"blocked\"\nunless = [{ role = [\"counsel\"] }]",
+            Looser,
+        );
         check("elements", "words = [\"T\"]", "words = [\"T\", \"stop\"]", Looser);
-        check("elements", "says = { a = [\"x\"] }", "says = { a = [\"x\"], b = [\"y\"] }", Stricter);
+        check(
+            "elements",
+            "says = { a = [\"x\"] }",
+            "says = { a = [\"x\"], b = [\"y\"] }",
+            Stricter,
+        );
         check("elements", "contact = \"any\"", "contact = \"first\"", Looser);
         check("retention", "years = 3", "years = 5", Stricter);
-        check("hours", "channels = [\"sms\"]", "channels = [\"sms\", \"voice\"]", Stricter);
-        check("hours", "applies = { debtor = [\"natural\"] }", "applies = { debtor = [\"natural\", \"legal\"] }", Stricter);
+        check(
+            "hours",
+            "channels = [\"sms\"]",
+            "channels = [\"sms\", \"voice\"]",
+            Stricter,
+        );
+        check(
+            "hours",
+            "applies = { debtor = [\"natural\"] }",
+            "applies = { debtor = [\"natural\", \"legal\"] }",
+            Stricter,
+        );
         check("hours", "", "applies = { debtor = [\"natural\"] }", Looser);
-        check("hours", "applies = { until = 2027-01-01 }", "applies = { until = 2026-07-01 }", Looser);
+        check(
+            "hours",
+            "applies = { until = 2027-01-01 }",
+            "applies = { until = 2026-07-01 }",
+            Looser,
+        );
         check("hours", "", "consent = true", Looser);
         check("hours", "", "instead = \"x\"", Wording);
         check("hours", "", "something_new = 3", Unclear);
-        check("surroundings", "before = [\"never\"]", "before = [\"never\", \"not\"]", Looser);
-        check("surroundings", "after = [\"is fraud\"]", "after = [\"is fraud\", \"is a scam\"]", Looser);
+        check(
+            "surroundings",
+            "before = [\"never\"]",
+            "before = [\"never\", \"not\"]",
+            Looser,
+        );
+        check(
+            "surroundings",
+            "after = [\"is fraud\"]",
+            "after = [\"is fraud\", \"is a scam\"]",
+            Looser,
+        );
         check("entry", "phrases = [\"a\"]", "phrases = [\"a\", \"b\"]", Stricter);
-        check("entry", "verdict = \"blocked\"", "verdict = \"blocked\"\nunless = [\"warning\"]", Looser);
+        check(
+            "entry",
+            "verdict = \"blocked\"",
+            "verdict = \"blocked\"\nunless = [\"warning\"]",
+            Looser,
+        );
         check("warnings", "max = 3", "max = 1", Wording);
     }
 
@@ -254,7 +392,9 @@ mod tests {
         let cap = |id: &str| format!("[[caps]]\nid = \"{id}\"\n{HEAD}max = 1\n");
         let seen = |before: &str, after: &str| {
             let changes = diff(&pack(before), &pack(after), true).unwrap();
-            let [one] = &changes[..] else { panic!("{changes:?}") };
+            let [one] = &changes[..] else {
+                panic!("{changes:?}")
+            };
             (one.kind, one.effect, one.house_default)
         };
         let (a, b) = (cap("cap.a"), cap("cap.b"));
@@ -263,7 +403,11 @@ mod tests {
         assert_eq!(seen(&both, &b), (ChangeKind::Removed, Effect::Looser, false));
         assert_eq!(seen("", &a), (ChangeKind::Added, Effect::Unclear, true));
         assert_eq!(seen(&a, ""), (ChangeKind::Removed, Effect::Unclear, true));
-        assert!(diff(&pack(&both), &pack(&format!("{b}{a}")), true).unwrap().is_empty());
+        assert!(
+            diff(&pack(&both), &pack(&format!("{b}{a}")), true)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

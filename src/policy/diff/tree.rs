@@ -24,8 +24,22 @@ pub struct Item {
 
 /// Tables in the order in which a reader wants them.
 const ORDER: &[&str] = &[
-    "pack", "hours", "close_margin", "caps", "waits", "patterns", "recipients", "channels", "statuses", "senders",
-    "elements", "messages", "content", "entry", "payments", "retention",
+    "pack",
+    "hours",
+    "close_margin",
+    "caps",
+    "waits",
+    "patterns",
+    "recipients",
+    "channels",
+    "statuses",
+    "senders",
+    "elements",
+    "messages",
+    "content",
+    "entry",
+    "payments",
+    "retention",
 ];
 
 /// The place of a table in a report.
