@@ -191,7 +191,7 @@ impl Decided {
                     out.paint(33, "warn")
                 };
                 return lang.pick(
-                    format!("  {mark} 无法重演: {e}\n"),
+                    format!("  {mark} 无法重演: {}\n", e.zh()),
                     format!("  {mark} it cannot be made again: {e}\n"),
                 );
             }
@@ -235,7 +235,9 @@ impl Decided {
                     .map(|d| json!({"what": d.what, "decisive": d.decisive, "then": d.then, "now": d.now}))
                     .collect::<Vec<_>>(),
             }),
-            Err(e) => json!({"possible": false, "why": e.to_string(), "tampered": self.is_wrong()}),
+            Err(e) => {
+                json!({"possible": false, "why": e.to_string(), "why_zh": e.zh(), "tampered": self.is_wrong()})
+            }
         };
         json!({
             "at": self.kept.at.to_text(),

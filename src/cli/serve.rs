@@ -40,6 +40,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         .collect();
     let digest = digest_hex(shown.join("\n").as_bytes());
     store.record_system_state("start", digest.clone()).await?;
+    let stop = stop_signal();
     session
         .out
         .remark("正在运行,按 Ctrl-C 停止", "running; stop with Ctrl-C");
@@ -50,7 +51,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         idle: Duration::from_secs(u64::from(config.dispatch.interval_seconds)),
         workers: 2,
     };
-    let served = run(scheduler, dispatcher, beat, stop_signal()).await;
+    let served = run(scheduler, dispatcher, beat, stop).await;
     // The stop is recorded also when something failed, and never hides why.
     let recorded = store.record_system_state("stop", digest).await;
     store.close().await;
@@ -98,17 +99,21 @@ async fn say_which(
     Ok(())
 }
 
-/// Ready when somebody asks the program to stop.
-async fn stop_signal() {
+/// Ready when somebody asks the program to stop. Listens from now on, not only once somebody waits.
+fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => {
-            let _ = interrupt.await;
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match (interrupt, terminate) {
+            (Ok(mut interrupt), Ok(mut terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            _ => {
+                let _ = tokio::signal::ctrl_c().await;
+            }
         }
     }
 }

@@ -69,6 +69,20 @@ pub enum ReplayError {
     Rules(#[from] RulebookError),
 }
 
+impl ReplayError {
+    /// The same in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            ReplayError::Store(e) => format!("数据库中缺少所需文本:{e}"),
+            ReplayError::Gone => "该判断所依据的事实已不再保存".to_owned(),
+            ReplayError::Changed => "保存的事实与证据日志中的承诺不符".to_owned(),
+            ReplayError::Unreadable(e) => format!("保存的事实无法读取:{e}"),
+            ReplayError::Unpublished => "该判断所用的规则未曾发布".to_owned(),
+            ReplayError::Rules(e) => format!("本程序无法读取当时的规则:{e}"),
+        }
+    }
+}
+
 /// Fields that say where and when an entry stands, or that commit to what is compared in itself.
 const APART: &[&str] = &[
     "v",

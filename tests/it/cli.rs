@@ -9,18 +9,18 @@ use tempfile::TempDir;
 use super::support::require_or_skip;
 
 /// A folder in which the binary runs.
-struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
 }
 
 /// What the binary answered.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -32,7 +32,7 @@ impl Desk {
     }
 
     /// With settings, the sample set-up and the sample ledger.
-    fn set_up() -> Desk {
+    pub(crate) fn set_up() -> Desk {
         let desk = Desk::empty();
         desk.ok(&["init"]);
         desk.ok(&["portfolio", "apply", "portfolios.toml"]);
@@ -42,19 +42,19 @@ impl Desk {
         desk
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dunwell"));
         command
             .args(arguments)
@@ -67,24 +67,24 @@ impl Desk {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         said(self.command(arguments).output().unwrap())
     }
 
     #[track_caller]
-    fn ends(&self, code: i32, arguments: &[&str]) -> Said {
+    pub(crate) fn ends(&self, code: i32, arguments: &[&str]) -> Said {
         let said = self.run(arguments);
         assert_eq!(said.code, code, "{arguments:?}\n{}{}", said.out, said.err);
         said
     }
 
     #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         self.ends(0, arguments).out
     }
 
     #[track_caller]
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let mut all = arguments.to_vec();
         all.push("--json");
         let said = self.run(&all);
