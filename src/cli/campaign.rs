@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::campaign_why::{self, WhyArgs};
 use super::out::{Answer, table};
 use super::session::{Session, desk};
 use crate::domain::Moment;
@@ -33,11 +34,32 @@ pub(super) enum CampaignCommand {
         /// The portfolio
         portfolio: String,
     },
+    /// Shows the newest runs
+    #[command(
+        after_help = "Examples:\n  dunwell campaign runs\n  dunwell campaign runs --portfolio trade --json"
+    )]
+    Runs {
+        /// Only of this portfolio
+        #[arg(long)]
+        portfolio: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: i64,
+    },
+    /// Says of a run why accounts got no message: one outcome for each account, and the sums
+    #[command(
+        after_help = "Examples:\n  dunwell campaign why-not trade\n  dunwell campaign why-not 12 --reason disputed\n  dunwell campaign why-not 12 --reason cap.per_person --json"
+    )]
+    WhyNot(WhyArgs),
 }
 
 pub(super) async fn run(session: &Session, command: CampaignCommand) -> anyhow::Result<Answer> {
     match command {
         CampaignCommand::List => list(session).await,
+        CampaignCommand::Runs { portfolio, limit } => {
+            campaign_why::runs(session, portfolio.as_deref(), limit).await
+        }
+        CampaignCommand::WhyNot(args) => campaign_why::why_not(session, &args).await,
         CampaignCommand::Run { portfolio } => run_now(session, &portfolio).await,
         CampaignCommand::Pause { portfolio } => switch(session, &portfolio, false).await,
         CampaignCommand::Resume { portfolio } => switch(session, &portfolio, true).await,
@@ -83,7 +105,8 @@ async fn run_now(session: &Session, portfolio: &str) -> anyhow::Result<Answer> {
     let store = session.store().await?;
     let registry = store.registry().await?;
     let now = store.clock().now();
-    let scheduler = Scheduler::new(store, session.rulebook()?);
+    let rules = session.rules(&store).await?;
+    let scheduler = Scheduler::new(store, rules);
     let report = scheduler.run_portfolio(desk(&registry, portfolio)?, now).await?;
     let unreachable: u64 = report.unreachable.values().sum();
     let lang = session.out.lang;
@@ -96,8 +119,16 @@ async fn run_now(session: &Session, portfolio: &str) -> anyhow::Result<Answer> {
     ];
     let line = |(zh, en, n): &(&str, &str, u64)| format!("{n:>8}  {}\n", lang.pick(zh, en));
     let json = json!({"portfolio": portfolio, "looked_at": report.looked_at, "queued": report.queued,
-        "tasks": report.tasks, "promises_broken": report.promises_broken, "unreachable": report.unreachable});
-    Ok(Answer::new(lines.iter().map(line).collect::<String>(), json))
+        "tasks": report.tasks, "promises_broken": report.promises_broken, "unreachable": report.unreachable,
+        "run": report.run});
+    let mut text: String = lines.iter().map(line).collect();
+    if let Some(run) = report.run {
+        text += &lang.pick(
+            format!("为什么没有消息:dunwell campaign why-not {run}\n"),
+            format!("why the others got none: dunwell campaign why-not {run}\n"),
+        );
+    }
+    Ok(Answer::new(text, json))
 }
 
 async fn switch(session: &Session, portfolio: &str, active: bool) -> anyhow::Result<Answer> {

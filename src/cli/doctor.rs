@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::out::{Answer, Code, Out};
 use super::session::{Session, sentence};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
-use crate::dispatch::{Rulebook, carriers};
+use crate::config::{Config, policies, templates};
+use crate::dispatch::{Rulebook, carriers, check_set};
+use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
 use crate::store::Store;
 
@@ -99,6 +100,9 @@ async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Op
         found.say(Mark::Fail, sentence(&e));
     }
     signing(found, out, &store, config).await;
+    if let Err(e) = in_force(found, out, &store, config).await {
+        found.say(Mark::Fail, sentence(&e));
+    }
     // A record from the future tells that this clock is wrong.
     if let Ok(newest) = store.latest_entries(1).await
         && let Some(entry) = newest.first()
@@ -151,6 +155,64 @@ async fn signing(found: &mut Findings, out: &Out, store: &Store, config: &Config
             ),
         );
     }
+}
+
+/// Whether the service could begin with the policies in force, and whether the files are others.
+async fn in_force(found: &mut Findings, out: &Out, store: &Store, config: &Config) -> anyhow::Result<()> {
+    let lang = out.lang;
+    let now = store.clock().now();
+    let Some(set) = store.set_in_force(now).await? else {
+        let (mark, text) = match store.activations().await?.is_empty() {
+            true => (
+                Mark::Ok,
+                lang.pick(
+                    "尚无生效的规则集,首次 `dunwell serve` 会使文件生效",
+                    "no policy set is in force yet; the first `dunwell serve` brings the files into force",
+                ),
+            ),
+            false => (
+                Mark::Fail,
+                lang.pick(
+                    "没有生效的规则集,服务不会启动\n运行 `dunwell policy history`",
+                    "no policy set is in force and the service will not begin\nrun `dunwell policy history`",
+                ),
+            ),
+        };
+        found.say(mark, text);
+        return Ok(());
+    };
+    let short = set.short();
+    if let Err(faults) = check_set(&templates(config)?, &store.set_files(set).await?) {
+        for fault in faults {
+            found.say(
+                Mark::Fail,
+                lang.pick(
+                    format!("生效的规则集 {short}:{}", fault.said(&fault.zh)),
+                    format!("policy set {short} in force: {}", fault.said(&fault.en)),
+                ),
+            );
+        }
+        return Ok(());
+    }
+    let same = digest_hex(set_list("policies", &policies(config)?).as_bytes()) == set.to_string();
+    let (mark, text) = match same {
+        true => (
+            Mark::Ok,
+            lang.pick(
+                format!("规则集 {short} 生效,与文件相同"),
+                format!("policy set {short} is in force; the files are the same"),
+            ),
+        ),
+        false => (
+            Mark::Warn,
+            lang.pick(
+                format!("规则集 {short} 生效,文件与之不同\n运行 `dunwell policy diff active files`"),
+                format!("policy set {short} is in force, the files are others\nrun `dunwell policy diff active files`"),
+            ),
+        ),
+    };
+    found.say(mark, text);
+    Ok(())
 }
 
 async fn portfolios(

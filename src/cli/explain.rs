@@ -3,23 +3,28 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::out::{Answer, Out, table};
+use super::explain_decision::{Decided, decided};
+use super::out::{Answer, Code, Out, table};
 use super::session::Session;
 use super::words::word;
 use super::{message, verdict};
-use crate::dispatch::{FindingView, judge};
-use crate::domain::{Moment, Verdict};
-use crate::store::AttemptStory;
+use crate::dispatch::{FindingView, Judgement, judge};
+use crate::domain::{Moment, Situation, Verdict};
+use crate::store::{AttemptStory, Store};
 
 /// Which message.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  dunwell explain 3f2a9c10\n  dunwell explain 3f2a9c10 --reveal\n  dunwell explain 3f2a9c10 --lang zh --json"
+    after_help = "Examples:\n  dunwell explain 3f2a9c10\n  dunwell explain 3f2a9c10 --at '2026-04-07 21:30'\n  dunwell explain 3f2a9c10 --reveal\n  dunwell explain 3f2a9c10 --lang zh --json\n\nThe decision is made again from the facts, rules and templates of its time. If it comes out otherwise than the log says, the command says so and ends with exit code 1."
 )]
 pub(super) struct ExplainArgs {
     /// Id of the message, or four or more digits of its beginning or end
     #[arg(value_name = "ATTEMPT")]
     id: String,
+    /// The decision that stood at this moment: local time of the recipient, or an instant with offset; one that is to
+    /// come asks what would be decided then
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// Show the words too; they are personal data
     #[arg(long)]
     reveal: bool,
@@ -30,49 +35,151 @@ pub(super) async fn explain(session: &Session, args: &ExplainArgs) -> anyhow::Re
     let id = store.find_attempt(&args.id).await?;
     let story = store.story(id).await?;
     let now = store.clock().now();
-    let mut situation = store.situation(id, now).await?.situation;
+    let situation = store.situation(id, now).await?.situation;
     let zone = situation.zones().shown();
-    let waits = story.attempt.state.is_waiting();
-    let today = if waits {
-        // Whether it may go is asked as of the moment it is due.
-        situation.attempt.due_at = situation.attempt.due_at.min(now);
-        Some(judge(&*session.rulebook()?, &situation, now))
-    } else {
-        None
-    };
-    let next = today.as_ref().and_then(|j| match j.verdict {
-        Verdict::Cleared => Some(now.max(story.attempt.due_at)),
-        Verdict::Held { until } => Some(until.max(story.attempt.due_at)),
-        _ => None,
-    });
+    let asked = args
+        .at
+        .as_deref()
+        .map(|at| message::moment(at, zone))
+        .transpose()?;
     let out = &session.out;
+    let decision = decided(&store, &story, asked.filter(|at| *at <= now), zone).await?;
+    let forecast = forecast(session, &store, &story, situation, (asked, now)).await?;
+    let next = next_lawful(&story, forecast.as_ref(), decision.as_ref(), now);
     let mut text = head(out, &story, zone);
     text += &steps(out, &story, zone);
-    let findings: Vec<FindingView> = story
-        .attempt
-        .findings
-        .as_deref()
-        .and_then(|f| serde_json::from_str(f).ok())
-        .unwrap_or_default();
     let parts = body_parts(&story, args.reveal);
-    if !findings.is_empty() {
-        text += out.lang.pick("\n结论的理由\n", "\nWhy it stands there\n");
-        text += &verdict::findings(out, &findings, &parts, zone);
+    if let Some(decided) = &decision {
+        text += &decided.text(out, &parts, zone);
     }
-    if let Some(judged) = &today {
-        text += out.lang.pick("\n此刻的结论: ", "\nThe verdict now: ");
+    if let Some((at, judged)) = &forecast {
+        text += &match asked {
+            Some(_) => out.lang.pick(
+                format!("\n若于 {} 判断: ", at.local_text(zone)),
+                format!("\nWhat would be decided at {}: ", at.local_text(zone)),
+            ),
+            None => out.lang.pick("\n此刻的结论: ", "\nThe verdict now: ").to_owned(),
+        };
         text += &verdict::text(out, judged, zone);
     }
-    if let Some(next) = next {
-        let next = next.local_text(zone);
-        text += &out.lang.pick(
-            format!("\n下一个合法时刻: {next}\n"),
-            format!("\nnext lawful instant: {next}\n"),
-        );
-    }
-    text += &rules(out, &story);
+    text += &next.text(out, zone);
+    text += &rules(out, decision.as_ref(), &story);
     text += &words_sent(out, &story, args.reveal);
-    Ok(Answer::new(text, json_of(&story, args.reveal, next)))
+    let mut json = json_of(&story, args.reveal);
+    json["next_lawful_at"] = json!(next.at.map(Moment::to_text));
+    json["next_lawful"] = json!({"at": next.at.map(Moment::to_text), "zh": next.zh, "en": next.en});
+    json["decision"] = decision.as_ref().map_or(Value::Null, Decided::json);
+    if let Some((at, judged)) = &forecast {
+        json["forecast"] = verdict::json_of(judged);
+        json["forecast"]["at"] = at.to_text().into();
+    }
+    let code = match &decision {
+        Some(decided) if decided.is_wrong() => Code::Error,
+        _ => Code::Done,
+    };
+    Ok(Answer::new(text, json).ending(code))
+}
+
+/// What would be decided at the moment that was asked for, or now; only for what still waits.
+async fn forecast(
+    session: &Session,
+    store: &Store,
+    story: &AttemptStory,
+    mut situation: Situation,
+    (asked, now): (Option<Moment>, Moment),
+) -> anyhow::Result<Option<(Moment, Judgement)>> {
+    let at = asked.unwrap_or(now);
+    if !story.attempt.state.is_waiting() || at < now {
+        return Ok(None);
+    }
+    // Whether it may go is asked as of the moment it is due.
+    situation.attempt.due_at = situation.attempt.due_at.min(at);
+    let under = session.rules(store).await?.at(at).await?;
+    Ok(Some((at, judge(&under.rulebook, &situation, at))))
+}
+
+/// When a message may lawfully go, as far as this one is concerned, and why not earlier or not at all.
+struct Next {
+    at: Option<Moment>,
+    zh: String,
+    en: String,
+}
+
+impl Next {
+    fn text(&self, out: &Out, zone: chrono_tz::Tz) -> String {
+        let sentence = out.lang.pick(&self.zh, &self.en);
+        match self.at {
+            Some(at) => out.lang.pick(
+                format!("\n下一个合法时刻: {}({sentence})\n", at.local_text(zone)),
+                format!("\nnext lawful instant: {} ({sentence})\n", at.local_text(zone)),
+            ),
+            None => out.lang.pick(
+                format!("\n下一个合法时刻: 无({sentence})\n"),
+                format!("\nnext lawful instant: none ({sentence})\n"),
+            ),
+        }
+    }
+}
+
+fn next_lawful(
+    story: &AttemptStory,
+    forecast: Option<&(Moment, Judgement)>,
+    decision: Option<&Decided>,
+    now: Moment,
+) -> Next {
+    let next = |at, zh: &str, en: &str| Next {
+        at,
+        zh: zh.to_owned(),
+        en: en.to_owned(),
+    };
+    let latest_hold = |findings: &[FindingView]| {
+        let each = findings.iter().filter_map(|f| f.until.as_deref());
+        each.filter_map(|u| Moment::parse(u).ok()).max()
+    };
+    if let Some((at, judged)) = forecast {
+        let views: Vec<FindingView> = judged.findings.iter().map(FindingView::from).collect();
+        let due = story.attempt.due_at;
+        return match judged.verdict {
+            Verdict::Cleared => next(Some((*at).max(due)), "可按计划发送", "it may go as planned"),
+            Verdict::Held { until } => next(Some(until.max(due)), "此前暂缓", "held until then"),
+            Verdict::Review => next(
+                latest_hold(&views).map(|u| u.max(due)),
+                "须先由人工复核",
+                "a person must decide first",
+            ),
+            Verdict::Blocked => next(
+                latest_hold(&views).map(|u| u.max(due)),
+                "以现有形式不得发送,须更正后另行排队",
+                "not in this form at any time; what is corrected is queued anew",
+            ),
+        };
+    }
+    let held = decision
+        .and_then(|d| latest_hold(&d.findings))
+        .filter(|u| *u > now);
+    use crate::domain::AttemptState as S;
+    match story.attempt.state {
+        S::InReview => next(held, "须先由人工复核", "a person must decide first"),
+        S::Blocked => next(
+            held,
+            "以现有形式不得发送,须更正后另行排队",
+            "not in this form at any time; what is corrected is queued anew",
+        ),
+        S::Withdrawn => next(None, "已撤回,不再发送", "it was withdrawn and is not sent"),
+        S::NotSent => next(
+            None,
+            "未发出,不再发送;重试另有编号",
+            "it did not go out; a retry has an id of its own",
+        ),
+        _ => {
+            let sent = story.attempt.reserved_at;
+            next(
+                sent,
+                "已于此时获准并交付一次,不再发送",
+                "it was cleared then, once, and is not sent again",
+            )
+        }
+    }
 }
 
 fn head(out: &Out, story: &AttemptStory, zone: chrono_tz::Tz) -> String {
@@ -148,10 +255,10 @@ fn particulars(fields: &Map<String, Value>) -> String {
     parts.join("; ")
 }
 
-fn rules(out: &Out, story: &AttemptStory) -> String {
-    let trace: Vec<Value> = story
-        .trace
-        .as_deref()
+/// The rules that were asked at the decision, each with its source.
+fn rules(out: &Out, decision: Option<&Decided>, story: &AttemptStory) -> String {
+    let trace = decision.map_or(story.trace.as_deref(), |d| d.trace.as_deref());
+    let trace: Vec<Value> = trace
         .and_then(|t| serde_json::from_str(t).ok())
         .unwrap_or_default();
     if trace.is_empty() {
@@ -161,19 +268,31 @@ fn rules(out: &Out, story: &AttemptStory) -> String {
     let field = |v: &Value, key: &str| v.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
     let against = trace.iter().filter(|v| field(v, "verdict") != "cleared").count();
     let mut text = lang.pick(
-        format!("\n最近一次判断共检查 {} 条规则,其中 {against} 条有异议(--verbose 全部列出)\n", trace.len()),
-        format!("\nrules evaluated at the last decision: {}, of which {against} objected (`--verbose` lists all)\n", trace.len()),
+        format!(
+            "\n该判断共检查 {} 条规则,其中 {against} 条有异议(--verbose 全部列出)\n",
+            trace.len()
+        ),
+        format!(
+            "\nrules evaluated at that decision: {}, of which {against} objected (`--verbose` lists all)\n",
+            trace.len()
+        ),
     );
     if out.verbose {
+        let sources = decision.map(|d| &d.sources);
         let rows = trace.iter().map(|v| {
+            let source = sources.and_then(|s| s.get(&(field(v, "pack"), field(v, "rule"))));
             vec![
                 field(v, "rule"),
                 format!("{} {}", field(v, "pack"), field(v, "version")),
                 word(lang, &field(v, "verdict")),
+                source.cloned().unwrap_or_default(),
             ]
         });
         text += &table(
-            &lang.pick(["规则", "规则包", "结论"], ["rule", "pack", "verdict"]),
+            &lang.pick(
+                ["规则", "规则包", "结论", "依据"],
+                ["rule", "pack", "verdict", "source"],
+            ),
             99,
             rows,
         );
@@ -241,7 +360,7 @@ fn words_sent(out: &Out, story: &AttemptStory, reveal: bool) -> String {
     text
 }
 
-fn json_of(story: &AttemptStory, reveal: bool, next: Option<Moment>) -> Value {
+fn json_of(story: &AttemptStory, reveal: bool) -> Value {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
     let mut json = message::json_of(&story.attempt);
     json["entries"] = story.entries.iter().map(|(_, _, bytes)| parse(bytes)).collect();
@@ -252,7 +371,6 @@ fn json_of(story: &AttemptStory, reveal: bool, next: Option<Moment>) -> Value {
         .collect::<Map<String, Value>>()
         .into();
     json["rules"] = story.trace.as_deref().map_or(Value::Null, parse);
-    json["next_lawful_at"] = json!(next.map(Moment::to_text));
     if reveal {
         json["body"] = story.body.as_deref().map_or(Value::Null, parse);
     }

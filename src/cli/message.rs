@@ -214,15 +214,16 @@ pub(super) fn moment(text: &str, zone: Tz) -> anyhow::Result<Moment> {
 }
 
 async fn queue(session: &Session, what: &MessageArgs, at: Option<&str>, by: &str) -> anyhow::Result<Answer> {
-    let (store, rulebook) = (session.store().await?, session.rulebook()?);
-    let (attempt, zone) = ask(&store, &rulebook, what, at, by).await?;
+    let store = session.store().await?;
+    let rulebook = &session.in_force(&store).await?.rulebook;
+    let (attempt, zone) = ask(&store, rulebook, what, at, by).await?;
     let due_at = attempt.due_at;
     let queued = store.queue(vec![attempt], Vec::new(), Vec::new()).await?;
     let id = *queued.first().context("the message was queued before")?;
     let now = store.clock().now();
     let claimed = store.situation(id, now).await?;
     // The person waiting wants to know of the words and the hour it is meant for.
-    let judged = judge(&rulebook, &claimed.situation, now.max(due_at));
+    let judged = judge(rulebook, &claimed.situation, now.max(due_at));
     let head = session.out.lang.pick(
         format!("已排队 {id},最早 {}\n", due_at.local_text(zone)),
         format!("queued {id}, not before {}\n", due_at.local_text(zone)),
@@ -235,11 +236,12 @@ async fn queue(session: &Session, what: &MessageArgs, at: Option<&str>, by: &str
 }
 
 async fn check(session: &Session, what: &MessageArgs) -> anyhow::Result<Answer> {
-    let (store, rulebook) = (session.store().await?, session.rulebook()?);
-    let (attempt, _) = ask(&store, &rulebook, what, None, "").await?;
+    let store = session.store().await?;
+    let rulebook = &session.in_force(&store).await?.rulebook;
+    let (attempt, _) = ask(&store, rulebook, what, None, "").await?;
     let now = store.clock().now();
     let situation = store.situation_of(&attempt, now).await?;
-    let judged = judge(&rulebook, &situation, now);
+    let judged = judge(rulebook, &situation, now);
     let text = verdict::text(&session.out, &judged, situation.zones().shown());
     Ok(Answer::new(text, verdict::json_of(&judged)).ending(verdict::code(&judged)))
 }

@@ -5,11 +5,13 @@
 
 mod account;
 mod campaign;
+mod campaign_why;
 pub mod demo;
 mod doctor;
 mod event;
 mod evidence;
 mod explain;
+mod explain_decision;
 mod export;
 mod import;
 mod init;
@@ -17,6 +19,9 @@ mod ladder;
 mod message;
 mod out;
 mod policy;
+mod policy_diff;
+mod policy_show;
+mod policy_versions;
 mod portfolio;
 pub mod portfolios;
 mod serve;
@@ -183,7 +188,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Account(command) => account::run(&session, command).await,
         Command::Event(command) => event::run(&session, command).await,
         Command::Template(command) => template::run(&session, command),
-        Command::Policy(command) => policy::run(&session, command),
+        Command::Policy(command) => policy::run(&session, command).await,
         Command::Ladder(command) => ladder::run(&session, command),
         Command::Evidence(command) => evidence::run(&session, command).await,
         Command::Witness(command) => witness::run(&session, command).await,

@@ -5,6 +5,9 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::out::{Answer, Code, table};
+use super::policy_diff::{self, DiffArgs};
+use super::policy_show;
+use super::policy_versions::{self, ActivateArgs, ApproveArgs, PublishArgs};
 use super::session::Session;
 use super::words::word;
 use crate::guard::run_cases;
@@ -16,12 +19,26 @@ pub(super) enum PolicyCommand {
     /// Shows every pack with its version
     #[command(after_help = "Examples:\n  dunwell policy list\n  dunwell policy list --json")]
     List,
-    /// Shows every rule of a pack with its source
-    #[command(after_help = "Examples:\n  dunwell policy show cn\n  dunwell policy show core --lang zh")]
+    /// Shows every rule of a pack with its source, or all rules that bind contact about an account
+    #[command(
+        after_help = "Examples:\n  dunwell policy show cn\n  dunwell policy show core --lang zh\n  dunwell policy show --for 0000100001"
+    )]
     Show {
         /// The pack; `core` are the rules that no pack can switch off
-        pack: String,
+        #[arg(required_unless_present = "account", conflicts_with = "account")]
+        pack: Option<String>,
+        /// The creditor's own number of an account: the rules in force, put together, channel by channel
+        #[arg(long = "for", value_name = "ACCOUNT")]
+        account: Option<String>,
+        /// Its portfolio, where several have this number
+        #[arg(long, requires = "account")]
+        portfolio: Option<String>,
     },
+    /// Compares two packs, two versions of one or two sets: rule, before, after, stricter or looser
+    #[command(
+        after_help = "Examples:\n  dunwell policy diff active files\n  dunwell policy diff 3f2a9c10 77b01d2e --lang zh\n  dunwell policy diff cn@active cn@files\n  dunwell policy diff cn us-regf --json"
+    )]
+    Diff(DiffArgs),
     /// Says what is wrong with packs that read well: rules that no case proves, claims without a source
     #[command(after_help = "Examples:\n  dunwell policy lint")]
     Lint,
@@ -31,12 +48,42 @@ pub(super) enum PolicyCommand {
         /// Only this pack
         pack: Option<String>,
     },
+    /// Checks a whole set of packs, ladders and holidays and keeps its texts for good; nothing comes into force by this
+    #[command(
+        after_help = "Examples:\n  dunwell policy publish --by chen\n  dunwell policy publish ./policies --by chen --remark 'new caps of 2026'"
+    )]
+    Publish(PublishArgs),
+    /// Asks that a published set come into force at a moment; somebody else must approve
+    #[command(
+        after_help = "Examples:\n  dunwell policy activate 3f2a9c10 --at '2026-07-01T00:00:00+08:00' --by chen\n  dunwell policy activate 3f2a9c10 --by chen"
+    )]
+    Activate(ActivateArgs),
+    /// Approves what somebody else asked for
+    #[command(after_help = "Examples:\n  dunwell policy approve 3f2a9c10 --by zhao")]
+    Approve(ApproveArgs),
+    /// Shows the set in force and what is to come
+    #[command(after_help = "Examples:\n  dunwell policy active\n  dunwell policy active --json")]
+    Active,
+    /// Shows every published set and every activation
+    #[command(after_help = "Examples:\n  dunwell policy history")]
+    History,
 }
 
-pub(super) fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<Answer> {
+pub(super) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<Answer> {
     match command {
+        PolicyCommand::Publish(args) => policy_versions::publish(session, &args).await,
+        PolicyCommand::Activate(args) => policy_versions::activate(session, &args).await,
+        PolicyCommand::Approve(args) => policy_versions::approve(session, &args).await,
+        PolicyCommand::Active => policy_versions::active(session).await,
+        PolicyCommand::History => policy_versions::history(session).await,
         PolicyCommand::List => list(session),
-        PolicyCommand::Show { pack } => show(session, &pack),
+        PolicyCommand::Show {
+            account: Some(account),
+            portfolio,
+            ..
+        } => policy_show::for_account(session, &account, portfolio.as_deref()).await,
+        PolicyCommand::Show { pack, .. } => show(session, pack.as_deref().unwrap_or("core")),
+        PolicyCommand::Diff(args) => policy_diff::run(session, &args).await,
         PolicyCommand::Lint => lint_all(session),
         PolicyCommand::Test { pack } => test(session, pack.as_deref()),
     }

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::out::Answer;
 use super::session::Session;
-use crate::config::Config;
-use crate::dispatch::{Dispatcher, carriers};
-use crate::evidence::{Kind, digest_hex};
+use crate::config::{Config, policies, templates};
+use crate::dispatch::{Dispatcher, carriers, open_rules};
+use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
 use crate::scheduler::{Beat, Scheduler, serve as run};
-use crate::store::Store;
+use crate::store::{Activation, Store};
 
 /// Options of `dunwell serve`.
 #[derive(Debug, clap::Args)]
@@ -26,16 +26,15 @@ pub(super) struct ServeArgs {
 /// Runs until Ctrl-C or SIGTERM; batches under way are finished and settled before it returns.
 pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result<Answer> {
     let config = session.config()?;
-    let rulebook = session.rulebook()?;
+    let (words, policies) = (templates(&config)?, policies(&config)?);
     let carriers = Arc::new(carriers(&config, Path::new("."))?);
     let store = session.store().await?;
     if args.trust_clock {
         store.clock().trust();
     }
     let notary = ready_notary(session, &store, &config).await?;
-    store
-        .publish(Kind::PolicyPublished, rulebook.documents.clone())
-        .await?;
+    let (rules, founded) = open_rules(&store, words, &policies).await?;
+    say_which(session, &store, founded.as_ref(), &policies).await?;
     let shown: Vec<String> = config
         .entries()
         .iter()
@@ -53,8 +52,8 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         crate::notary::Beat::default(),
         stopped,
     ));
-    let scheduler = Scheduler::new(store.clone(), rulebook.clone());
-    let dispatcher = Dispatcher::new(store.clone(), rulebook, carriers, config.dispatch.batch as usize);
+    let scheduler = Scheduler::new(store.clone(), rules.clone());
+    let dispatcher = Dispatcher::new(store.clone(), rules, carriers, config.dispatch.batch as usize);
     let beat = Beat {
         tick: Duration::from_secs(u64::from(config.scheduler.tick_seconds)),
         idle: Duration::from_secs(u64::from(config.dispatch.interval_seconds)),
@@ -84,6 +83,31 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         text,
         json!({"queued": served.plan.queued, "sent": sent, "unknown": served.unknown}),
     ))
+}
+
+/// Says which policies are in force, and whether the files are others.
+async fn say_which(
+    session: &Session,
+    store: &Store,
+    founded: Option<&Activation>,
+    files: &[(String, String)],
+) -> anyhow::Result<()> {
+    let Some(set) = store.set_in_force(store.clock().now()).await? else {
+        return Ok(());
+    };
+    let short = set.short();
+    if founded.is_some() {
+        session.out.remark(
+            &format!("首次启动:规则集 {short} 已发布并生效"),
+            &format!("first start: policy set {short} was published and is in force"),
+        );
+    } else if digest_hex(set_list("policies", files).as_bytes()) != set.to_string() {
+        session.out.remark(
+            &format!("生效的规则集 {short} 与文件不同;`dunwell policy publish` 可发布文件"),
+            &format!("policy set {short} is in force; the files are others (`dunwell policy publish` publishes them)"),
+        );
+    }
+    Ok(())
 }
 
 /// What signs the log while the service runs. A log without a key gets one, unless it had one before.

@@ -9,8 +9,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::out::Out;
 use crate::clock::SystemClock;
-use crate::config::{Config, LogFormat, LogSettings, Sources};
-use crate::dispatch::Rulebook;
+use crate::config::{Config, LogFormat, LogSettings, Sources, templates};
+use crate::dispatch::{InForce, Rulebook, Rules};
 use crate::store::{Desk, Registry, Store};
 
 /// One run of the program.
@@ -42,7 +42,21 @@ impl Session {
         Ok(Store::open(config.database_url.expose_secret(), clock).await?)
     }
 
-    /// Templates, policies and ladders.
+    /// The rules in force. Before a set was ever in force, those that a first start would found.
+    pub(super) async fn rules(&self, store: &Store) -> anyhow::Result<Rules> {
+        match store.activations().await?.is_empty() {
+            true => Ok(self.rulebook()?.into()),
+            false => Ok(Rules::looked_at(store, templates(&self.config()?)?)),
+        }
+    }
+
+    /// The rulebook in force now.
+    pub(super) async fn in_force(&self, store: &Store) -> anyhow::Result<Arc<InForce>> {
+        let rules = self.rules(store).await?;
+        Ok(rules.at(store.clock().now()).await?)
+    }
+
+    /// Templates, policies and ladders of the files, in force or not.
     pub(super) fn rulebook(&self) -> anyhow::Result<Arc<Rulebook>> {
         Ok(Arc::new(Rulebook::load(&self.config()?)?))
     }

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::record;
-use super::rulebook::Rulebook;
 use chrono::TimeDelta;
 
+use super::record::{self, Kept, Told};
+use super::rulebook::Rulebook;
+use super::rules::InForce;
 use crate::domain::{Finding, Level, Moment, Situation, Sureness, Verdict};
-use crate::guard::{self, Clearance};
+use crate::evidence;
+use crate::guard::{self, Clearance, Evaluated};
 use crate::render::{self, RenderFault, Rendered, Value};
 use crate::store::{Action, Claimed, Decision};
+
+/// The fields of an entry.
+type Fields = BTreeMap<String, evidence::Value>;
 
 /// What came of judging one attempt.
 #[derive(Debug)]
@@ -21,9 +26,10 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// The message, where it could be rendered.
     pub rendered: Option<Rendered>,
+    /// Every rule that was evaluated.
+    pub evaluated: Vec<Evaluated>,
     /// The right to reserve, when cleared.
     clearance: Option<Clearance>,
-    trace: String,
 }
 
 /// Renders and reviews. Total: a missing fact or a fault of the program stops the attempt with a finding.
@@ -46,7 +52,7 @@ fn try_judge(rulebook: &Rulebook, situation: &Situation, now: Moment) -> Judgeme
             Judgement {
                 verdict: review.verdict,
                 findings: review.findings,
-                trace: record::trace(&review.evaluated),
+                evaluated: review.evaluated,
                 clearance: review.clearance,
                 rendered: Some(rendered),
             }
@@ -73,13 +79,13 @@ fn extras(s: &Situation) -> BTreeMap<String, Value> {
         .collect()
 }
 
-fn stopped(findings: Vec<Finding>) -> Judgement {
+pub(super) fn stopped(findings: Vec<Finding>) -> Judgement {
     Judgement {
         verdict: Verdict::Blocked,
         findings,
         rendered: None,
+        evaluated: Vec::new(),
         clearance: None,
-        trace: "[]".to_owned(),
     }
 }
 
@@ -109,18 +115,34 @@ fn core_finding(rule: &str, zh: &str, en: &str) -> Finding {
 }
 
 impl Judgement {
+    /// Until when a cleared message may be reserved: its window closes, or it grows too old.
+    pub fn valid_until(&self) -> Option<Moment> {
+        self.clearance.as_ref().map(Clearance::valid_until)
+    }
+
+    /// The fields of the entry of this judgement.
+    pub(super) fn fields(&self, situation: &Situation, under: &InForce) -> Fields {
+        let told = Told {
+            rendered: self.rendered.as_ref(),
+            findings: &self.findings,
+            evaluated: &self.evaluated,
+        };
+        record::fields(situation, told, under)
+    }
+
+    /// The rules that were evaluated, canonical JSON.
+    pub(super) fn trace(&self) -> String {
+        record::trace(&self.evaluated)
+    }
+
     /// What the store shall record of it, and the message that a reservation would send.
-    pub(super) fn into_decision(
-        self,
-        claimed: &Claimed,
-        policy_digest: &str,
-    ) -> (Decision, Option<Rendered>) {
-        let situation = &claimed.situation;
-        let fields = record::fields(situation, self.rendered.as_ref(), &self.findings, policy_digest);
+    pub(super) fn into_decision(self, judged: &Judged<'_>, kept: &mut Kept) -> (Decision, Option<Rendered>) {
+        let situation = &judged.claimed.situation;
         let content = self
             .rendered
             .as_ref()
             .map(|r| record::content(situation, &r.draft));
+        let (fields, trace) = (self.fields(situation, judged.under), self.trace());
         let reason = self.findings.first().map(|f| f.rule.clone());
         let action = match (self.verdict, self.clearance) {
             (Verdict::Cleared, Some(clearance)) => Action::Reserve(clearance),
@@ -132,48 +154,74 @@ impl Judgement {
         let decision = Decision {
             attempt: situation.attempt.id,
             action,
-            registry_version: claimed.registry_version,
+            registry_version: judged.claimed.registry_version,
             fields,
-            trace: self.trace,
+            trace,
             content,
             findings: record::findings_json(&self.findings),
             reason,
+            basis: Some(kept.basis(situation, judged.under, judged.now)),
         };
         (decision, self.rendered)
     }
 }
 
+/// What is decided about, under which rules, and when.
+pub(super) struct Judged<'a> {
+    pub(super) claimed: &'a Claimed,
+    pub(super) under: &'a InForce,
+    pub(super) now: Moment,
+}
+
 /// An attempt that is older than it may become.
-pub(super) fn expired(claimed: &Claimed, policy_digest: &str) -> Decision {
+pub(super) fn expired(judged: &Judged<'_>, kept: &mut Kept) -> Decision {
+    let situation = &judged.claimed.situation;
     Decision {
-        attempt: claimed.situation.attempt.id,
+        attempt: situation.attempt.id,
         action: Action::Withdraw,
-        registry_version: claimed.registry_version,
-        fields: record::fields(&claimed.situation, None, &[], policy_digest),
+        registry_version: judged.claimed.registry_version,
+        fields: stopped(Vec::new()).fields(situation, judged.under),
         trace: "[]".to_owned(),
         content: None,
         findings: None,
-        reason: Some("expired".to_owned()),
+        reason: Some(EXPIRED.to_owned()),
+        basis: Some(kept.basis(situation, judged.under, judged.now)),
     }
 }
 
 /// A channel that the settings switch off: fine later, should it be switched on before the attempt expires.
-pub(super) fn without_carrier(claimed: &Claimed, policy_digest: &str, now: Moment) -> Decision {
+pub(super) fn without_carrier(judged: &Judged<'_>, kept: &mut Kept) -> Decision {
+    let (until, found) = no_carrier(judged.now);
+    let findings = found.findings.clone();
+    Decision {
+        action: Action::Hold { until },
+        fields: found.fields(&judged.claimed.situation, judged.under),
+        findings: record::findings_json(&findings),
+        reason: Some(NO_CARRIER.to_owned()),
+        ..expired(judged, kept)
+    }
+}
+
+/// The reason of an attempt that grew too old.
+pub(super) const EXPIRED: &str = "expired";
+
+/// The rule of a channel without carrier.
+pub(super) const NO_CARRIER: &str = "channel.no_carrier";
+
+/// The judgement of a channel without carrier, and until when it holds.
+pub(super) fn no_carrier(now: Moment) -> (Moment, Judgement) {
     let until = now + TimeDelta::hours(4);
     let finding = Finding {
         verdict: Verdict::Held { until },
         ..core_finding(
-            "channel.no_carrier",
+            NO_CARRIER,
             "此渠道未设置承运方,消息暂缓。",
             "no carrier is set up for this channel; the message waits",
         )
     };
-    let findings = [finding];
-    Decision {
-        action: Action::Hold { until },
-        fields: record::fields(&claimed.situation, None, &findings, policy_digest),
-        findings: record::findings_json(&findings),
-        reason: Some("channel.no_carrier".to_owned()),
-        ..expired(claimed, policy_digest)
-    }
+    let held = Judgement {
+        verdict: Verdict::Held { until },
+        ..stopped(vec![finding])
+    };
+    (until, held)
 }

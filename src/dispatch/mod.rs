@@ -6,12 +6,18 @@
 
 mod carriers;
 mod judge;
+mod publish;
 mod record;
+mod replay;
 mod rulebook;
+mod rules;
 mod worker;
 
 pub use carriers::{CarrierError, carriers};
 pub use judge::{Judgement, judge};
+pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use record::FindingView;
+pub use replay::{Difference, Replay, ReplayError, replay};
 pub use rulebook::{Rulebook, RulebookError};
+pub use rules::{InForce, Rules, RulesError};
 pub use worker::{BatchReport, DispatchError, Dispatcher};

@@ -1,15 +1,17 @@
 //! What is written down of a judgement: fields for the log without personal data, and the words and facts that are
 //! kept beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Draft, Finding, Situation, Verdict};
-use crate::evidence::{Value, to_canonical};
+use super::rules::InForce;
+use crate::domain::{Draft, Finding, Moment, PortfolioId, Situation, Verdict};
+use crate::evidence::{Named, Value, desk_facts, digest_hex, situation_facts, to_canonical};
 use crate::guard::Evaluated;
 use crate::render::Rendered;
-use crate::store::Content;
+use crate::store::{Basis, Content};
 
 /// A finding as it is stored for screens and `explain`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,17 +77,39 @@ pub(super) fn findings_json(findings: &[Finding]) -> Option<String> {
     (!views.is_empty()).then(|| serde_json::to_string(&views).expect("findings are plain text"))
 }
 
+/// What a judgement gives to its entry.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) rendered: Option<&'a Rendered>,
+    pub(super) findings: &'a [Finding],
+    pub(super) evaluated: &'a [Evaluated],
+}
+
 /// Fields of the decision entry. Rule ids, versions, citations and places; never a name, number or word of the text.
-pub(super) fn fields(
-    situation: &Situation,
-    rendered: Option<&Rendered>,
-    findings: &[Finding],
-    policy_digest: &str,
-) -> BTreeMap<String, Value> {
+pub(super) fn fields(situation: &Situation, told: Told<'_>, under: &InForce) -> BTreeMap<String, Value> {
     let s = situation;
+    let Told {
+        rendered,
+        findings,
+        evaluated,
+    } = told;
     let mut fields: BTreeMap<String, Value> = BTreeMap::new();
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
-    put("policy", policy_digest.into());
+    put("policy", under.rulebook.policy.digest().into());
+    if let Some(set) = under.set {
+        put("set", set.to_string().into());
+    }
+    // The packs that spoke; what else was loaded is told by the set.
+    let mut packs: BTreeMap<&str, &str> = BTreeMap::new();
+    for e in evaluated {
+        packs.entry(&e.pack).or_insert(&e.version);
+    }
+    if !packs.is_empty() {
+        let spelt = packs
+            .into_iter()
+            .map(|(name, version)| format!("{name} {version}").into());
+        put("packs", spelt.collect::<Vec<Value>>().into());
+    }
     put("engine", concat!("dunwell ", env!("CARGO_PKG_VERSION")).into());
     put("channel", s.attempt.channel.as_str().into());
     put("purpose", s.attempt.purpose.as_str().into());
@@ -153,16 +177,35 @@ pub(super) fn trace(evaluated: &[Evaluated]) -> String {
     to_canonical(&Value::List(rules.collect()))
 }
 
+/// The facts of decisions made together: one text for each portfolio.
+#[derive(Default)]
+pub(super) struct Kept {
+    desks: HashMap<PortfolioId, (String, Arc<str>)>,
+}
+
+impl Kept {
+    /// What a decision rests on.
+    pub(super) fn basis(&mut self, situation: &Situation, under: &InForce, judged_at: Moment) -> Basis {
+        let (digest, desk) = self.desks.entry(situation.portfolio.id).or_insert_with(|| {
+            let text = desk_facts(situation);
+            (digest_hex(text.as_bytes()), text.into())
+        });
+        let named = Named {
+            judged_at,
+            desk: digest.clone(),
+            templates: under.templates.map(|t| t.to_string()),
+        };
+        Basis {
+            facts: situation_facts(situation, &named),
+            desk: desk.clone(),
+            set: under.set,
+        }
+    }
+}
+
 /// The words as judged, and the facts they were made from. Personal data; kept beside the log under a salt.
 pub(super) fn content(situation: &Situation, draft: &Draft) -> Content {
     let s = situation;
-    let mut body: BTreeMap<String, Value> = BTreeMap::new();
-    body.insert("channel".to_owned(), s.attempt.channel.as_str().into());
-    for (part, text) in draft.parts() {
-        if !text.is_empty() {
-            body.insert(part.to_owned(), text.into());
-        }
-    }
     let facts = Value::from([
         ("reference", s.account.reference.as_str().into()),
         ("balance_minor", s.account.balance_minor.into()),
@@ -174,7 +217,20 @@ pub(super) fn content(situation: &Situation, draft: &Draft) -> Content {
         ("recipient_revision", s.recipient.revision.into()),
     ]);
     Content {
-        body: to_canonical(&Value::Object(body)),
+        body: body(situation, draft),
         facts: to_canonical(&facts),
     }
+}
+
+/// The words as canonical JSON, part by part.
+pub(super) fn body(situation: &Situation, draft: &Draft) -> String {
+    let mut body: BTreeMap<String, Value> = BTreeMap::new();
+    let channel = situation.attempt.channel.as_str();
+    body.insert("channel".to_owned(), channel.into());
+    for (part, text) in draft.parts() {
+        if !text.is_empty() {
+            body.insert(part.to_owned(), text.into());
+        }
+    }
+    to_canonical(&Value::Object(body))
 }

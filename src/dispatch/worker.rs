@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::judge::{expired, judge, without_carrier};
-use super::rulebook::Rulebook;
+use super::judge::{Judged, expired, judge, without_carrier};
+use super::record::Kept;
+use super::rules::{InForce, Rules, RulesError};
 use crate::channels::{Carriers, NotSentProof, Outcome, Parcel, Readiness};
 use crate::domain::{AttemptId, AttemptState, Channel, Moment};
 use crate::render::Rendered;
@@ -72,16 +73,28 @@ pub enum DispatchError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No policies are in force; nothing is sent.
+    #[error("nothing is sent: {0}")]
+    Rules(RulesError),
     /// The clock cannot be trusted; nothing is sent.
     #[error("nothing is sent: {0}\ncheck the clock of this machine, then restart")]
     Clock(#[from] crate::clock::Backstep),
+}
+
+impl From<RulesError> for DispatchError {
+    fn from(e: RulesError) -> DispatchError {
+        match e {
+            RulesError::Store(e) => DispatchError::Store(e),
+            other => DispatchError::Rules(other),
+        }
+    }
 }
 
 /// One worker on one store.
 #[derive(Clone)]
 pub struct Dispatcher {
     store: Store,
-    rulebook: Arc<Rulebook>,
+    rules: Rules,
     carriers: Arc<Carriers>,
     worker: Uuid,
     batch: usize,
@@ -89,18 +102,18 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// A worker that takes `batch` attempts at a time.
-    pub fn new(store: Store, rulebook: Arc<Rulebook>, carriers: Arc<Carriers>, batch: usize) -> Dispatcher {
+    pub fn new(store: Store, rules: impl Into<Rules>, carriers: Arc<Carriers>, batch: usize) -> Dispatcher {
         let worker = store.clock().fresh();
         Dispatcher {
             store,
-            rulebook,
+            rules: rules.into(),
             carriers,
             worker,
             batch,
         }
     }
 
-    /// Another worker on the same store, rulebook and carriers.
+    /// Another worker on the same store, rules and carriers.
     pub fn sibling(&self) -> Dispatcher {
         Dispatcher {
             worker: self.store.clock().fresh(),
@@ -128,6 +141,7 @@ impl Dispatcher {
         if let Some(backstep) = clock.suspect() {
             return Err(backstep.into());
         }
+        let under = self.rules.at(now).await?;
         let claimed = self.store.claim(self.worker, now, LEASE, self.batch).await?;
         let mut report = BatchReport {
             claimed: claimed.len() as u64,
@@ -141,7 +155,7 @@ impl Dispatcher {
         if !given_back.is_empty() {
             self.store.release(self.worker, &given_back).await?;
         }
-        let judged = self.judge_all(taken, now);
+        let judged = self.judge_all(taken, &under, now);
         let parcels = self.decide(judged, &mut report).await?;
         self.send(parcels, &mut report).await?;
         Ok(report)
@@ -170,22 +184,29 @@ impl Dispatcher {
         (taken, given_back)
     }
 
-    fn judge_all(&self, taken: Vec<Claimed>, now: Moment) -> Vec<(Claimed, Decision, Option<Rendered>)> {
-        let digest = self.rulebook.policy.digest();
+    fn judge_all(
+        &self,
+        taken: Vec<Claimed>,
+        under: &InForce,
+        now: Moment,
+    ) -> Vec<(Claimed, Decision, Option<Rendered>)> {
+        let mut kept = Kept::default();
         taken
             .into_iter()
             .map(|claimed| {
-                if now >= claimed.situation.attempt.expires_at {
-                    let decision = expired(&claimed, digest);
-                    return (claimed, decision, None);
-                }
-                let channel = claimed.situation.attempt.channel;
-                if self.carriers.ready(channel, now) == Readiness::NoCarrier {
-                    let decision = without_carrier(&claimed, digest, now);
-                    return (claimed, decision, None);
-                }
-                let judgement = judge(&self.rulebook, &claimed.situation, now);
-                let (decision, rendered) = judgement.into_decision(&claimed, digest);
+                let about = Judged {
+                    claimed: &claimed,
+                    under,
+                    now,
+                };
+                let attempt = &claimed.situation.attempt;
+                let (decision, rendered) = if now >= attempt.expires_at {
+                    (expired(&about, &mut kept), None)
+                } else if self.carriers.ready(attempt.channel, now) == Readiness::NoCarrier {
+                    (without_carrier(&about, &mut kept), None)
+                } else {
+                    judge(&under.rulebook, &claimed.situation, now).into_decision(&about, &mut kept)
+                };
                 (claimed, decision, rendered)
             })
             .collect()

@@ -15,6 +15,7 @@ mod events;
 mod ids;
 mod moment;
 mod money;
+mod outcome;
 mod person;
 mod phone;
 mod situation;
@@ -33,6 +34,7 @@ pub use events::{
 pub use ids::*;
 pub use moment::Moment;
 pub use money::{Currency, Money, MoneyError};
+pub use outcome::RunOutcome;
 pub(crate) use person::is_hidden;
 pub use person::{Locale, Person, PersonKind, PersonName, Role};
 pub use phone::{PhoneError, PhoneNumber};

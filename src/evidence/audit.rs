@@ -172,6 +172,8 @@ pub struct Audit {
     edge_seen: bool,
     seen: HashMap<u128, Seen>,
     objects: HashSet<Hash>,
+    /// What decisions committed to as their facts, by entry.
+    situations: HashMap<u128, Hash>,
     keys: Vec<KnownKey>,
     /// Entries by kind.
     pub kinds: BTreeMap<String, u64>,
@@ -200,6 +202,7 @@ struct Fields<'a> {
     state: Option<&'a str>,
     content: Option<&'a str>,
     facts: Option<&'a str>,
+    situation: Option<&'a str>,
     key: Option<&'a str>,
     retired: Option<&'a str>,
     objects: [Option<&'a str>; 3],
@@ -217,6 +220,7 @@ impl<'a> Fields<'a> {
             "state" => f.state = Some(value),
             "content" => f.content = Some(value),
             "facts" => f.facts = Some(value),
+            "situation" => f.situation = Some(value),
             "key" => f.key = Some(value),
             "retired" => f.retired = Some(value),
             "trace" => f.objects[0] = Some(value),
@@ -412,6 +416,12 @@ impl Audit {
                 content,
                 facts: fields.facts.and_then(digest_of),
             });
+        }
+        let decides = [Kind::AttemptDecided, Kind::AttemptCancelled]
+            .iter()
+            .any(|k| k.as_str() == row.kind);
+        if let (true, Some(named)) = (decides, fields.situation.and_then(digest_of)) {
+            self.situations.insert(row.record, named);
         }
         if row.kind == Kind::ProviderOutcome.as_str() && !seen.intended {
             let what = "an outcome without an earlier intent";
@@ -610,6 +620,18 @@ impl Audit {
         if logged != state {
             let what = format!("the attempt stands at `{state}`, the log says `{logged}`");
             self.fault(FaultKind::Story, None, shown(id), what);
+        }
+    }
+
+    /// The kept facts of one decision, by its entry, with their salt. What was erased is not there to compare.
+    pub fn decision(&mut self, record: u128, salt: &[u8], facts: &str) {
+        self.contents += 1;
+        let named = self.situations.remove(&record);
+        let fits = <[u8; 32]>::try_from(salt)
+            .is_ok_and(|salt| named == Some(super::entry::commit(&salt, facts.as_bytes()).0));
+        if !fits {
+            let what = "the kept facts of this decision are not the ones committed to";
+            self.fault(FaultKind::Content, None, shown(record), what);
         }
     }
 

@@ -17,9 +17,13 @@ pub enum Kind {
     LogGenesis,
     /// The program started or stopped, with version and configuration digest.
     SystemState,
-    /// A policy pack, ladder or holiday file came into use.
+    /// A set of policies was published: its texts are kept and never change.
     PolicyPublished,
-    /// A template came into use.
+    /// Somebody asked that a published set come into force.
+    PolicyActivated,
+    /// A second person agreed; from its moment on the set is in force.
+    PolicyApproved,
+    /// A set of templates came into use.
     TemplatePublished,
     /// An import was taken in.
     ImportAccepted,
@@ -63,6 +67,8 @@ impl Kind {
         Kind::LogGenesis,
         Kind::SystemState,
         Kind::PolicyPublished,
+        Kind::PolicyActivated,
+        Kind::PolicyApproved,
         Kind::TemplatePublished,
         Kind::ImportAccepted,
         Kind::ImportUndone,
@@ -89,6 +95,8 @@ impl Kind {
             Kind::LogGenesis => "log.genesis",
             Kind::SystemState => "system.state",
             Kind::PolicyPublished => "policy.published",
+            Kind::PolicyActivated => "policy.activated",
+            Kind::PolicyApproved => "policy.approved",
             Kind::TemplatePublished => "template.published",
             Kind::ImportAccepted => "import.accepted",
             Kind::ImportUndone => "import.undone",

@@ -20,6 +20,8 @@ mod tiles;
 mod timestamp;
 mod tree;
 mod witness;
+mod facts;
+mod list;
 
 pub use audit::{Audit, FaultKind, HeadRow, KnownKey, LogFault, Row};
 pub use canonical::{CanonicalError, Value, parse as parse_canonical, scan, to_canonical};
@@ -38,3 +40,7 @@ pub use tree::{
     root_of, verify_consistency, verify_inclusion,
 };
 pub use witness::{AddCheckpoint, LastSeen, Refusal};
+pub use facts::{
+    KeptDesk, Named, UnreadableFacts, desk_facts, named_in, read_desk, read_situation, situation_facts,
+};
+pub use list::{kept_text, read_set_list, set_list};

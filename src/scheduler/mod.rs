@@ -9,6 +9,6 @@ mod serve;
 mod walk;
 
 pub use cron::{CronError, Schedule};
-pub use plan::{PlanReport, Scheduler, SchedulerError};
+pub use plan::{PlanReport, Scheduler, SchedulerError, ladder};
 pub use serve::{Beat, Served, serve};
 pub use walk::{Walk, WalkReport};

@@ -1,15 +1,14 @@
 //! One campaign run: every account that may have something due is looked at once, and what is due is queued.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::cron::Schedule;
-use crate::dispatch::Rulebook;
-use crate::domain::{AccountId, Channel, Moment, Origin, Purpose, SuppressionScope};
+use crate::dispatch::{Rulebook, Rules, RulesError};
+use crate::domain::{AccountId, Channel, Moment, Origin, Purpose, RunOutcome, SuppressionScope};
 use crate::planner::{DueStep, Ladder, after_broken_promise, choose_contact, plan, preferred_time};
 use crate::render::Catalogue;
 use crate::store::{Campaign, Desk, DueAccount, NewAttempt, NewTask, PlanStep, Store, StoreError};
@@ -37,6 +36,8 @@ pub struct PlanReport {
     pub stopped: u64,
     /// Promises that broke.
     pub promises_broken: u64,
+    /// Number of the last run; `Store::run` tells what it made of every account.
+    pub run: Option<i64>,
 }
 
 impl PlanReport {
@@ -52,6 +53,7 @@ impl PlanReport {
             .for_each(|(k, n)| *self.unreachable.entry(k).or_default() += n);
         self.stopped += other.stopped;
         self.promises_broken += other.promises_broken;
+        self.run = self.run.max(other.run);
     }
 }
 
@@ -64,6 +66,9 @@ pub enum SchedulerError {
     /// Dispatching failed.
     #[error(transparent)]
     Dispatch(#[from] crate::dispatch::DispatchError),
+    /// No policies are in force.
+    #[error("nothing is planned: {0}")]
+    Rules(RulesError),
     /// A portfolio names a ladder that is not there.
     #[error("portfolio `{portfolio}`: ladder `{ladder}` is not there")]
     NoLadder {
@@ -77,17 +82,34 @@ pub enum SchedulerError {
     Cron(#[from] super::cron::CronError),
 }
 
+impl From<RulesError> for SchedulerError {
+    fn from(e: RulesError) -> SchedulerError {
+        match e {
+            RulesError::Store(e) => SchedulerError::Store(e),
+            other => SchedulerError::Rules(other),
+        }
+    }
+}
+
 /// Looks at campaigns and queues what is due.
 #[derive(Clone)]
 pub struct Scheduler {
     store: Store,
-    rulebook: Arc<Rulebook>,
+    rules: Rules,
 }
 
 impl Scheduler {
     /// A scheduler on a store.
-    pub fn new(store: Store, rulebook: Arc<Rulebook>) -> Scheduler {
-        Scheduler { store, rulebook }
+    pub fn new(store: Store, rules: impl Into<Rules>) -> Scheduler {
+        Scheduler {
+            store,
+            rules: rules.into(),
+        }
+    }
+
+    /// The rules that it plans by.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The store.
@@ -142,8 +164,10 @@ impl Scheduler {
 
     /// Looks at every account of a portfolio that may have something due today, and queues it.
     pub async fn run_portfolio(&self, desk: &Desk, now: Moment) -> Result<PlanReport, SchedulerError> {
-        let ladder = self.ladder(desk)?;
+        let under = self.rules.at(now).await?;
+        let ladder = ladder(&under.rulebook, desk)?;
         let today = now.date_in(desk.portfolio.zone);
+        let run = self.store.begin_run(desk.portfolio.id, today).await?;
         let broken: HashSet<AccountId> = self
             .store
             .break_promises(desk.portfolio.id, today)
@@ -153,8 +177,10 @@ impl Scheduler {
         let mut report = PlanReport {
             runs: 1,
             promises_broken: broken.len() as u64,
+            run: Some(run),
             ..PlanReport::default()
         };
+        let mut outcomes = HashMap::new();
         let mut after = (LONG_AGO, AccountId(Uuid::nil()));
         loop {
             let (page, day) = self
@@ -162,6 +188,10 @@ impl Scheduler {
                 .due_accounts(desk.portfolio.id, today, after, PAGE)
                 .await?;
             let (Some(last), Some(day)) = (page.last(), day) else {
+                let (what, when) = ((run, desk.portfolio.id), (today, now));
+                self.store
+                    .end_run(what, when, report.looked_at, &outcomes)
+                    .await?;
                 return Ok(report);
             };
             after = (day, last.account.id);
@@ -171,7 +201,7 @@ impl Scheduler {
                     &Looking {
                         desk,
                         ladder,
-                        catalogue: &self.rulebook.catalogue,
+                        catalogue: &under.rulebook.catalogue,
                         now,
                         broken: broken.contains(&due.account.id),
                     },
@@ -181,27 +211,31 @@ impl Scheduler {
             report.looked_at += page.len() as u64;
             report.tasks += found.tasks.len() as u64;
             report.stopped += found.stopped;
+            outcomes.extend(found.outcomes);
             for stage in found.unreachable {
                 *report.unreachable.entry(stage).or_default() += 1;
             }
             report.queued += self
                 .store
-                .queue(found.attempts, found.tasks, found.steps)
+                .queue_in_run(Some(run), found.attempts, found.tasks, found.steps)
                 .await?
                 .len() as u64;
         }
     }
+}
 
-    /// The ladder of a portfolio.
-    pub fn ladder(&self, desk: &Desk) -> Result<&Ladder, SchedulerError> {
-        self.rulebook
-            .ladders
-            .get(&desk.portfolio.ladder)
-            .ok_or_else(|| SchedulerError::NoLadder {
-                portfolio: desk.portfolio.name.clone(),
-                ladder: desk.portfolio.ladder.clone(),
-            })
-    }
+/// The ladder of a portfolio.
+///
+/// # Errors
+/// Where the rulebook has none of that name.
+pub fn ladder<'r>(rulebook: &'r Rulebook, desk: &Desk) -> Result<&'r Ladder, SchedulerError> {
+    rulebook
+        .ladders
+        .get(&desk.portfolio.ladder)
+        .ok_or_else(|| SchedulerError::NoLadder {
+            portfolio: desk.portfolio.name.clone(),
+            ladder: desk.portfolio.ladder.clone(),
+        })
 }
 
 /// What one look at an account is made with.
@@ -221,6 +255,8 @@ struct Found {
     steps: Vec<PlanStep>,
     unreachable: Vec<String>,
     stopped: u64,
+    /// What only the planner sees of an account for which nothing is queued.
+    outcomes: Vec<(AccountId, (RunOutcome, String))>,
 }
 
 impl Found {
@@ -238,11 +274,20 @@ impl Found {
         let stopped = due.suppressions.iter().any(|s| {
             s.stands_at(l.now) && s.channel.is_none() && !matches!(s.scope, SuppressionScope::Address(_))
         });
+        let before = (self.attempts.len(), self.unreachable.len());
         if stopped {
             self.stopped += steps.len() as u64;
         } else {
             steps.into_iter().for_each(|step| self.step(l, due, step));
         }
+        let (queued, unreachable) = (self.attempts.len() > before.0, self.unreachable.get(before.1));
+        let outcome = match (queued, unreachable, plan.tasks.first()) {
+            (true, ..) => None,
+            (_, Some(stage), _) => Some((RunOutcome::Unreachable, stage.clone())),
+            (_, None, Some(task)) => Some((RunOutcome::Task, task.kind.clone())),
+            (_, None, None) => None,
+        };
+        self.outcomes.extend(outcome.map(|o| (account.id, o)));
         for task in plan.tasks {
             self.tasks.push(NewTask {
                 step_key: task.key,

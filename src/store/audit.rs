@@ -219,6 +219,18 @@ async fn feed_attempts(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError>
     }
 }
 
+async fn feed_decisions(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
+    let (mut attempt, mut record) = (Uuid::nil(), Uuid::nil());
+    loop {
+        let page = q!(&mut *tx, super::kept::sql::PAGE, [attempt, record, 1000i64] => all (Uuid, Uuid, Vec<u8>, String))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        (attempt, record) = (last.0, last.1);
+        for (_, record, salt, facts) in &page {
+            audit.decision(record.as_u128(), salt, facts);
+        }
+    }
+}
+
 async fn feed_objects(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
     let mut after: Vec<u8> = Vec::new();
     loop {
@@ -379,6 +391,7 @@ impl Store {
         feed_log(&mut tx, &mut audit, size).await?;
         feed_waiting(&mut tx, &mut audit).await?;
         feed_attempts(&mut tx, &mut audit).await?;
+        feed_decisions(&mut tx, &mut audit).await?;
         feed_objects(&mut tx, &mut audit).await?;
         feed_anchors(&mut tx, &mut audit, outside).await?;
         compare_keys(&mut tx, &mut audit, outside).await?;

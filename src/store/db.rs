@@ -127,13 +127,16 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("events", super::events::sql::all()),
         ("heads", super::heads::sql::all()),
         ("import", super::import::sql::all()),
+        ("kept", super::kept::sql::all()),
         ("log", super::log::sql::all()),
         ("people", super::people::sql::all()),
         ("plan", super::plan::sql::all()),
         ("registry", super::registry::sql::all()),
         ("review", super::review::sql::all()),
+        ("runs", super::runs::sql::all()),
         ("settle", super::settle::sql::all()),
         ("tree", super::tree::sql::all()),
+        ("versions", super::versions::sql::all()),
         ("views", super::views::sql::all()),
     ]
 }

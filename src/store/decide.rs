@@ -12,13 +12,15 @@ use uuid::Uuid;
 use super::bulk::{Bytes, Id, bulk, row};
 use super::claim::touches;
 use super::db::{Tx, q, statements};
+use super::kept::{Basis, DecisionRow};
 use super::types::{Ts, id_list, word};
+use super::versions::{DocumentRow, SetDigest};
 use super::{Store, StoreError};
 use crate::domain::{
     AccountId, AddressId, AttemptId, AttemptState, CapClaim, CapKey, Channel, Moment, PersonId, Purpose,
     RecordId, Touch, TouchKind,
 };
-use crate::evidence::{Kind, Sealed, Value, commit, to_canonical};
+use crate::evidence::{Entry, Kind, Sealed, Value, commit, to_canonical};
 use crate::guard::Clearance;
 
 pub(super) mod sql {
@@ -97,6 +99,8 @@ pub struct Decision {
     pub findings: Option<String>,
     /// Why it does not go now, in a word: the deciding rule, or what withdrew it.
     pub reason: Option<String>,
+    /// What it rests on, kept so that it can be made again.
+    pub basis: Option<Basis>,
 }
 
 /// The right to send one attempt once. Only [`Store::decide`] makes one, only from a [`Clearance`].
@@ -235,6 +239,8 @@ struct Writes {
     touches: Vec<TouchInsert>,
     contents: Vec<ContentInsert>,
     traces: BTreeMap<String, String>,
+    desks: BTreeMap<[u8; 32], std::sync::Arc<str>>,
+    facts: Vec<DecisionRow>,
     entries: Vec<Sealed>,
     release: Vec<Uuid>,
 }
@@ -255,6 +261,7 @@ struct Deciding<'a> {
     worker: Uuid,
     now: Moment,
     registry: i64,
+    in_force: Option<SetDigest>,
     fresh: HashMap<Uuid, FreshRow>,
     places: HashMap<Uuid, Place>,
     history: Vec<Touch>,
@@ -277,11 +284,14 @@ impl Deciding<'_> {
             .map(|r| (r.id, r))
             .collect();
         let registry = super::registry::version(tx).await?;
+        let now = clock.now();
+        let in_force = super::versions::in_force(tx, now).await?;
         let mut run = Deciding {
             clock,
             worker,
-            now: clock.now(),
+            now,
             registry,
+            in_force,
             fresh,
             places,
             history,
@@ -308,6 +318,15 @@ impl Deciding<'_> {
         let state: AttemptState = word(&fresh.state, "attempt state")?;
         if !state.is_waiting() || fresh.claimed_by != Some(self.worker) {
             return Ok(Recorded::Lost);
+        }
+        // Another policy is in force by now: it is judged again under that one.
+        if decision
+            .basis
+            .as_ref()
+            .is_some_and(|b| b.set.is_some() && b.set != self.in_force)
+        {
+            self.writes.release.push(id);
+            return Ok(Recorded::Stale);
         }
         let (channel, purpose) = (word(&fresh.channel, "channel")?, word(&fresh.purpose, "purpose")?);
         let last = fresh.last_record.map(RecordId::from);
@@ -419,8 +438,11 @@ impl Deciding<'_> {
             .with("person", place.person.to_string())
             .with("address", place.address.to_string())
             .with("debt", place.account.to_string());
+        let salt = self.clock.salt();
+        if let Some(basis) = decision.basis {
+            entry = self.writes.keep_basis(entry, (id, decided_id), &salt, basis);
+        }
         if let Some(content) = decision.content {
-            let salt = self.clock.salt();
             intent = intent
                 .with_commitment("content", commit(&salt, content.body.as_bytes()))
                 .with_commitment("facts", commit(&salt, content.facts.as_bytes()))
@@ -463,15 +485,22 @@ impl Deciding<'_> {
         };
         let trace = self.writes.keep_trace(decision.trace);
         let fields = self.writes.shortened(decision.fields);
-        let mut entry = super::log::entry_with(kind, RecordId(self.clock.fresh()), self.now, fields)
+        let record = RecordId(self.clock.fresh());
+        let mut entry = super::log::entry_with(kind, record, self.now, fields)
             .of_attempt(decision.attempt, last)
             .with("state", state.as_str())
             .with("trace", trace)
             .with_some("until", until.map(|u| u.to_text()))
             .with_some("reason", decision.reason.as_deref());
+        let salt = self.clock.salt();
+        if let Some(basis) = decision.basis {
+            entry = self.writes.keep_basis(entry, (id, record), &salt, basis);
+        }
         // What is held is rendered anew later; what is stopped is kept as it was judged, for the officer and the court.
-        if let Some(content) = decision.content.filter(|_| state != AttemptState::Held) {
-            let salt = self.clock.salt();
+        if state == AttemptState::Held {
+            let words = decision.content.map(|c| commit(&salt, c.body.as_bytes()));
+            entry = entry.with_some("words", words.map(|c| hex::encode(c.0)));
+        } else if let Some(content) = decision.content {
             entry = entry
                 .with_commitment("content", commit(&salt, content.body.as_bytes()))
                 .with_commitment("facts", commit(&salt, content.facts.as_bytes()));
@@ -513,6 +542,26 @@ impl Writes {
         fields
     }
 
+    /// Keeps the facts of a decision, and commits its entry to them.
+    fn keep_basis(
+        &mut self,
+        entry: Entry,
+        (attempt, record): (Uuid, RecordId),
+        salt: &[u8; 32],
+        basis: Basis,
+    ) -> Entry {
+        let named = commit(salt, basis.facts.as_bytes());
+        let desk = super::versions::text_digest(&basis.desk);
+        self.desks.entry(desk).or_insert(basis.desk);
+        self.facts.push(DecisionRow {
+            attempt_id: Id(attempt),
+            record: Id(record.0),
+            salt: Bytes(salt.to_vec()),
+            facts: basis.facts,
+        });
+        entry.with_commitment("situation", named)
+    }
+
     fn keep_content(&mut self, attempt: Uuid, salt: &[u8; 32], content: Content) {
         self.contents.push(ContentInsert {
             attempt_id: Id(attempt),
@@ -538,6 +587,15 @@ impl Writes {
             })
             .collect();
         bulk(tx, &sql::TRACE, &traces).await?;
+        let desks: Vec<_> = self
+            .desks
+            .into_iter()
+            .map(|(digest, text)| DocumentRow {
+                digest: Bytes(digest.to_vec()),
+                bytes: text.to_string(),
+            })
+            .collect();
+        bulk(tx, &super::versions::sql::PUT_DOCUMENTS, &desks).await?;
         bulk(tx, &sql::MOVE, &self.moves).await?;
         if !self.touches.is_empty() {
             bulk(tx, &sql::TOUCH, &self.touches).await?;
@@ -545,6 +603,7 @@ impl Writes {
         if !self.contents.is_empty() {
             bulk(tx, &sql::CONTENT, &self.contents).await?;
         }
+        bulk(tx, &super::kept::sql::KEEP, &self.facts).await?;
         super::log::append(tx, &self.entries).await
     }
 }

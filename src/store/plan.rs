@@ -18,7 +18,7 @@ pub(super) mod sql {
     super::statements! {
         DUE = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision, next_step_on FROM account WHERE state = 'open' AND portfolio_id = $1 AND next_step_on <= $2 AND (next_step_on, id) > ($3, $4) ORDER BY next_step_on, id LIMIT $5";
         ALL_ACCOUNTS = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id > $1 ORDER BY id LIMIT $2";
-        QUEUE = bulk super::QueueRow<'static> => "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, last_record) SELECT id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, 'planned', requested_at, last_record FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING RETURNING id";
+        QUEUE = bulk super::QueueRow<'static> => "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, last_record, run) SELECT id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, 'planned', requested_at, last_record, run FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING RETURNING id";
         TASK = bulk super::TaskRow<'static> => "INSERT INTO task (id, account_id, step_key, kind, stage, step, due_on) SELECT id, account_id, step_key, kind, stage, step, due_on FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING";
         NEXT_STEPS = bulk super::NextRow => "UPDATE account SET next_step_on = r.next_on FROM {batch} AS r WHERE account.id = r.id AND account.revision = r.revision";
         ACCOUNT_COUNT = "SELECT COUNT(*) FROM account";
@@ -121,6 +121,7 @@ row! {
         expires_at: Ts,
         requested_at: Ts,
         last_record: Id,
+        run: Option<i64>,
     }
 }
 
@@ -202,10 +203,21 @@ impl Store {
         tasks: Vec<NewTask>,
         steps: Vec<PlanStep>,
     ) -> Result<Vec<AttemptId>, StoreError> {
+        self.queue_in_run(None, attempts, tasks, steps).await
+    }
+
+    /// As [`Store::queue`], for a run of a campaign.
+    pub async fn queue_in_run(
+        &self,
+        run: Option<i64>,
+        attempts: Vec<NewAttempt>,
+        tasks: Vec<NewTask>,
+        steps: Vec<PlanStep>,
+    ) -> Result<Vec<AttemptId>, StoreError> {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                let ids = insert_attempts(tx, &*clock, &attempts).await?;
+                let ids = insert_attempts(tx, &*clock, run, &attempts).await?;
                 if !tasks.is_empty() {
                     let batch: Vec<_> = tasks
                         .iter()
@@ -243,6 +255,7 @@ impl Store {
 async fn insert_attempts(
     tx: &mut super::db::Tx,
     clock: &dyn crate::clock::Clock,
+    run: Option<i64>,
     attempts: &[NewAttempt],
 ) -> Result<Vec<AttemptId>, StoreError> {
     if attempts.is_empty() {
@@ -297,6 +310,7 @@ async fn insert_attempts(
             expires_at: Ts(a.expires_at),
             requested_at: Ts(now),
             last_record: Id(entry.record.0),
+            run,
         });
         entries.insert(id, entry);
     }

@@ -26,7 +26,7 @@ pub(super) mod sql {
         LOST = "SELECT id FROM attempt WHERE state = 'reserved' AND reserved_at <= $1 ORDER BY reserved_at LIMIT $2";
         RECEIPT = "INSERT INTO receipt (provider, event, attempt_id, status, received_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, event) DO NOTHING";
         // A new attempt for the same step; the old one keeps its place in the story. Each is tried again once.
-        RETRY = "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, tries, last_record) SELECT $1, $2, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, $3, expires_at, 'planned', $4, tries + 1, $5 FROM attempt WHERE id = $6 AND tries < 4 AND expires_at > $3 ON CONFLICT (step_key) DO NOTHING";
+        RETRY = "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, tries, last_record, run) SELECT $1, $2, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, $3, expires_at, 'planned', $4, tries + 1, $5, run FROM attempt WHERE id = $6 AND tries < 4 AND expires_at > $3 ON CONFLICT (step_key) DO NOTHING";
         BY_PROVIDER_REF = "SELECT id FROM attempt WHERE provider = $1 AND provider_ref = $2";
     }
 }

@@ -1,7 +1,5 @@
 //! Reading for people: lists, counts, the story of one attempt, the timeline of one account, exports.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use uuid::Uuid;
 
@@ -146,8 +144,6 @@ pub struct Counts {
     pub attempts: Vec<(String, String, String, String, i64)>,
     /// Attempts by state and reason.
     pub reasons: Vec<(String, String, i64)>,
-    /// Decisions by verdict or state and deciding rule.
-    pub rules: BTreeMap<(String, String), i64>,
     /// Human tasks by kind.
     pub tasks: Vec<(String, i64)>,
 }
@@ -365,7 +361,7 @@ impl Store {
         })
     }
 
-    /// Numbers of attempts, and which rules decided how often.
+    /// Numbers of attempts, with the deciding rules, and of human tasks.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         let mut tx = self.db.read().await?;
         let attempts = q!(&mut tx, sql::STATES, [] => all (String, String, String, String, i64))?;
@@ -374,7 +370,6 @@ impl Store {
         Ok(Counts {
             attempts,
             reasons,
-            rules: BTreeMap::new(),
             tasks,
         })
     }

@@ -20,7 +20,7 @@ pub(crate) struct Said {
     pub(crate) err: String,
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 

@@ -3,6 +3,7 @@
 
 mod channels_smtp;
 mod cli;
+mod cli_policy;
 mod config;
 mod contract;
 mod crash;

@@ -15,10 +15,9 @@ use super::portfolios;
 use super::session::Session;
 use crate::channels::{Carriers, Sandbox, Terms};
 use crate::clock::VirtualClock;
-use crate::config::Config;
-use crate::dispatch::{Dispatcher, Rulebook};
+use crate::config::{Config, policies, templates};
+use crate::dispatch::{Dispatcher, open_rules};
 use crate::domain::{Channel, Moment};
-use crate::evidence::Kind;
 use crate::ledger::{Mapping, read_accounts, read_events, sample, write_rejects};
 use crate::scheduler::{Scheduler, Walk};
 use crate::store::{BatchKind, ImportCounts, NewAccount, NewEvent, RowOutcome, Store};
@@ -101,13 +100,11 @@ pub async fn run(
     say: impl Fn(&str, &str),
 ) -> anyhow::Result<DemoReport> {
     prepare(&options.dir)?;
-    let rulebook = Arc::new(Rulebook::load(config)?);
     let start = midnight(first_day());
     let clock = Arc::new(VirtualClock::new(start, options.seed));
     let store = open(&options.dir, clock.clone()).await?;
-    store
-        .publish(Kind::PolicyPublished, rulebook.documents.clone())
-        .await?;
+    let (rules, _) = open_rules(&store, templates(config)?, &policies(config)?).await?;
+    let rulebook = rules.at(start).await?.rulebook.clone();
     let set_up = include_str!("../../../samples/portfolios.toml");
     write(&options.dir, "portfolios.toml", set_up)?;
     store
@@ -129,8 +126,8 @@ pub async fn run(
                     Terms::default(),
                 )
             });
-    let scheduler = Scheduler::new(store.clone(), rulebook.clone());
-    let dispatcher = Dispatcher::new(store.clone(), rulebook.clone(), Arc::new(carriers), 100);
+    let scheduler = Scheduler::new(store.clone(), rules.clone());
+    let dispatcher = Dispatcher::new(store.clone(), rules, Arc::new(carriers), 100);
     let mut walk = Walk::new(scheduler.clone(), dispatcher, clock, events);
     let walked = walk.to(midnight(first_day() + Days::new(options.days))).await?;
 

@@ -11,7 +11,7 @@ use super::{DemoOptions, Imported};
 use crate::cli::Lang;
 use crate::domain::{AccountId, Channel, Moment, SuppressionScope};
 use crate::planner::{Standing, plan};
-use crate::scheduler::{Scheduler, WalkReport};
+use crate::scheduler::{Scheduler, WalkReport, ladder};
 use crate::store::{Counts, DueAccount, LogCheck};
 
 /// Everything a demo counted.
@@ -37,6 +37,7 @@ pub(super) async fn gather(
     let store = scheduler.store();
     let now = store.clock().now();
     let registry = store.registry().await?;
+    let under = scheduler.rules().at(now).await?;
     let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
     let (mut after, mut accounts) = (AccountId(Uuid::nil()), 0);
     loop {
@@ -48,7 +49,7 @@ pub(super) async fn gather(
                 continue;
             };
             let standing = plan(
-                scheduler.ladder(desk)?,
+                ladder(&under.rulebook, desk)?,
                 &due.account,
                 now.date_in(desk.portfolio.zone),
             )

@@ -14,6 +14,7 @@ mod reserve;
 mod schema;
 mod settle;
 mod stale;
+mod versions;
 pub(crate) mod world;
 mod writer;
 

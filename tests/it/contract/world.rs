@@ -467,6 +467,7 @@ pub(crate) fn decision(claimed: &Claimed, action: Action) -> Decision {
         }),
         findings: Some("[]".into()),
         reason: Some("superseded".into()),
+        basis: None,
     }
 }
 

@@ -5,6 +5,8 @@ mod carriers;
 mod money;
 mod pauses;
 mod people;
+mod policies;
 mod timing;
 mod together;
+mod why_not;
 pub(crate) mod world;
