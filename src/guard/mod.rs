@@ -433,4 +433,6 @@ fn strictest_of_each(all: Vec<Evaluated>) -> Vec<Evaluated> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 pub(crate) mod tests;
