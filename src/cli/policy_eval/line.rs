@@ -152,7 +152,11 @@ fn under(policy: &PolicySet, names: &[String], kinds: Set<Kind>, s: Situation) -
 
 fn ask(policy: &PolicySet, rules: &[&Rule], facts: &Facts, kinds: Set<Kind>) -> (Verdict, Vec<Reason>) {
     let judged = judge_facts(rules, facts, policy.holidays(), kinds);
-    let shown = judged.breaches.iter().map(|b| &b.head).chain(&judged.warnings);
+    let shown = judged
+        .breaches
+        .iter()
+        .map(|b| b.head)
+        .chain(judged.warnings.iter().copied());
     let zone = facts.zones.first().map_or(Tz::UTC, |z| z.zone);
     let until = match judged.verdict {
         Verdict::Held { until } => until.local_text(zone),
