@@ -33,6 +33,8 @@ pub struct Example {
     pub until: Option<Moment>,
     /// Ids of the rules that are not kept; no other may be there.
     pub rules: Vec<String>,
+    /// Ids of the warnings that are shown; those and no others, where the example names any.
+    pub shows: Vec<String>,
 }
 
 /// One example as written.
@@ -43,6 +45,8 @@ pub(crate) struct RawExample {
     verdict: Word<VerdictWord>,
     #[serde(default)]
     rules: Vec<String>,
+    #[serde(default)]
+    shows: Vec<String>,
     until: Option<String>,
     at: String,
     zones: Option<Vec<String>>,
@@ -188,6 +192,7 @@ pub(crate) fn read(raw: RawExample, cx: &Context<'_>) -> Result<Example, PolicyE
         name: raw.name.into_inner(),
         verdict: raw.verdict.0,
         rules: raw.rules,
+        shows: raw.shows,
         facts,
         until,
     })

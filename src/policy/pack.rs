@@ -8,7 +8,7 @@ use super::cases::{self, CaseBook};
 use super::error::PolicyError;
 use super::lexicon::{self, Entry};
 use super::read::Context;
-use super::rules::{Applies, Kind, Rule};
+use super::rules::{Applies, Kind, Rule, Source};
 use super::tables;
 
 /// The texts of one pack, as read by whoever may touch files.
@@ -41,6 +41,8 @@ pub struct Pack {
     pub fallback: Vec<Kind>,
     /// Who the pack applies to.
     pub applies: Applies,
+    /// The instruments that its rules cite.
+    pub sources: Vec<Source>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// Its prohibited words.
@@ -75,6 +77,7 @@ impl Pack {
             title_en: policy.title_en,
             fallback: policy.fallback,
             applies: policy.applies,
+            sources: policy.sources,
             rules: policy.rules,
             lexicon,
             cases,

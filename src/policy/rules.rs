@@ -11,6 +11,19 @@ use super::marks::{Deed, Mark, NamedDay};
 use super::sets::{Set, bits};
 use super::vocab::*;
 
+/// An instrument that the rules of a pack cite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// How `basis` names it.
+    pub name: String,
+    /// Who made it.
+    pub issuer: String,
+    /// Since when it is in force, as far as known; text, because some know only the year.
+    pub date: String,
+    /// What else is to be known of it: number, edition, how it was read.
+    pub note: Option<String>,
+}
+
 /// Where a rule comes from and what it says to people.
 #[derive(Debug, Clone)]
 pub struct Head {

@@ -46,11 +46,24 @@ struct RawTitle {
     en: String,
 }
 
+/// An instrument that the rules of a pack cite.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    name: toml::Spanned<String>,
+    issuer: String,
+    #[serde(default)]
+    date: String,
+    note: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPolicy {
     pack: toml::Spanned<String>,
     title: RawTitle,
+    #[serde(default)]
+    sources: Vec<RawSource>,
     #[serde(default)]
     fallback: Words<Kind>,
     #[serde(default)]
@@ -233,6 +246,7 @@ pub(crate) struct Policy {
     pub(crate) title_en: String,
     pub(crate) fallback: Vec<Kind>,
     pub(crate) applies: Applies,
+    pub(crate) sources: Vec<Source>,
     pub(crate) rules: Vec<Rule>,
 }
 
@@ -256,8 +270,30 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<Policy, PolicyError> {
         fallback: plain(std::mem::take(&mut raw.fallback)),
         title_zh: std::mem::take(&mut raw.title.zh),
         title_en: std::mem::take(&mut raw.title.en),
+        sources: sources(std::mem::take(&mut raw.sources), cx)?,
         rules: all(raw, cx)?,
     })
+}
+
+fn sources(list: Vec<RawSource>, cx: &Context<'_>) -> Result<Vec<Source>, PolicyError> {
+    let mut out: Vec<Source> = Vec::with_capacity(list.len());
+    for raw in list {
+        let byte = raw.name.span().start;
+        let name = raw.name.into_inner();
+        if name.trim().is_empty() || raw.issuer.trim().is_empty() {
+            return Err(cx.wrong(byte, "an empty `name` or `issuer`", "the instrument and who made it"));
+        }
+        if out.iter().any(|s| s.name == name) {
+            return Err(cx.wrong(byte, format!("`{name}` a second time"), "each source once"));
+        }
+        out.push(Source {
+            name,
+            issuer: raw.issuer,
+            date: raw.date,
+            note: raw.note,
+        });
+    }
+    Ok(out)
 }
 
 fn all(raw: RawPolicy, cx: &Context<'_>) -> Result<Vec<Rule>, PolicyError> {
