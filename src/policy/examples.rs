@@ -205,7 +205,7 @@ pub(crate) fn read(raw: RawExample, cx: &Context<'_>) -> Result<Example, PolicyE
 }
 
 /// Facts of which nothing is known but the moment and the zones.
-pub(crate) fn blank(at: Moment, zones: &[Tz]) -> Facts {
+pub fn blank(at: Moment, zones: &[Tz]) -> Facts {
     let candidate = |zone: &Tz| Candidate {
         zone: *zone,
         area_code: false,

@@ -32,6 +32,7 @@ pub use calendar::{DayKind, Holidays};
 pub use cases::{Case, CaseBook, VerdictWord};
 pub use error::PolicyError;
 pub use examples::Example;
+pub use examples::blank;
 pub use facts::*;
 pub use lexicon::{Entry, Pattern, Surroundings, When};
 pub use lint::{Lint, lint};

@@ -325,10 +325,65 @@ pub struct Week {
 }
 
 impl Week {
+    /// The same slot on each of `days`; a slot that runs past midnight belongs to the day on which it begins.
+    pub fn of_slots(days: [bool; 7], slot: Slot) -> Week {
+        let mut week = Week::default();
+        for day in (0..7).filter(|d| days[*d]) {
+            if slot.open < slot.close {
+                week.days[day].push(slot);
+                continue;
+            }
+            week.days[day].push(Slot { close: 1440, ..slot });
+            week.days[(day + 1) % 7].push(Slot { open: 0, ..slot });
+        }
+        for slots in &mut week.days {
+            tidy(slots);
+        }
+        week
+    }
+
+    /// Every minute that is in no slot, holidays like weekdays.
+    pub fn complement(&self) -> Week {
+        let free = |slots: &Vec<Slot>| {
+            let mut free = Vec::new();
+            let mut open = 0;
+            for slot in slots {
+                if open < slot.open {
+                    free.push(Slot {
+                        open,
+                        close: slot.open,
+                    });
+                }
+                open = open.max(slot.close);
+            }
+            if open < 1440 {
+                free.push(Slot { open, close: 1440 });
+            }
+            free
+        };
+        Week {
+            days: std::array::from_fn(|day| free(&self.days[day])),
+            holiday: None,
+        }
+    }
+
     /// The slots of a date whose kind of day is known not to be a holiday.
     pub fn weekday(&self, date: NaiveDate) -> &[Slot] {
         &self.days[date.weekday().num_days_from_monday() as usize]
     }
+}
+
+/// Sorts slots, drops empty ones and joins those that touch.
+fn tidy(slots: &mut Vec<Slot>) {
+    slots.retain(|s| s.open < s.close);
+    slots.sort_by_key(|s| s.open);
+    slots.dedup_by(|next, last| {
+        let touch = next.open <= last.close;
+        if touch {
+            last.close = last.close.max(next.close);
+        }
+        touch
+    });
 }
 
 /// Contact hours of one rule.

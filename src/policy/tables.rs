@@ -294,7 +294,11 @@ fn sources(list: Vec<RawSource>, cx: &Context<'_>) -> Result<Vec<Source>, Policy
         let byte = raw.name.span().start;
         let name = raw.name.into_inner();
         if name.trim().is_empty() || raw.issuer.trim().is_empty() {
-            return Err(cx.wrong(byte, "an empty `name` or `issuer`", "the instrument and who made it"));
+            return Err(cx.wrong(
+                byte,
+                "an empty `name` or `issuer`",
+                "the instrument and who made it",
+            ));
         }
         if out.iter().any(|s| s.name == name) {
             return Err(cx.wrong(byte, format!("`{name}` a second time"), "each source once"));
