@@ -17,6 +17,7 @@ mod ladder;
 mod message;
 mod out;
 mod policy;
+mod policy_eval;
 mod portfolio;
 pub mod portfolios;
 mod serve;

@@ -26,6 +26,15 @@ pub(super) enum PolicyCommand {
     /// Says what is wrong with packs that read well: rules that no case proves, claims without a source
     #[command(after_help = "Examples:\n  dunwell policy lint")]
     Lint,
+    /// Judges one situation a line from standard input, without store and settings
+    #[command(
+        after_help = "Examples:\n  dunwell policy eval --jsonl < situations.jsonl\n\nOne JSON object a line in, {\"id\",\"verdict\",\"not_before\",\"findings\"} a line out. What is not understood is for a person (`review`), never allowed."
+    )]
+    Eval {
+        /// One JSON object a line
+        #[arg(long, required = true)]
+        jsonl: bool,
+    },
     /// Runs the cases that packs carry
     #[command(after_help = "Examples:\n  dunwell policy test\n  dunwell policy test cn --verbose")]
     Test {
@@ -39,6 +48,7 @@ pub(super) fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<A
         PolicyCommand::List => list(session),
         PolicyCommand::Show { pack } => show(session, &pack),
         PolicyCommand::Lint => lint_all(session),
+        PolicyCommand::Eval { .. } => super::policy_eval::run(session),
         PolicyCommand::Test { pack } => test(session, pack.as_deref()),
     }
 }

@@ -77,7 +77,10 @@ fn run_example(pack: &Pack, e: &Example, set: &PolicySet) -> CaseResult {
         result.wrong.push(format!("the warning `{id}` was not shown"));
         result.wrong_zh.push(format!("未提示 `{id}`"));
     }
-    for id in shown.iter().filter(|id| !e.shows.is_empty() && !e.shows.iter().any(|s| s == *id)) {
+    for id in shown
+        .iter()
+        .filter(|id| !e.shows.is_empty() && !e.shows.iter().any(|s| s == *id))
+    {
         result.wrong.push(format!("the warning `{id}` was shown too"));
         result.wrong_zh.push(format!("多提示 `{id}`"));
     }

@@ -13,6 +13,7 @@ mod counts;
 mod elements;
 mod facts_of;
 mod judge;
+mod offsets;
 mod payee;
 mod status;
 mod timetable;
@@ -219,11 +220,7 @@ pub fn review(draft: &Draft, situation: &Situation, policy: &PolicySet, now: Mom
     words(&mut desk);
     content::judge(&mut desk, policy, &applied);
     let views = elements::views(draft, &parts);
-    let timetable = Timetable {
-        f: &facts,
-        holidays: policy.holidays(),
-        margin: 0,
-    };
+    let timetable = Timetable::new(&facts, policy.holidays(), 0);
     let asking = Asking::new(&timetable);
     for rule in &applied.rules {
         by_rule(&mut desk, rule, &views, &asking);
@@ -305,15 +302,8 @@ fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet, facts: &Facts)
     let tomorrow = now + TimeDelta::days(1);
     let ends = s.attempt.expires_at;
     let margin = margin(rules);
-    let plain = Timetable {
-        f: facts,
-        holidays: policy.holidays(),
-        margin: 0,
-    };
-    let cut = Timetable {
-        margin: margin.map_or(0, |(_, minutes)| minutes),
-        ..plain
-    };
+    let plain = Timetable::new(facts, policy.holidays(), 0);
+    let cut = Timetable::new(facts, policy.holidays(), margin.map_or(0, |(_, minutes)| minutes));
     let (asking, early) = (Asking::new(&plain), Asking::new(&cut));
     let hours: Vec<&Rule> = rules
         .iter()
@@ -432,5 +422,7 @@ fn strictest_of_each(all: Vec<Evaluated>) -> Vec<Evaluated> {
     out.into_iter().map(|(_, e)| e).collect()
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 pub(crate) mod tests;

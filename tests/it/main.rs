@@ -11,3 +11,4 @@ mod replay;
 mod stories;
 mod support;
 mod tidy;
+mod vectors;
