@@ -63,6 +63,9 @@ pub fn lint(pack: &Pack) -> Vec<Lint> {
             remarks.say(id, true, "该时段从不开放", "the window never opens");
         }
     }
+    if pack.sources.is_empty() && all.iter().any(|r| r.head.level != Level::House) {
+        remarks.say("pack", false, "规则包未列出来源", "the pack names no sources");
+    }
     for source in &pack.sources {
         if !all.iter().any(|r| r.head.basis.contains(&source.name)) {
             let (zh, en) = (format!("来源「{}」未被引用", source.name), format!("no rule cites `{}`", source.name));
@@ -112,10 +115,6 @@ fn claims(rule: &Rule, of_policy: bool, remarks: &mut Remarks<'_>) {
     if !house && !cites {
         let (zh, en) = ("依据不在规则包的来源之列", "the basis names none of the sources of the pack");
         remarks.say(&head.id, of_policy, zh, en);
-    }
-    if !house && sources.is_empty() {
-        let (zh, en) = ("规则包未列出来源", "the pack names no sources");
-        remarks.say(&head.id, false, zh, en);
     }
 }
 
