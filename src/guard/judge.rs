@@ -48,7 +48,7 @@ pub fn judge<'p>(rules: &[&'p Rule], f: &Facts, holidays: &Holidays, kinds: Set<
         return out;
     }
     let mut later: Option<Moment> = None;
-    for rule in rules.iter().filter(|r| kinds.has(r.kind())) {
+    for rule in rules.iter().filter(|r| r.answers(kinds)) {
         let verdict = match asking.ask(rule) {
             Says::Nothing if lacks(rule, f) => element_verdict(rule),
             Says::Nothing | Says::Kept => continue,
@@ -66,6 +66,9 @@ pub fn judge<'p>(rules: &[&'p Rule], f: &Facts, holidays: &Holidays, kinds: Set<
             Says::Outcome(_) => Verdict::Review,
         };
         out.add(&rule.head, verdict);
+    }
+    if kinds.has(Kind::Elements) && !rules.is_empty() && f.missing.iter().any(|m| !named(rules, f, m)) {
+        out.add(core_head("element.required"), Verdict::Blocked);
     }
     if kinds.has(Kind::Hours)
         && !rules.is_empty()
@@ -109,7 +112,7 @@ fn needs_zone(rules: &[&Rule], f: &Facts, kinds: Set<Kind>) -> bool {
         Body::Conduct { until, .. } => until.is_some(),
         _ => false,
     };
-    f.zones.is_empty() && rules.iter().filter(|r| kinds.has(r.kind())).any(|r| dated(r))
+    f.zones.is_empty() && rules.iter().filter(|r| r.answers(kinds)).any(|r| dated(r))
 }
 
 /// Whether the facts name something as missing that an element rule asks for.
@@ -120,14 +123,28 @@ fn lacks(rule: &Rule, f: &Facts) -> bool {
         Contact::Later => f.marks.has(Mark::LaterContact),
     };
     match &rule.body {
-        Body::Says { says, contact, .. } => {
-            due(*contact) && says.iter().any(|(name, _)| f.missing.contains(name))
-        }
+        Body::Says {
+            says,
+            contact,
+            waived: false,
+            ..
+        } => due(*contact) && says.iter().any(|(name, _)| f.missing.contains(name)),
         Body::Element { element, contact, .. } => {
             due(*contact) && f.missing.iter().any(|m| m == element.as_str())
         }
         _ => false,
     }
+}
+
+/// Whether a rule answers for an element: it finds it missing, or says that this sender need not state it.
+fn named(rules: &[&Rule], f: &Facts, missing: &str) -> bool {
+    rules.iter().any(|r| match &r.body {
+        Body::Says { says, waived, .. } => {
+            says.iter().any(|(name, _)| name == missing) && (*waived || lacks(r, f))
+        }
+        Body::Element { element, .. } => element.as_str() == missing && lacks(r, f),
+        _ => false,
+    })
 }
 
 fn element_verdict(rule: &Rule) -> Verdict {

@@ -6,6 +6,7 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::domain::{Level, PersonKind, Sureness, words};
 
+use super::assertions::Assertion;
 use super::facts::Facts;
 use super::marks::{Deed, Mark, NamedDay};
 use super::sets::{Set, bits};
@@ -130,6 +131,10 @@ pub struct Conditions {
     pub purposes: Set<Aim>,
     /// The sender is one of these.
     pub sender: Set<SenderWord>,
+    /// The message says or looks like one of these.
+    pub says: Set<Assertion>,
+    /// Less than this is owed, in whole units of the local currency.
+    pub balance_below: Option<i64>,
     /// Each of these happened.
     pub happened: Vec<Happened>,
     /// None of these happened.
@@ -153,6 +158,10 @@ pub struct Happened {
     pub in_a_row: bool,
     /// Only with the recipient; else with anybody.
     pub recipient: bool,
+    /// Not later than so many local days after an earlier one of these.
+    pub after: Option<(Set<Deed>, u32)>,
+    /// At least so many local days before a day that the file names.
+    pub before_day: Option<(NamedDay, u32)>,
 }
 
 words! {
@@ -464,6 +473,8 @@ pub enum Body {
     Conduct {
         /// The question it answers.
         kind: Kind,
+        /// Other questions that it answers too.
+        beside: Set<Kind>,
         /// What follows.
         outcome: Outcome,
         /// With a hold: the day whose end is waited for.
@@ -488,6 +499,8 @@ pub enum Body {
     Says {
         /// Name of each and its wordings, folded.
         says: Vec<(String, Vec<String>)>,
+        /// This sender need not say them: their absence is no breach.
+        waived: bool,
         /// In which contact.
         contact: Contact,
         /// What follows when one is missing.
@@ -541,6 +554,15 @@ impl Rule {
             Body::Retention { .. } => Kind::Retention,
             Body::Content { .. } => Kind::Content,
         }
+    }
+
+    /// Whether the rule answers one of these questions.
+    pub fn answers(&self, kinds: Set<Kind>) -> bool {
+        let beside = match &self.body {
+            Body::Conduct { beside, .. } => kinds.meets(*beside),
+            _ => false,
+        };
+        beside || kinds.has(self.kind())
     }
 
     /// Whether the rule speaks about these facts, its place and its conditions left aside.
