@@ -74,6 +74,11 @@ fn a_clearance_ends_with_the_window_less_its_margin() {
         clearance.valid_until().local_text(chrono_tz::Asia::Shanghai),
         "2026-04-12 21:50 +08:00"
     );
+    let lands = clearance.lands_before().unwrap();
+    assert_eq!(
+        lands.local_text(chrono_tz::Asia::Shanghai),
+        "2026-04-12 22:00 +08:00"
+    );
     assert_eq!(clearance.caps().len(), 1);
     assert_eq!(clearance.attempt(), s.attempt.id);
 }
