@@ -1,7 +1,7 @@
 //! What is wrong with a pack that reads well: rules that no case proves, ids used twice, claims without a source.
 
 use super::pack::Pack;
-use super::rules::{Kind, Rule};
+use super::rules::{Body, Kind, Rule};
 use crate::domain::{Level, Sureness};
 
 /// One remark about a pack.
@@ -79,5 +79,6 @@ fn proven(rule: &Rule, pack: &Pack) -> bool {
     );
     let cases = pack.cases.cases.iter().flat_map(|c| &c.rules);
     let examples = pack.cases.examples.iter().flat_map(|e| &e.rules);
-    silent || cases.chain(examples).any(expects)
+    let waived = matches!(rule.body, Body::Says { waived: true, .. });
+    silent || waived || cases.chain(examples).any(expects)
 }

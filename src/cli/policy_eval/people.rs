@@ -234,6 +234,7 @@ pub(super) fn facts(people: &People<'_>, file: &File<'_>, attempt: Object<'_>) -
             DebtKind::Consumer
         },
         claim: file.claim,
+        balance: file.facts.number("balance_gbp"),
         days_overdue: file.days_overdue,
         debtor_country: text("country"),
         debtor_region: region.clone(),
@@ -243,6 +244,7 @@ pub(super) fn facts(people: &People<'_>, file: &File<'_>, attempt: Object<'_>) -
         relation: people.relation,
         place: place(attempt.text("to"), company),
         marks,
+        says: Set::EMPTY,
         person: people.recipient,
         household: [people.debtor, people.spouse.unwrap_or(people.debtor)],
         collector: file.collector,
