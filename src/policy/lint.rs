@@ -148,7 +148,8 @@ fn proven(rule: &Rule, pack: &Pack) -> bool {
         .examples
         .iter()
         .flat_map(|e| e.rules.iter().chain(&e.shows));
-    silent || cases.chain(examples).any(expects)
+    let waived = matches!(rule.body, Body::Says { waived: true, .. });
+    silent || waived || cases.chain(examples).any(expects)
 }
 
 fn week_of(rule: &Rule) -> Option<&Week> {
