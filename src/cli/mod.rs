@@ -22,6 +22,7 @@ mod policy;
 mod policy_diff;
 mod policy_show;
 mod policy_versions;
+mod policy_eval;
 mod portfolio;
 pub mod portfolios;
 mod serve;

@@ -83,8 +83,11 @@ impl Out {
     pub(super) fn show(&self, answer: &Answer) -> std::io::Result<()> {
         let mut stdout = std::io::stdout().lock();
         if self.json {
-            serde_json::to_writer_pretty(&mut stdout, &answer.json)?;
-            writeln!(stdout)?;
+            // A command that has written its own lines answers nothing more.
+            if !answer.json.is_null() {
+                serde_json::to_writer_pretty(&mut stdout, &answer.json)?;
+                writeln!(stdout)?;
+            }
         } else if !self.quiet {
             let text = answer.text.trim_end_matches('\n');
             if !text.is_empty() {

@@ -10,8 +10,9 @@ use super::policy_show;
 use super::policy_versions::{self, ActivateArgs, ApproveArgs, PublishArgs};
 use super::session::Session;
 use super::words::word;
+use crate::clock::{Clock, SystemClock};
 use crate::guard::run_cases;
-use crate::policy::{Pack, Rule, core_rules, core_version, lint};
+use crate::policy::{Pack, Rule, core_rules, core_version, lint, lint_dates};
 
 /// What can be done with policy packs.
 #[derive(Debug, Subcommand)]
@@ -42,6 +43,15 @@ pub(super) enum PolicyCommand {
     /// Says what is wrong with packs that read well: rules that no case proves, claims without a source
     #[command(after_help = "Examples:\n  dunwell policy lint")]
     Lint,
+    /// Judges one situation a line from standard input, without store and settings
+    #[command(
+        after_help = "Examples:\n  dunwell policy eval --jsonl < situations.jsonl\n\nOne JSON object a line in, {\"id\",\"verdict\",\"not_before\",\"findings\"} a line out. What is not understood is for a person (`review`), never allowed."
+    )]
+    Eval {
+        /// One JSON object a line
+        #[arg(long, required = true)]
+        jsonl: bool,
+    },
     /// Runs the cases that packs carry
     #[command(after_help = "Examples:\n  dunwell policy test\n  dunwell policy test cn --verbose")]
     Test {
@@ -85,6 +95,7 @@ pub(super) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Re
         PolicyCommand::Show { pack, .. } => show(session, pack.as_deref().unwrap_or("core")),
         PolicyCommand::Diff(args) => policy_diff::run(session, &args).await,
         PolicyCommand::Lint => lint_all(session),
+        PolicyCommand::Eval { .. } => super::policy_eval::run(session),
         PolicyCommand::Test { pack } => test(session, pack.as_deref()),
     }
 }
@@ -172,7 +183,11 @@ fn find<'p>(packs: &'p [std::sync::Arc<Pack>], name: &str) -> anyhow::Result<&'p
 fn lint_all(session: &Session) -> anyhow::Result<Answer> {
     let rulebook = session.rulebook()?;
     let (out, lang) = (&session.out, session.out.lang);
-    let found: Vec<_> = rulebook.policy.packs().iter().flat_map(|p| lint(p)).collect();
+    let today = SystemClock::new().now().utc().date_naive();
+    let packs = rulebook.policy.packs().iter();
+    let found: Vec<_> = packs
+        .flat_map(|p| [lint(p), lint_dates(p, today)].concat())
+        .collect();
     let fatal = found.iter().filter(|l| l.fatal).count();
     let mut text = String::new();
     for l in &found {

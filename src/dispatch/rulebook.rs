@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, ConfigError, policies, templates};
 use crate::planner::{Ladder, LadderError};
-use crate::policy::{Holidays, Pack, PackFiles, PolicyError, PolicySet};
+use crate::policy::{Holidays, Pack, PackTexts, PolicyError, PolicySet};
 use crate::render::{Catalogue, TemplateError};
 
 /// Templates, policies and ladders of a running Dunwell.
@@ -102,13 +102,8 @@ impl Rulebook {
         let mut documents = Vec::new();
         for (path, content) in policies {
             if let Some(name) = path.strip_suffix("/policy.toml") {
-                let files = PackFiles {
-                    name,
-                    policy: content,
-                    lexicon: text(&format!("{name}/lexicon.toml")),
-                    cases: text(&format!("{name}/cases.toml")),
-                };
-                packs.push(Arc::new(Pack::parse(&files)?));
+                let texts = PackTexts::join(name, policies);
+                packs.push(Arc::new(Pack::parse(&texts.files(name))?));
             } else if path.starts_with("ladders/") && path.ends_with(".toml") {
                 let ladder = Ladder::parse(path, content, Sha256::digest(content).into())?;
                 ladders.insert(ladder.name.clone(), ladder);

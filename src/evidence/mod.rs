@@ -27,6 +27,10 @@ pub use audit::{Audit, FaultKind, HeadRow, KnownKey, LogFault, Row};
 pub use canonical::{CanonicalError, Value, parse as parse_canonical, scan, to_canonical};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use entry::{Commitment, Entry, Kind, Sealed, commit, digest_hex, leaf_hash};
+pub use facts::{
+    KeptDesk, Named, UnreadableFacts, desk_facts, named_in, read_desk, read_situation, situation_facts,
+};
+pub use list::{kept_text, read_set_list, set_list};
 pub use note::{KeyUse, Note, NoteError, NoteSignature, NoteSigner, SignedBy, VerifierKey, is_key_name};
 pub use proof::{InclusionError, InclusionProof};
 pub use quorum::{Policy, PolicyError, Witnessed};
@@ -40,7 +44,3 @@ pub use tree::{
     root_of, verify_consistency, verify_inclusion,
 };
 pub use witness::{AddCheckpoint, LastSeen, Refusal};
-pub use facts::{
-    KeptDesk, Named, UnreadableFacts, desk_facts, named_in, read_desk, read_situation, situation_facts,
-};
-pub use list::{kept_text, read_set_list, set_list};

@@ -71,7 +71,20 @@ fn run_example(pack: &Pack, e: &Example, set: &PolicySet) -> CaseResult {
             &e.rules,
         ),
     };
-    compare(pack, &e.name, e.line, outcome)
+    let mut result = compare(pack, &e.name, e.line, outcome);
+    let shown: Vec<&str> = judged.warnings.iter().map(|head| &*head.id).collect();
+    for id in e.shows.iter().filter(|id| !shown.contains(&id.as_str())) {
+        result.wrong.push(format!("the warning `{id}` was not shown"));
+        result.wrong_zh.push(format!("未提示 `{id}`"));
+    }
+    for id in shown
+        .iter()
+        .filter(|id| !e.shows.is_empty() && !e.shows.iter().any(|s| s == *id))
+    {
+        result.wrong.push(format!("the warning `{id}` was shown too"));
+        result.wrong_zh.push(format!("多提示 `{id}`"));
+    }
+    result
 }
 
 fn compare(pack: &Pack, name: &str, line: usize, outcome: Outcome<'_>) -> CaseResult {

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::timetable::{day_start, days_before};
-use crate::policy::{Conditions, Deed, Event, Facts, Happened, Rule, Way};
+use crate::policy::{Conditions, Deed, Event, Facts, Happened, Rule, Set, Way};
 
 /// Whether a rule speaks: its `when` holds and none of its `unless`.
 pub(super) fn speaks(rule: &Rule, f: &Facts) -> bool {
@@ -20,6 +20,9 @@ fn holds(w: &Conditions, f: &Facts) -> bool {
         && w.channels.takes(f.medium)
         && w.purposes.fits(f.aim)
         && w.sender.fits(f.sender)
+        && w.says.fits(f.says)
+        && w.balance_below
+            .is_none_or(|limit| f.balance.is_some_and(|owed| owed < limit))
         && w.happened.iter().all(|h| happened(h, f))
         && !w.not_happened.iter().any(|h| happened(h, f))
 }
@@ -53,20 +56,41 @@ fn is(h: &Happened, e: &Event, f: &Facts) -> bool {
         && h.within_minutes
             .is_none_or(|m| f.at - e.at <= TimeDelta::minutes(m.into()))
         && h.local_days_ago.is_none_or(old_enough)
+        && h.after.is_none_or(|(deed, days)| follows(e, deed, days, f))
+        && h.before_day.is_none_or(|(day, days)| {
+            let left = |z: &crate::policy::Candidate| {
+                f.day(day)
+                    .is_some_and(|day| (day - e.at.date_in(z.zone)).num_days() >= i64::from(days))
+            };
+            f.zones.iter().all(left)
+        })
+}
+
+/// Whether an event came not later than so many local days after an earlier one of `deed`.
+fn follows(e: &Event, deed: Set<Deed>, days: u32, f: &Facts) -> bool {
+    let near = |first: &&Event| {
+        first.deeds.meets(deed)
+            && first.at <= e.at
+            && f.zones
+                .iter()
+                .all(|z| (e.at.date_in(z.zone) - first.at.date_in(z.zone)).num_days() <= i64::from(days))
+    };
+    f.events.iter().any(|first| near(&first))
 }
 
 /// How often in a row, counted back from now: another outcome with the debtor's own number ends the row.
 fn in_a_row(h: &Happened, f: &Facts) -> u32 {
+    let reached = Set::of(&[Deed::Conversation, Deed::OwnNumberReached]);
     let ours = f
         .events
         .iter()
         .rev()
-        .filter(|e| e.at <= f.at && (e.way == Way::Out || e.deeds.has(Deed::Conversation)));
+        .filter(|e| e.at <= f.at && (e.way == Way::Out || e.deeds.meets(reached)));
     let mut row = 0;
     for e in ours.filter(|e| !h.recipient || e.person == f.person) {
         if is(h, e, f) {
             row += 1;
-        } else if e.deeds.has(Deed::Conversation) {
+        } else if e.deeds.meets(reached) {
             break;
         }
     }

@@ -140,7 +140,7 @@ impl<'a> Counter<'a> {
             return *start;
         }
         let start = |z: chrono_tz::Tz| {
-            let today = at.date_in(z);
+            let today = self.t.date(z, at);
             let first = match window {
                 CapWindow::LocalDays(days) => days_before(today, days - 1),
                 _ => month_start(today),
@@ -193,6 +193,13 @@ impl<'a> Counter<'a> {
         let Some(zone) = f.zones.first().map(|z| z.zone) else {
             return false;
         };
+        // Most people are left in peace: so many contacts are not even there.
+        let reach = f.at - TimeDelta::days(i64::from(p.days) + 1);
+        let recent = f.events.iter().rev().take_while(|e| e.at >= reach);
+        let enough = p.per_day * (p.days - 1);
+        if (recent.filter(|e| e.way == Way::Out).count() as u32) < enough {
+            return false;
+        }
         let today = f.at.date_in(zone);
         let mine = |e: &&Event| e.person == f.person && e.at <= f.at;
         let heard = f

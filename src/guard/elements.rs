@@ -20,7 +20,12 @@ pub(super) fn missing(rule: &Rule, s: &Situation, views: &[String]) -> bool {
             words,
             ..
         } => due(*contact) && views.iter().any(|view| !stands(*element, words, s, view)),
-        Body::Says { says, contact, .. } => {
+        Body::Says {
+            says,
+            contact,
+            waived: false,
+            ..
+        } => {
             let lacks = |view: &String| {
                 says.iter()
                     .any(|(_, wordings)| !wordings.iter().any(|w| view.contains(w.as_str())))

@@ -1,8 +1,6 @@
 //! Facts → verdict: every rule of the kinds asked about, the strictest wins, and a hold names the first instant that
 //! suits all of them. Needs no store, no draft and no names; allocates only when something is not kept.
 
-use std::sync::Arc;
-
 use super::ask::{Asking, Says};
 use super::timetable::Timetable;
 use crate::domain::{Moment, Verdict};
@@ -12,22 +10,22 @@ use crate::policy::{
 
 /// One rule that is not kept.
 #[derive(Debug, Clone)]
-pub struct Breach {
+pub struct Breach<'p> {
     /// Where it comes from.
-    pub head: Arc<Head>,
+    pub head: &'p Head,
     /// What it alone leads to.
     pub verdict: Verdict,
 }
 
 /// The answer to facts.
 #[derive(Debug, Clone)]
-pub struct Judgement {
+pub struct Judgement<'p> {
     /// The strictest of all breaches.
     pub verdict: Verdict,
     /// Every rule that is not kept, in the order of the packs.
-    pub breaches: Vec<Breach>,
+    pub breaches: Vec<Breach<'p>>,
     /// Rules that are shown and decide nothing.
-    pub warnings: Vec<Arc<Head>>,
+    pub warnings: Vec<&'p Head>,
 }
 
 /// The kinds that have a clock or a count.
@@ -37,12 +35,8 @@ pub fn timed_kinds() -> Set<Kind> {
 
 /// Judges facts under `rules`, as far as they are of `kinds`. The instant of a hold always suits the hours of all
 /// rules, whatever `kinds` are.
-pub fn judge(rules: &[&Rule], f: &Facts, holidays: &Holidays, kinds: Set<Kind>) -> Judgement {
-    let timetable = Timetable {
-        f,
-        holidays,
-        margin: 0,
-    };
+pub fn judge<'p>(rules: &[&'p Rule], f: &Facts, holidays: &Holidays, kinds: Set<Kind>) -> Judgement<'p> {
+    let timetable = Timetable::new(f, holidays, 0);
     let asking = Asking::new(&timetable);
     let mut out = Judgement {
         verdict: Verdict::Cleared,
@@ -50,16 +44,16 @@ pub fn judge(rules: &[&Rule], f: &Facts, holidays: &Holidays, kinds: Set<Kind>) 
         warnings: Vec::new(),
     };
     if needs_zone(rules, f, kinds) {
-        out.add(core_head("situation.no_time_zone"), Verdict::Review);
+        out.add(core_rule("situation.no_time_zone"), Verdict::Review);
         return out;
     }
     let mut later: Option<Moment> = None;
-    for rule in rules.iter().filter(|r| kinds.has(r.kind())) {
+    for rule in rules.iter().filter(|r| r.answers(kinds)) {
         let verdict = match asking.ask(rule) {
             Says::Nothing if lacks(rule, f) => element_verdict(rule),
             Says::Nothing | Says::Kept => continue,
             Says::Shown => {
-                out.warnings.push(Arc::new(rule.head.clone()));
+                out.warnings.push(&rule.head);
                 continue;
             }
             Says::NotBefore(until) => {
@@ -71,14 +65,18 @@ pub fn judge(rules: &[&Rule], f: &Facts, holidays: &Holidays, kinds: Set<Kind>) 
             Says::Outcome(Outcome::Blocked) => Verdict::Blocked,
             Says::Outcome(_) => Verdict::Review,
         };
-        out.add(Arc::new(rule.head.clone()), verdict);
+        out.add(&rule.head, verdict);
+    }
+    let unstated = kinds.has(Kind::Elements) && !rules.is_empty() && f.marks.has(Mark::RequiredMissing);
+    if unstated && f.missing.iter().any(|m| !named(rules, f, m)) {
+        out.add(core_rule("element.required"), Verdict::Blocked);
     }
     if kinds.has(Kind::Hours)
-        && rules.iter().any(|r| r.restrains(f))
+        && !rules.is_empty()
         && let Says::NotBefore(until) = asking.personal(rules)
     {
         later = Some(later.map_or(until, |l| l.max(until)));
-        out.add(core_head("hours.personal"), Verdict::Held { until });
+        out.add(core_rule("hours.personal"), Verdict::Held { until });
     }
     if later.is_some() {
         out.settle(asking.lawful(rules, f.at));
@@ -86,8 +84,8 @@ pub fn judge(rules: &[&Rule], f: &Facts, holidays: &Holidays, kinds: Set<Kind>) 
     out
 }
 
-impl Judgement {
-    fn add(&mut self, head: Arc<Head>, verdict: Verdict) {
+impl<'p> Judgement<'p> {
+    fn add(&mut self, head: &'p Head, verdict: Verdict) {
         self.verdict = self.verdict.and(verdict);
         self.breaches.push(Breach { head, verdict });
     }
@@ -102,7 +100,7 @@ impl Judgement {
         let verdicts = self.breaches.iter().map(|b| b.verdict);
         self.verdict = verdicts.max().unwrap_or(Verdict::Cleared);
         if lawful.is_none() {
-            self.add(core_head("hours.never"), Verdict::Blocked);
+            self.add(core_rule("hours.never"), Verdict::Blocked);
         }
     }
 }
@@ -115,7 +113,7 @@ fn needs_zone(rules: &[&Rule], f: &Facts, kinds: Set<Kind>) -> bool {
         Body::Conduct { until, .. } => until.is_some(),
         _ => false,
     };
-    f.zones.is_empty() && rules.iter().filter(|r| kinds.has(r.kind())).any(|r| dated(r))
+    f.zones.is_empty() && rules.iter().filter(|r| r.answers(kinds)).any(|r| dated(r))
 }
 
 /// Whether the facts name something as missing that an element rule asks for.
@@ -126,9 +124,12 @@ fn lacks(rule: &Rule, f: &Facts) -> bool {
         Contact::Later => f.marks.has(Mark::LaterContact),
     };
     match &rule.body {
-        Body::Says { says, contact, .. } => {
-            due(*contact) && says.iter().any(|(name, _)| f.missing.contains(name))
-        }
+        Body::Says {
+            says,
+            contact,
+            waived: false,
+            ..
+        } => due(*contact) && says.iter().any(|(name, _)| f.missing.contains(name)),
         Body::Element { element, contact, .. } => {
             due(*contact) && f.missing.iter().any(|m| m == element.as_str())
         }
@@ -136,13 +137,20 @@ fn lacks(rule: &Rule, f: &Facts) -> bool {
     }
 }
 
+/// Whether a rule answers for an element: it finds it missing, or says that this sender need not state it.
+fn named(rules: &[&Rule], f: &Facts, missing: &str) -> bool {
+    rules.iter().any(|r| match &r.body {
+        Body::Says { says, waived, .. } => {
+            says.iter().any(|(name, _)| name == missing) && (*waived || lacks(r, f))
+        }
+        Body::Element { element, .. } => element.as_str() == missing && lacks(r, f),
+        _ => false,
+    })
+}
+
 fn element_verdict(rule: &Rule) -> Verdict {
     match &rule.body {
         Body::Says { outcome, .. } | Body::Element { outcome, .. } => super::verdict_of(*outcome),
         _ => Verdict::Cleared,
     }
-}
-
-fn core_head(id: &str) -> Arc<Head> {
-    Arc::new(core_rule(id).clone())
 }

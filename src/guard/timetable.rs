@@ -1,9 +1,10 @@
 //! When is it lawful? Windows of every rule in every zone the recipient could be in, as instants, so that clock changes
 //! need no special case: a window is what it is on the day concerned.
 
-use chrono::{Datelike, Days, NaiveDate, Offset, TimeDelta, TimeZone, Timelike};
+use chrono::{Datelike, Days, NaiveDate, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
+use super::offsets;
 use crate::domain::Moment;
 use crate::policy::{Allowed, DayKind, Facts, Holidays, Hours, Rule, Slot, Week};
 
@@ -15,13 +16,65 @@ pub(super) struct Timetable<'a> {
     pub(super) f: &'a Facts,
     pub(super) holidays: &'a Holidays,
     /// Minutes before closing in which nothing is sent any more.
-    pub(super) margin: u16,
+    margin: u16,
+    /// The local clocks at the moment of the attempt, which most rules ask about; of the first zones.
+    now: [Option<Local>; 4],
+}
+
+/// What the clocks of one zone show at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Local {
+    zone: Tz,
+    date: NaiveDate,
+    /// The first instant of the date.
+    midnight: Moment,
+    /// Whether the clocks change neither the day before nor the day after.
+    steady: bool,
+}
+
+impl Local {
+    fn of(zone: Tz, at: Moment) -> Local {
+        let utc = at.utc();
+        let (offset, steady) = offsets::at(zone, utc.timestamp());
+        let local = utc.naive_utc() + TimeDelta::seconds(offset.into());
+        let since_midnight = local - local.date().and_time(chrono::NaiveTime::MIN);
+        Local {
+            zone,
+            date: local.date(),
+            midnight: at - since_midnight,
+            steady,
+        }
+    }
 }
 
 /// A window as instants, half-open.
 type Window = (Moment, Moment);
 
-impl Timetable<'_> {
+impl<'a> Timetable<'a> {
+    pub(super) fn new(f: &'a Facts, holidays: &'a Holidays, margin: u16) -> Timetable<'a> {
+        let mut zones = f.zones.iter();
+        Timetable {
+            now: std::array::from_fn(|_| zones.next().map(|z| Local::of(z.zone, f.at))),
+            f,
+            holidays,
+            margin,
+        }
+    }
+
+    /// What the clocks of a zone show at `at`.
+    fn local(&self, zone: Tz, at: Moment) -> Local {
+        let known = || self.now.iter().flatten().find(|l| l.zone == zone);
+        match known().filter(|_| at == self.f.at) {
+            Some(local) => *local,
+            None => Local::of(zone, at),
+        }
+    }
+
+    /// The recipient's date at `at` in a zone.
+    pub(super) fn date(&self, zone: Tz, at: Moment) -> NaiveDate {
+        self.local(zone, at).date
+    }
+
     /// The zones that bind a rule: every candidate, unless the area code may be presumed.
     fn zones(&self, hours: &Hours) -> impl Iterator<Item = Tz> + Clone + '_ {
         let presumed = hours.area_code.has(self.f.medium) && self.f.zones.iter().any(|z| z.area_code);
@@ -115,26 +168,13 @@ impl Timetable<'_> {
 
     /// The window of one week in one zone that is open at `at`.
     fn window_at(&self, week: &Week, zone: Tz, at: Moment, cut: Cut) -> Option<Window> {
-        let utc = at.utc().naive_utc();
-        let offset = zone.offset_from_utc_datetime(&utc).fix();
-        let day = TimeDelta::days(1);
-        let steady = [utc - day, utc + day]
-            .iter()
-            .all(|t| zone.offset_from_utc_datetime(t).fix() == offset);
-        let local = utc + offset;
-        if steady {
-            let midnight = at
-                - TimeDelta::seconds(local.num_seconds_from_midnight().into())
-                - TimeDelta::nanoseconds(local.nanosecond().into());
-            let slots = self.slots(week, local.date())?;
-            let windows = slots.iter().filter_map(|s| cut.window_after(midnight, *s));
+        let local = self.local(zone, at);
+        if local.steady {
+            let slots = self.slots(week, local.date)?;
+            let windows = slots.iter().filter_map(|s| cut.window_after(local.midnight, *s));
             return windows.into_iter().find(|w| w.0 <= at && at < w.1);
         }
-        let dates = [
-            local.date().pred_opt(),
-            Some(local.date()),
-            local.date().succ_opt(),
-        ];
+        let dates = [local.date.pred_opt(), Some(local.date), local.date.succ_opt()];
         let windows = dates
             .into_iter()
             .flatten()
@@ -237,7 +277,9 @@ impl Timetable<'_> {
                 return None;
             }
             let at = match &a.slots {
-                None => from,
+                // A consent that names no time lifts the hours of this attempt; it invites nobody to a later night.
+                None if from == self.f.at => from,
+                None => return None,
                 Some(week) => self.next_of(week, self.every_zone(), from, Cut::NONE)?,
             };
             a.until.is_none_or(|until| at < until).then_some(at)
@@ -362,7 +404,12 @@ impl Cut {
 
 /// A local clock time as an instant; a time that the clocks skip is the first instant after the gap.
 fn local(zone: Tz, date: NaiveDate, minute: u16, late: bool) -> Option<Moment> {
-    let mut at = date.and_hms_opt(0, 0, 0)? + TimeDelta::minutes(minute.into());
+    let mut at = date.and_time(chrono::NaiveTime::MIN) + TimeDelta::minutes(minute.into());
+    let (offset, _) = offsets::at(zone, at.and_utc().timestamp());
+    let guess = at.and_utc() - TimeDelta::seconds(offset.into());
+    if offsets::at(zone, guess.timestamp()) == (offset, true) {
+        return Some(Moment::new(guess));
+    }
     // The longest gap on record is a whole day.
     for _ in 0..=26 * 4 {
         let found = zone.from_local_datetime(&at);

@@ -214,6 +214,13 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
         "the complaint is answered first",
     ),
     (
+        "element.required",
+        "缺少规定必须写明的内容。",
+        "Something is missing that the rules ask a message to state.",
+        "house rule",
+        "what the law asks to be said is said",
+    ),
+    (
         "recipient.third_party",
         "收件人不是债务人或依法承担责任的人,不得向其透露债务。",
         "The recipient does not answer for the debt and must not learn of it.",

@@ -28,9 +28,10 @@ impl PolicyError {
         let byte = floor_boundary(text, byte);
         let start = text[..byte].rfind('\n').map_or(0, |n| n + 1);
         let line_text = text[start..].lines().next().unwrap_or("");
+        let (part, line) = place_of(text, byte);
         PolicyError {
-            file: file.to_owned(),
-            line: text[..byte].matches('\n').count() + 1,
+            file: part.unwrap_or(file).to_owned(),
+            line,
             field: field_of(line_text),
             found: found.into(),
             expected: expected.into(),
@@ -50,6 +51,20 @@ impl PolicyError {
         };
         PolicyError::at(file, text, span.start, found, expected)
     }
+}
+
+/// Begins a line after which the text of another file of the same pack follows.
+pub(crate) const NEXT_FILE: &str = "#:file ";
+
+/// The file that a byte of a joined text stands in, where it is not the first, and the line within that file.
+pub(crate) fn place_of(text: &str, byte: usize) -> (Option<&str>, usize) {
+    let before = &text[..floor_boundary(text, byte)];
+    let marker = format!("\n{NEXT_FILE}");
+    let Some(at) = before.rfind(&marker) else {
+        return (None, before.matches('\n').count() + 1);
+    };
+    let name = text[at + marker.len()..].lines().next();
+    (name, before[at + 1..].matches('\n').count().max(1))
 }
 
 fn field_of(line: &str) -> String {

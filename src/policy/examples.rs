@@ -7,8 +7,9 @@ use chrono::{NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+use super::assertions::Assertion;
 use super::cases::VerdictWord;
-use super::error::PolicyError;
+use super::error::{PolicyError, place_of};
 use super::facts::*;
 use super::marks::{Deed, Mark, NamedDay};
 use super::read::{Context, Media, Word, Words, to_date};
@@ -33,6 +34,8 @@ pub struct Example {
     pub until: Option<Moment>,
     /// Ids of the rules that are not kept; no other may be there.
     pub rules: Vec<String>,
+    /// Ids of the warnings that are shown; those and no others, where the example names any.
+    pub shows: Vec<String>,
 }
 
 /// One example as written.
@@ -43,6 +46,8 @@ pub(crate) struct RawExample {
     verdict: Word<VerdictWord>,
     #[serde(default)]
     rules: Vec<String>,
+    #[serde(default)]
+    shows: Vec<String>,
     until: Option<String>,
     at: String,
     zones: Option<Vec<String>>,
@@ -55,12 +60,15 @@ pub(crate) struct RawExample {
     debt: Option<Word<DebtKind>>,
     claim: Option<Words<Claim>>,
     days_overdue: Option<i64>,
+    balance: Option<i64>,
     role: Option<Word<RoleWord>>,
     relation: Option<Word<Relation>>,
     place: Option<Word<Place>>,
     debts: Option<u32>,
     #[serde(default)]
     marks: Words<Mark>,
+    #[serde(default)]
+    says: Words<Assertion>,
     #[serde(default)]
     history: Vec<String>,
     #[serde(default)]
@@ -174,6 +182,7 @@ pub(crate) fn read(raw: RawExample, cx: &Context<'_>) -> Result<Example, PolicyE
     facts.debt = raw.debt.map_or(DebtKind::Consumer, |w| w.0);
     facts.claim = raw.claim.map_or(Set::EMPTY, set);
     facts.days_overdue = raw.days_overdue;
+    facts.balance = raw.balance;
     (facts.debtor_country, facts.recipient_country) = (raw.country.clone(), raw.country);
     (facts.debtor_region, facts.recipient_region) = (raw.region.clone(), raw.region);
     facts.role = raw.role.map_or(RoleWord::Debtor, |w| w.0);
@@ -181,20 +190,22 @@ pub(crate) fn read(raw: RawExample, cx: &Context<'_>) -> Result<Example, PolicyE
     facts.place = raw.place.map_or(Place::Own, |w| w.0);
     facts.debts = raw.debts.unwrap_or(1).clamp(1, 63);
     facts.marks = set(raw.marks);
+    facts.says = set(raw.says);
     facts.left_out = set(raw.left_out);
     facts.missing = raw.missing;
     Ok(Example {
-        line: cx.text[..byte].matches('\n').count() + 1,
+        line: place_of(cx.text, byte).1,
         name: raw.name.into_inner(),
         verdict: raw.verdict.0,
         rules: raw.rules,
+        shows: raw.shows,
         facts,
         until,
     })
 }
 
 /// Facts of which nothing is known but the moment and the zones.
-pub(crate) fn blank(at: Moment, zones: &[Tz]) -> Facts {
+pub fn blank(at: Moment, zones: &[Tz]) -> Facts {
     let candidate = |zone: &Tz| Candidate {
         zone: *zone,
         area_code: false,
@@ -207,6 +218,7 @@ pub(crate) fn blank(at: Moment, zones: &[Tz]) -> Facts {
         debtor: PersonKind::Natural,
         debt: DebtKind::Consumer,
         claim: Set::EMPTY,
+        balance: None,
         days_overdue: None,
         debtor_country: None,
         debtor_region: None,
@@ -216,6 +228,7 @@ pub(crate) fn blank(at: Moment, zones: &[Tz]) -> Facts {
         relation: None,
         place: Place::Own,
         marks: Set::EMPTY,
+        says: Set::EMPTY,
         person: 1,
         household: [1, 1],
         collector: 1,

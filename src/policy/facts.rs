@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use crate::domain::{Moment, PersonKind};
 
+use super::assertions::Assertion;
 use super::marks::{Deed, Mark, NamedDay};
 use super::rules::Week;
 use super::sets::Set;
@@ -123,6 +124,8 @@ pub struct Facts {
     pub debt: DebtKind,
     /// What it arose from, with the class; empty where nobody knows.
     pub claim: Set<Claim>,
+    /// What is owed, in whole units of the local currency, where known.
+    pub balance: Option<i64>,
     /// Days past due, where known.
     pub days_overdue: Option<i64>,
     /// Country of the debtor, ISO 3166-1 alpha-2.
@@ -141,6 +144,8 @@ pub struct Facts {
     pub place: Place,
     /// What is true.
     pub marks: Set<Mark>,
+    /// What the message says or looks like, as it was described.
+    pub says: Set<Assertion>,
     /// The recipient.
     pub person: Key,
     /// Whose contacts count with the recipient's under `person_or_spouse`: the debtor and the spouse.

@@ -17,10 +17,18 @@ words! {
         IdentifiesSelf = "identifies_self",
         /// The name given shows that it collects.
         NameRevealsCollection = "name_reveals_collection",
+        /// The speaker gives no name.
+        Unidentified = "unidentified",
+        /// Does not say that it comes from a debt collector.
+        CollectorUnnamed = "collector_unnamed",
+        /// Speaks of particulars: amount, creditor, ground.
+        Details = "details",
         /// Sent or dialled by a machine, or a recorded voice.
         Automated = "automated",
         /// An electronic message without a way to opt out.
         NoOptOut = "no_opt_out",
+        /// Opting out costs something, asks for more than the wish and the address, or is not simple.
+        OptOutBurdened = "opt_out_burdened",
         /// A postcard.
         Postcard = "postcard",
         /// Other open paper, or a fax that others see.
@@ -51,6 +59,32 @@ words! {
         LaterContact = "later_contact",
         /// The first in writing.
         FirstWritten = "first_written",
+        /// The first time that the claim is asserted.
+        FirstAssertion = "first_assertion",
+        /// The message itself is the notice or letter that the law asks for first.
+        FirstNotice = "first_notice",
+        /// Something that the rules require is known to be missing.
+        RequiredMissing = "required_missing",
+        /// It is the validation notice.
+        IsValidationNotice = "is_validation_notice",
+        /// The validation period has begun and is not over.
+        ValidationRuns = "validation_runs",
+        /// The first notice was lost and has not been sent again.
+        NoticeLost = "notice_lost",
+        /// It is known that no validation notice was sent.
+        ValidationMissing = "validation_missing",
+        /// It is the letter that gives fourteen days.
+        IsFourteenDayLetter = "is_fourteen_day_letter",
+        /// A term that begins too early or is too short.
+        TermTooShort = "term_too_short",
+        /// The amount of the costs is not stated.
+        CostsUnstated = "costs_unstated",
+        /// A recorded voice.
+        Recorded = "recorded",
+        /// More than a name and a number.
+        MoreThanNumber = "more_than_name_and_number",
+        /// Left in a mailbox.
+        Voicemail = "voicemail",
         /// A voicemail of limited content, whole and without more.
         LimitedContent = "limited_content",
         /// Meant as a voicemail of limited content, but it is none.
@@ -84,6 +118,8 @@ words! {
         NumberChecked = "number_checked",
         /// The file has a contact at home.
         HasHomeContact = "has_home_contact",
+        /// It is known that the file has none.
+        NoHomeContact = "no_home_contact",
         /// Contact at home was tried and failed.
         TriedHome = "tried_home",
         /// The person permits contact at work.
@@ -101,6 +137,8 @@ words! {
         IdentityDoubtful = "identity_doubtful",
         /// The debtor cannot be reached.
         DebtorUnreachable = "debtor_unreachable",
+        /// It is known that the debtor can be reached.
+        DebtorReachable = "debtor_reachable",
         /// The debtor has died.
         DebtorDeceased = "debtor_deceased",
         /// The debtor is a minor.
@@ -119,6 +157,8 @@ words! {
         HouseholdDebt = "household_debt",
         /// The debtor gave consent that this person be spoken to.
         ThirdPartyConsent = "third_party_consent",
+        /// The file tells the whole story: what it does not show has not happened.
+        FileComplete = "file_complete",
         // what the person said, and what stands
         /// Asked that this medium not be used.
         StoppedMedium = "stopped_medium",
@@ -126,15 +166,13 @@ words! {
         StoppedAddress = "stopped_address",
         /// Asked that this place not be used.
         StoppedPlace = "stopped_place",
-        /// Asked that place orally and confirmed it in writing in time.
-        StoppedPlaceConfirmed = "stopped_place_confirmed",
         /// Took back the consent to automated contact, in any reasonable words.
         ConsentWithdrawn = "consent_withdrawn",
         /// Consent to this medium is on record.
         MediumConsent = "medium_consent",
         /// Consent in writing to this medium for this debt is on record.
         WrittenConsent = "written_consent",
-        /// The recipient asked that contact cease.
+        /// The recipient asked, in whatever words, that contact cease.
         Cease = "cease",
         /// The same in writing.
         CeaseWritten = "cease_written",
@@ -146,6 +184,8 @@ words! {
         Disputed = "disputed",
         /// A dispute in writing and within its period is open.
         DisputedInTime = "disputed_in_time",
+        /// A dispute in writing is open.
+        DisputedWritten = "disputed_written",
         /// The message calls the disputed debt disputed.
         CalledDisputed = "called_disputed",
         /// A lawyer acts for the person in these debts.
@@ -196,6 +236,8 @@ words! {
         AgencyListed = "agency_listed",
         /// The agency is known not to stand on the public list.
         AgencyUnlisted = "agency_unlisted",
+        /// It is known that credit reporting was not announced beforehand.
+        CreditNoticeMissing = "credit_notice_missing",
         /// The creditor is a bank.
         BankCreditor = "bank_creditor",
         /// The person agreed to details by text.
@@ -258,8 +300,16 @@ words! {
         StopPlaceOral = "stop_place_oral",
         /// Asked in writing that this place not be used.
         StopPlaceWritten = "stop_place_written",
+        /// Took back a consent or opted out, in any words.
+        Withdrew = "withdrew",
         /// Confirmed an opt-out.
         OptOutConfirmation = "opt_out_confirmation",
+        /// A number was checked and has not been reassigned.
+        NumberChecked = "number_checked",
+        /// The first communication about the debt.
+        FirstCommunication = "first_communication",
+        /// Somebody answered on the debtor's own number, or the debtor wrote.
+        OwnNumberReached = "own_number_reached",
         /// Failed for good or came back.
         Failed = "failed",
     }

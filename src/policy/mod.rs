@@ -4,6 +4,7 @@
 //! nothing here decides. `guard` asks which rules speak about a situation and answers with a verdict. The format is
 //! described in `policies/README.md`.
 
+mod assertions;
 mod calendar;
 mod cases;
 mod core;
@@ -28,16 +29,18 @@ mod when;
 
 pub(crate) use self::core::core_rule;
 pub use self::core::{CORE, core_rules, core_version};
+pub use assertions::{Assertion, described};
 pub use calendar::{DayKind, Holidays};
 pub use cases::{Case, CaseBook, VerdictWord};
 pub use error::PolicyError;
 pub use examples::Example;
+pub use examples::blank;
 pub use facts::*;
 pub use lexicon::{Entry, Pattern, Surroundings, When};
-pub use lint::{Lint, lint};
+pub use lint::{Lint, lint, lint_dates};
 pub use marks::*;
 pub use matcher::{Hit, Matcher};
-pub use pack::{Pack, PackFiles};
+pub use pack::{Pack, PackFiles, PackTexts};
 pub use place::{line_of_rule, rule_at_line, sources_of_rules};
 pub use rules::*;
 pub use set::{Applied, Asked, PolicySet};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::cases::{self, CaseBook};
-use super::error::PolicyError;
+use super::error::{NEXT_FILE, PolicyError};
 use super::lexicon::{self, Entry};
 use super::read::Context;
-use super::rules::{Applies, Kind, Rule};
+use super::rules::{Applies, Kind, Rule, Source};
 use super::tables;
 
 /// The texts of one pack, as read by whoever may touch files.
@@ -22,6 +22,66 @@ pub struct PackFiles<'a> {
     pub lexicon: &'a str,
     /// `cases.toml`.
     pub cases: &'a str,
+}
+
+/// The texts of one pack when its folder holds more than three files: joined, so that a mistake still names its file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackTexts {
+    /// `policy.toml` and every further file of rules, by name.
+    pub policy: String,
+    /// `lexicon.toml`.
+    pub lexicon: String,
+    /// `cases.toml` and every `cases-*.toml`, by name.
+    pub cases: String,
+}
+
+impl PackTexts {
+    /// Joins the files of the folder `name`; `files` are paths below the policies folder with their texts.
+    pub fn join(name: &str, files: &[(String, String)]) -> PackTexts {
+        let mut own: Vec<(&str, &str)> = files
+            .iter()
+            .filter_map(|(path, text)| Some((path.strip_prefix(name)?.strip_prefix('/')?, text.as_str())))
+            .filter(|(file, _)| file.ends_with(".toml") && !file.contains('/'))
+            .collect();
+        own.sort_unstable();
+        let mut texts = PackTexts::default();
+        for first in ["policy.toml", "lexicon.toml", "cases.toml"] {
+            let text = own.iter().find(|(file, _)| *file == first).map_or("", |(_, t)| t);
+            texts.of(first).push_str(text);
+        }
+        for (file, text) in own {
+            if matches!(file, "policy.toml" | "lexicon.toml" | "cases.toml") {
+                continue;
+            }
+            let joined = texts.of(file);
+            if !joined.is_empty() && !joined.ends_with('\n') {
+                joined.push('\n');
+            }
+            if joined.is_empty() {
+                joined.push('\n');
+            }
+            *joined += &format!("{NEXT_FILE}policies/{name}/{file}\n{text}");
+        }
+        texts
+    }
+
+    fn of(&mut self, file: &str) -> &mut String {
+        match file {
+            "lexicon.toml" => &mut self.lexicon,
+            file if file == "cases.toml" || file.starts_with("cases-") => &mut self.cases,
+            _ => &mut self.policy,
+        }
+    }
+
+    /// The texts as a pack is read from them.
+    pub fn files<'a>(&'a self, name: &'a str) -> PackFiles<'a> {
+        PackFiles {
+            name,
+            policy: &self.policy,
+            lexicon: &self.lexicon,
+            cases: &self.cases,
+        }
+    }
 }
 
 /// One policy pack.
@@ -41,6 +101,8 @@ pub struct Pack {
     pub fallback: Vec<Kind>,
     /// Who the pack applies to.
     pub applies: Applies,
+    /// The instruments that its rules cite.
+    pub sources: Vec<Source>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// Its prohibited words.
@@ -75,6 +137,7 @@ impl Pack {
             title_en: policy.title_en,
             fallback: policy.fallback,
             applies: policy.applies,
+            sources: policy.sources,
             rules: policy.rules,
             lexicon,
             cases,
@@ -156,6 +219,28 @@ max = 1
         );
         check("\"cap.a\"", "\"Cap A\"", 4, "id", &["`Cap A`", "hours.quiet"]);
         check("pack = \"x\"", "pack = \"y\"", 1, "pack", &["`y`", "`x`"]);
+    }
+
+    #[test]
+    fn a_mistake_in_a_further_file_names_that_file_and_its_own_line() {
+        let further = POLICY.split_once("[[caps]]").unwrap().1.replace("cap.a", "cap.b");
+        let read = |further: &str| {
+            let files = [
+                ("x/policy.toml".to_owned(), POLICY.to_owned()),
+                ("x/conduct.toml".to_owned(), format!("# more\n[[caps]]{further}")),
+                ("xy/policy.toml".to_owned(), "not read".to_owned()),
+            ];
+            Pack::parse(&PackTexts::join("x", &files).files("x"))
+        };
+        assert_eq!(read(&further).unwrap().rules.len(), 2);
+        let error = read(&further.replace("level = \"house\"", "level = \"hous\"")).unwrap_err();
+        assert_eq!(
+            (error.file.as_str(), error.line),
+            ("policies/x/conduct.toml", 4),
+            "{error}"
+        );
+        let error = read(&further.replace("max = 1", "maximum = 1")).unwrap_err();
+        assert_eq!((error.line, error.field.as_str()), (13, "maximum"), "{error}");
     }
 
     #[test]

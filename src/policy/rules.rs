@@ -6,10 +6,24 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::domain::{Level, PersonKind, Sureness, words};
 
+use super::assertions::Assertion;
 use super::facts::Facts;
 use super::marks::{Deed, Mark, NamedDay};
 use super::sets::{Set, bits};
 use super::vocab::*;
+
+/// An instrument that the rules of a pack cite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// How `basis` names it.
+    pub name: String,
+    /// Who made it.
+    pub issuer: String,
+    /// Since when it is in force, as far as known; text, because some know only the year.
+    pub date: String,
+    /// What else is to be known of it: number, edition, how it was read.
+    pub note: Option<String>,
+}
 
 /// Where a rule comes from and what it says to people.
 #[derive(Debug, Clone)]
@@ -117,6 +131,10 @@ pub struct Conditions {
     pub purposes: Set<Aim>,
     /// The sender is one of these.
     pub sender: Set<SenderWord>,
+    /// The message says or looks like one of these.
+    pub says: Set<Assertion>,
+    /// Less than this is owed, in whole units of the local currency.
+    pub balance_below: Option<i64>,
     /// Each of these happened.
     pub happened: Vec<Happened>,
     /// None of these happened.
@@ -140,6 +158,10 @@ pub struct Happened {
     pub in_a_row: bool,
     /// Only with the recipient; else with anybody.
     pub recipient: bool,
+    /// Not later than so many local days after an earlier one of these.
+    pub after: Option<(Set<Deed>, u32)>,
+    /// At least so many local days before a day that the file names.
+    pub before_day: Option<(NamedDay, u32)>,
 }
 
 words! {
@@ -303,10 +325,65 @@ pub struct Week {
 }
 
 impl Week {
+    /// The same slot on each of `days`; a slot that runs past midnight belongs to the day on which it begins.
+    pub fn of_slots(days: [bool; 7], slot: Slot) -> Week {
+        let mut week = Week::default();
+        for day in (0..7).filter(|d| days[*d]) {
+            if slot.open < slot.close {
+                week.days[day].push(slot);
+                continue;
+            }
+            week.days[day].push(Slot { close: 1440, ..slot });
+            week.days[(day + 1) % 7].push(Slot { open: 0, ..slot });
+        }
+        for slots in &mut week.days {
+            tidy(slots);
+        }
+        week
+    }
+
+    /// Every minute that is in no slot, holidays like weekdays.
+    pub fn complement(&self) -> Week {
+        let free = |slots: &Vec<Slot>| {
+            let mut free = Vec::new();
+            let mut open = 0;
+            for slot in slots {
+                if open < slot.open {
+                    free.push(Slot {
+                        open,
+                        close: slot.open,
+                    });
+                }
+                open = open.max(slot.close);
+            }
+            if open < 1440 {
+                free.push(Slot { open, close: 1440 });
+            }
+            free
+        };
+        Week {
+            days: std::array::from_fn(|day| free(&self.days[day])),
+            holiday: None,
+        }
+    }
+
     /// The slots of a date whose kind of day is known not to be a holiday.
     pub fn weekday(&self, date: NaiveDate) -> &[Slot] {
         &self.days[date.weekday().num_days_from_monday() as usize]
     }
+}
+
+/// Sorts slots, drops empty ones and joins those that touch.
+fn tidy(slots: &mut Vec<Slot>) {
+    slots.retain(|s| s.open < s.close);
+    slots.sort_by_key(|s| s.open);
+    slots.dedup_by(|next, last| {
+        let touch = next.open <= last.close;
+        if touch {
+            last.close = last.close.max(next.close);
+        }
+        touch
+    });
 }
 
 /// Contact hours of one rule.
@@ -396,6 +473,8 @@ pub enum Body {
     Conduct {
         /// The question it answers.
         kind: Kind,
+        /// Other questions that it answers too.
+        beside: Set<Kind>,
         /// What follows.
         outcome: Outcome,
         /// With a hold: the day whose end is waited for.
@@ -420,6 +499,8 @@ pub enum Body {
     Says {
         /// Name of each and its wordings, folded.
         says: Vec<(String, Vec<String>)>,
+        /// This sender need not say them: their absence is no breach.
+        waived: bool,
         /// In which contact.
         contact: Contact,
         /// What follows when one is missing.
@@ -473,6 +554,15 @@ impl Rule {
             Body::Retention { .. } => Kind::Retention,
             Body::Content { .. } => Kind::Content,
         }
+    }
+
+    /// Whether the rule answers one of these questions.
+    pub fn answers(&self, kinds: Set<Kind>) -> bool {
+        let beside = match &self.body {
+            Body::Conduct { beside, .. } => kinds.meets(*beside),
+            _ => false,
+        };
+        beside || kinds.has(self.kind())
     }
 
     /// Whether the rule speaks about these facts, its place and its conditions left aside.

@@ -159,8 +159,6 @@ impl PolicySet {
         into.rules.clear();
         into.missing.clear();
         into.answered = Set::EMPTY;
-        let loaded = |name: &&String| !self.packs.iter().any(|p| *p.name == **name);
-        into.missing.extend(asked.names().iter().filter(loaded).cloned());
         let Some(today) = today(f) else {
             // Without a zone there is no date: everything that could be in force is.
             return self.select_on(f, f.at.utc().date_naive(), asked, into);
@@ -169,25 +167,38 @@ impl PolicySet {
     }
 
     fn select_on<'p>(&'p self, f: &Facts, today: NaiveDate, asked: Asked<'_>, into: &mut Applied<'p>) {
+        let Asked::Beside(_) = asked else {
+            for name in asked.names() {
+                let Ok(place) = self.packs.binary_search_by(|p| (*p.name).cmp(name)) else {
+                    into.missing.push(name.clone());
+                    continue;
+                };
+                let pack = &self.packs[place];
+                if pack.applies.fits(f, today) {
+                    into.rules
+                        .extend(pack.rules.iter().filter(|r| r.concerns(f, today)));
+                }
+            }
+            return;
+        };
+        let unknown = |name: &&String| !self.packs.iter().any(|p| *p.name == ***name);
+        into.missing.extend(asked.names().iter().filter(unknown).cloned());
         // Kinds for which a pack of the place speaks on this channel; fallbacks give way for these.
-        let gives_way = matches!(asked, Asked::Beside(_));
-        for pack in self.packs.iter().filter(|p| !gives_way || p.fallback.is_empty()) {
+        for pack in self.packs.iter().filter(|p| p.fallback.is_empty()) {
             let reach = reach(pack, f, today, asked);
             if reach == Reach::No {
                 continue;
             }
-            for rule in pack.rules.iter().filter(|r| r.concerns(f, today)) {
-                if matches!(asked, Asked::Beside(_)) && !rule.fits_place(f) {
-                    continue;
-                }
+            for rule in pack
+                .rules
+                .iter()
+                .filter(|r| r.concerns(f, today) && r.fits_place(f))
+            {
                 if reach == Reach::Place && rule.restrains(f) {
                     into.answered = into.answered.with(rule.kind());
                 }
                 into.rules.push(rule);
             }
-        }
-        if !gives_way {
-            return;
         }
         for pack in self.packs.iter().filter(|p| !p.fallback.is_empty()) {
             if reach(pack, f, today, asked) == Reach::No {
@@ -224,9 +235,6 @@ fn reach(pack: &Pack, f: &Facts, today: NaiveDate, asked: Asked<'_>) -> Reach {
         return Reach::No;
     }
     let named = asked.names().iter().any(|name| **name == *pack.name);
-    if matches!(asked, Asked::Only(_)) {
-        return if named { Reach::Asked } else { Reach::No };
-    }
     let fits = |country: &Option<String>, region: &Option<String>| {
         pack.applies.fits_place(country.as_deref(), region.as_deref())
     };

@@ -46,11 +46,24 @@ struct RawTitle {
     en: String,
 }
 
+/// An instrument that the rules of a pack cite.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    name: toml::Spanned<String>,
+    issuer: String,
+    #[serde(default)]
+    date: String,
+    note: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPolicy {
     pack: toml::Spanned<String>,
     title: RawTitle,
+    #[serde(default)]
+    sources: Vec<RawSource>,
     #[serde(default)]
     fallback: Words<Kind>,
     #[serde(default)]
@@ -154,10 +167,17 @@ rules!(RawRecipients {
     allowed: Words<RoleWord>,
     #[serde(default)]
     refused_uses: Words<Place>,
+    #[serde(default)]
+    beside: Words<Kind>,
     verdict: Word<Outcome>,
     until: Option<Word<NamedDay>>,
 });
-rules!(RawConduct { verdict: Word<Outcome>, until: Option<Word<NamedDay>> });
+rules!(RawConduct {
+    #[serde(default)]
+    beside: Words<Kind>,
+    verdict: Word<Outcome>,
+    until: Option<Word<NamedDay>>,
+});
 rules!(RawElement {
     element: Option<Word<Element>>,
     #[serde(default)]
@@ -165,6 +185,8 @@ rules!(RawElement {
     contact: Word<Contact>,
     #[serde(default)]
     words: Vec<String>,
+    #[serde(default)]
+    waived: bool,
     verdict: Word<Outcome>,
 });
 rules!(RawStatus {
@@ -174,6 +196,8 @@ rules!(RawStatus {
     account: Words<AccountTrigger>,
     #[serde(default)]
     person: Words<PersonTrigger>,
+    #[serde(default)]
+    beside: Words<Kind>,
     verdict: Word<Outcome>,
     until: Option<Word<NamedDay>>,
 });
@@ -182,6 +206,8 @@ rules!(RawSender {
     refused: bool,
     #[serde(default)]
     requires: Words<Credential>,
+    #[serde(default)]
+    beside: Words<Kind>,
     verdict: Word<Outcome>,
 });
 rules!(RawRetention {
@@ -233,6 +259,7 @@ pub(crate) struct Policy {
     pub(crate) title_en: String,
     pub(crate) fallback: Vec<Kind>,
     pub(crate) applies: Applies,
+    pub(crate) sources: Vec<Source>,
     pub(crate) rules: Vec<Rule>,
 }
 
@@ -256,8 +283,34 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<Policy, PolicyError> {
         fallback: plain(std::mem::take(&mut raw.fallback)),
         title_zh: std::mem::take(&mut raw.title.zh),
         title_en: std::mem::take(&mut raw.title.en),
+        sources: sources(std::mem::take(&mut raw.sources), cx)?,
         rules: all(raw, cx)?,
     })
+}
+
+fn sources(list: Vec<RawSource>, cx: &Context<'_>) -> Result<Vec<Source>, PolicyError> {
+    let mut out: Vec<Source> = Vec::with_capacity(list.len());
+    for raw in list {
+        let byte = raw.name.span().start;
+        let name = raw.name.into_inner();
+        if name.trim().is_empty() || raw.issuer.trim().is_empty() {
+            return Err(cx.wrong(
+                byte,
+                "an empty `name` or `issuer`",
+                "the instrument and who made it",
+            ));
+        }
+        if out.iter().any(|s| s.name == name) {
+            return Err(cx.wrong(byte, format!("`{name}` a second time"), "each source once"));
+        }
+        out.push(Source {
+            name,
+            issuer: raw.issuer,
+            date: raw.date,
+            note: raw.note,
+        });
+    }
+    Ok(out)
 }
 
 fn all(raw: RawPolicy, cx: &Context<'_>) -> Result<Vec<Rule>, PolicyError> {
@@ -286,11 +339,11 @@ fn all(raw: RawPolicy, cx: &Context<'_>) -> Result<Vec<Rule>, PolicyError> {
         t, r, cx
     ));
     each!(raw.channels, any, |t: RawConduct, _: &mut Rule| {
-        conduct(Kind::Channels, &t.verdict, &t.until, t.byte(), cx)
+        conduct((Kind::Channels, &t.beside), &t.verdict, &t.until, t.byte(), cx)
     });
     each!(raw.elements, any, |t: RawElement, _: &mut Rule| element(t, cx));
     each!(raw.messages, any, |t: RawConduct, _: &mut Rule| {
-        conduct(Kind::Messages, &t.verdict, &t.until, t.byte(), cx)
+        conduct((Kind::Messages, &t.beside), &t.verdict, &t.until, t.byte(), cx)
     });
     each!(raw.statuses, any, |t: RawStatus, r: &mut Rule| status(t, r, cx));
     each!(raw.senders, any, |t: RawSender, r: &mut Rule| sender(t, r, cx));
@@ -472,7 +525,7 @@ fn pattern(t: RawPattern, cx: &Context<'_>) -> Result<Body, PolicyError> {
 }
 
 fn conduct(
-    kind: Kind,
+    (kind, beside): (Kind, &Words<Kind>),
     verdict: &Word<Outcome>,
     until: &Option<Word<NamedDay>>,
     byte: usize,
@@ -487,6 +540,7 @@ fn conduct(
     }
     Ok(Body::Conduct {
         kind,
+        beside: beside.iter().fold(Set::EMPTY, |set, w| set.with(w.0)),
         outcome: verdict.0,
         until: until.as_ref().map(|w| w.0),
     })
@@ -498,16 +552,16 @@ fn recipients(t: RawRecipients, rule: &mut Rule, cx: &Context<'_>) -> Result<Bod
         return Err(cx.wrong(byte, "both", "at most one of `allowed` and `refused_uses`"));
     }
     if !t.allowed.is_empty() {
-        let role = set(t.allowed);
+        let role = t.allowed.iter().fold(Set::EMPTY, |set, w| set.with(w.0));
         rule.unless.push(Conditions {
             role,
             ..Conditions::default()
         });
     }
     if !t.refused_uses.is_empty() {
-        rule.when.place = set(t.refused_uses);
+        rule.when.place = t.refused_uses.iter().fold(Set::EMPTY, |set, w| set.with(w.0));
     }
-    conduct(Kind::Recipients, &t.verdict, &t.until, byte, cx)
+    conduct((Kind::Recipients, &t.beside), &t.verdict, &t.until, byte, cx)
 }
 
 fn element(t: RawElement, cx: &Context<'_>) -> Result<Body, PolicyError> {
@@ -529,6 +583,7 @@ fn element(t: RawElement, cx: &Context<'_>) -> Result<Body, PolicyError> {
                 .map(|(name, w)| (name.clone(), w.iter().map(folded).collect()));
             Ok(Body::Says {
                 says: says.collect(),
+                waived: t.waived,
                 contact,
                 outcome,
             })
@@ -553,17 +608,17 @@ fn element(t: RawElement, cx: &Context<'_>) -> Result<Body, PolicyError> {
 fn status(t: RawStatus, rule: &mut Rule, cx: &Context<'_>) -> Result<Body, PolicyError> {
     let byte = t.byte();
     let mut any = rule.when.any;
-    for reason in plain(t.suppression) {
+    for reason in t.suppression.iter().map(|w| w.0) {
         any = any.and(marks_of(reason));
     }
-    for state in plain(t.account) {
+    for state in t.account.iter().map(|w| w.0) {
         any = any.with(match state {
             AccountTrigger::Settled => Mark::Settled,
             AccountTrigger::Closed => Mark::Closed,
             AccountTrigger::Disputed => Mark::Disputed,
         });
     }
-    for fact in plain(t.person) {
+    for fact in t.person.iter().map(|w| w.0) {
         any = any.with(match fact {
             PersonTrigger::Deceased => Mark::RecipientDeceased,
             PersonTrigger::Minor => Mark::RecipientMinor,
@@ -577,7 +632,7 @@ fn status(t: RawStatus, rule: &mut Rule, cx: &Context<'_>) -> Result<Body, Polic
             "one of `suppression`, `account`, `person`, `when`",
         ));
     }
-    conduct(Kind::Statuses, &t.verdict, &t.until, byte, cx)
+    conduct((Kind::Statuses, &t.beside), &t.verdict, &t.until, byte, cx)
 }
 
 /// The marks that a standing suppression sets.
@@ -605,7 +660,7 @@ fn sender(t: RawSender, rule: &mut Rule, cx: &Context<'_>) -> Result<Body, Polic
         return Err(cx.wrong(byte, "both", "either `refused = true` or `requires`"));
     }
     if !t.requires.is_empty() {
-        let all = plain(t.requires).into_iter().map(|c| match c {
+        let all = t.requires.iter().map(|c| match c.0 {
             Credential::Licence => Mark::Licence,
             Credential::Mandate => Mark::Mandate,
         });
@@ -617,7 +672,7 @@ fn sender(t: RawSender, rule: &mut Rule, cx: &Context<'_>) -> Result<Body, Polic
     } else if !t.refused && rule.unless.is_empty() {
         return Err(cx.wrong(byte, "neither", "`refused = true`, `requires` or `unless`"));
     }
-    conduct(Kind::Senders, &t.verdict, &None, byte, cx)
+    conduct((Kind::Senders, &t.beside), &t.verdict, &None, byte, cx)
 }
 
 fn warning(t: RawWarning, rule: &mut Rule, cx: &Context<'_>) -> Result<Body, PolicyError> {

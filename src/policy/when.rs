@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::marks::{Deed, Mark};
-use super::read::{Words, plain};
+use super::assertions::Assertion;
+use super::marks::{Deed, Mark, NamedDay};
+use super::read::{Word, Words, plain};
 use super::rules::{Conditions, Happened};
 use super::sets::{Bit, Set};
 use super::vocab::*;
@@ -21,6 +22,8 @@ pub(crate) struct RawConditions {
     channels: Words<Medium>,
     purposes: Words<Aim>,
     sender: Words<SenderWord>,
+    says: Words<Assertion>,
+    balance_below: Option<i64>,
     happened: Vec<RawHappened>,
     not_happened: Vec<RawHappened>,
 }
@@ -38,6 +41,11 @@ struct RawHappened {
     in_a_row: bool,
     #[serde(default)]
     recipient: bool,
+    #[serde(default)]
+    after: Words<Deed>,
+    after_local_days: Option<u32>,
+    named_day: Option<Word<NamedDay>>,
+    at_least_days: Option<u32>,
 }
 
 /// A list of words as a set.
@@ -59,6 +67,8 @@ impl RawConditions {
             channels: set(self.channels),
             purposes: set(self.purposes),
             sender: set(self.sender),
+            says: set(self.says),
+            balance_below: self.balance_below,
             happened: past(self.happened)?,
             not_happened: past(self.not_happened)?,
         })
@@ -73,6 +83,12 @@ impl RawHappened {
         if self.times == Some(0) {
             return Err("`times` of at least 1");
         }
+        if self.after.is_empty() != self.after_local_days.is_none() {
+            return Err("`after` together with `after_local_days`");
+        }
+        if self.named_day.is_some() != self.at_least_days.is_some() {
+            return Err("`named_day` together with `at_least_days`");
+        }
         Ok(Happened {
             deed: set(self.deed),
             times: self.times.unwrap_or(1),
@@ -81,6 +97,8 @@ impl RawHappened {
             local_days_ago: self.local_days_ago,
             in_a_row: self.in_a_row,
             recipient: self.recipient,
+            after: self.after_local_days.map(|days| (set(self.after), days)),
+            before_day: self.named_day.map(|w| w.0).zip(self.at_least_days),
         })
     }
 }

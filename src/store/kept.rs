@@ -149,8 +149,9 @@ impl Store {
                 let Some(text) = object(&mut tx, &fields, name).await? else {
                     continue;
                 };
-                let value =
-                    parse_canonical(&text).map_err(|_| StoreError::Corrupt { what: "object of the log" })?;
+                let value = parse_canonical(&text).map_err(|_| StoreError::Corrupt {
+                    what: "object of the log",
+                })?;
                 fields.remove(name);
                 fields.insert(long.into(), value);
             }

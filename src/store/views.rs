@@ -1,5 +1,7 @@
 //! Reading for people: lists, counts, the story of one attempt, the timeline of one account, exports.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use uuid::Uuid;
 
