@@ -14,12 +14,17 @@ static SET: LazyLock<PolicySet> = LazyLock::new(|| {
         include_str!("../../policies/holidays.toml"),
     );
     let files = shipped();
-    let names = files.iter().filter_map(|(path, _)| path.strip_suffix("/policy.toml"));
+    let names = files
+        .iter()
+        .filter_map(|(path, _)| path.strip_suffix("/policy.toml"));
     let read = |name: &str| {
         let texts = PackTexts::join(name, &files);
         Arc::new(Pack::parse(&texts.files(name)).unwrap_or_else(|e| panic!("{e}")))
     };
-    PolicySet::new(names.map(read).collect(), holidays.unwrap_or_else(|e| panic!("{e}")))
+    PolicySet::new(
+        names.map(read).collect(),
+        holidays.unwrap_or_else(|e| panic!("{e}")),
+    )
 });
 
 /// Path below `policies/` and text of every file of a pack.
@@ -27,9 +32,16 @@ fn shipped() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let mut files = Vec::new();
     for folder in std::fs::read_dir(&root).unwrap().map(|f| f.unwrap().path()) {
-        let inside = std::fs::read_dir(&folder).into_iter().flatten().map(|f| f.unwrap().path());
+        let inside = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .map(|f| f.unwrap().path());
         for path in inside.filter(|p| p.extension().is_some_and(|e| e == "toml")) {
-            let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            let name = path
+                .strip_prefix(&root)
+                .unwrap()
+                .to_string_lossy()
+                .replace('\\', "/");
             files.push((name, std::fs::read_to_string(&path).unwrap()));
         }
     }

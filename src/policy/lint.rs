@@ -68,7 +68,10 @@ pub fn lint(pack: &Pack) -> Vec<Lint> {
     }
     for source in &pack.sources {
         if !all.iter().any(|r| r.head.basis.contains(&source.name)) {
-            let (zh, en) = (format!("来源「{}」未被引用", source.name), format!("no rule cites `{}`", source.name));
+            let (zh, en) = (
+                format!("来源「{}」未被引用", source.name),
+                format!("no rule cites `{}`", source.name),
+            );
             remarks.say("pack", false, zh, en);
         }
     }
@@ -86,7 +89,10 @@ pub fn lint_dates(pack: &Pack, today: NaiveDate) -> Vec<Lint> {
     };
     let mut over = |id: &str, applies: &Applies| {
         if let Some(until) = applies.until.filter(|until| *until <= today) {
-            let (zh, en) = (format!("自 {until} 起不再有效"), format!("out of force since {until}"));
+            let (zh, en) = (
+                format!("自 {until} 起不再有效"),
+                format!("out of force since {until}"),
+            );
             remarks.say(id, false, zh, en);
         }
     };
@@ -103,17 +109,26 @@ fn claims(rule: &Rule, of_policy: bool, remarks: &mut Remarks<'_>) {
     let sources = &remarks.pack.sources;
     let cites = sources.is_empty() || sources.iter().any(|s| head.basis.contains(&s.name));
     let house = head.basis.contains("house rule");
-    let decides = !matches!(rule.body, Body::Note(_) | Body::Warning(_) | Body::Retention { .. });
+    let decides = !matches!(
+        rule.body,
+        Body::Note(_) | Body::Warning(_) | Body::Retention { .. }
+    );
     if decides && head.level == Level::Statute && head.sureness == Sureness::Unverified {
         let (zh, en) = ("标为法律却未经核实", "called a statute but not verified");
         remarks.say(&head.id, false, zh, en);
     }
     if head.level != Level::House && head.basis == "house rule" {
-        let (zh, en) = ("依据为自定规则,级别却不是 house", "a house rule whose level is not `house`");
+        let (zh, en) = (
+            "依据为自定规则,级别却不是 house",
+            "a house rule whose level is not `house`",
+        );
         remarks.say(&head.id, true, zh, en);
     }
     if !house && !cites {
-        let (zh, en) = ("依据不在规则包的来源之列", "the basis names none of the sources of the pack");
+        let (zh, en) = (
+            "依据不在规则包的来源之列",
+            "the basis names none of the sources of the pack",
+        );
         remarks.say(&head.id, of_policy, zh, en);
     }
 }
@@ -128,7 +143,11 @@ fn proven(rule: &Rule, pack: &Pack) -> bool {
         Kind::Retention | Kind::Payments | Kind::Duties | Kind::Gaps
     );
     let cases = pack.cases.cases.iter().flat_map(|c| &c.rules);
-    let examples = pack.cases.examples.iter().flat_map(|e| e.rules.iter().chain(&e.shows));
+    let examples = pack
+        .cases
+        .examples
+        .iter()
+        .flat_map(|e| e.rules.iter().chain(&e.shows));
     silent || cases.chain(examples).any(expects)
 }
 
@@ -141,7 +160,8 @@ fn week_of(rule: &Rule) -> Option<&Week> {
 
 fn never_opens(rule: &Rule) -> bool {
     let no_slot = |slots: &[Slot]| slots.is_empty();
-    week_of(rule).is_some_and(|w| w.days.iter().all(|d| no_slot(d)) && w.holiday.as_deref().is_none_or(no_slot))
+    week_of(rule)
+        .is_some_and(|w| w.days.iter().all(|d| no_slot(d)) && w.holiday.as_deref().is_none_or(no_slot))
 }
 
 /// Whom and what a rule speaks about, as text to compare.
@@ -161,7 +181,10 @@ fn pairs(remarks: &mut Remarks<'_>) {
             }
             let with = &other.head.id;
             if never_full(rule, other, i < j) {
-                let (zh, en) = (format!("有 `{with}` 在,该上限永远用不到"), format!("`{with}` never lets this cap fill"));
+                let (zh, en) = (
+                    format!("有 `{with}` 在,该上限永远用不到"),
+                    format!("`{with}` never lets this cap fill"),
+                );
                 remarks.say(&rule.head.id, true, zh, en);
             }
             if i > j {
@@ -170,15 +193,24 @@ fn pairs(remarks: &mut Remarks<'_>) {
             if let Some((a, b)) = week_of(rule).zip(week_of(other)) {
                 let shut = (0..7).all(|d| !meet(&a.days[d], &b.days[d]));
                 let (zh, en) = if shut {
-                    (format!("与 `{with}` 的时段没有交集"), format!("never open together with `{with}`"))
+                    (
+                        format!("与 `{with}` 的时段没有交集"),
+                        format!("never open together with `{with}`"),
+                    )
                 } else {
-                    (format!("与 `{with}` 重叠,仅交集开放"), format!("overlaps `{with}`; only what both share is open"))
+                    (
+                        format!("与 `{with}` 重叠,仅交集开放"),
+                        format!("overlaps `{with}`; only what both share is open"),
+                    )
                 };
                 remarks.say(&rule.head.id, shut, zh, en);
             }
             let same = format!("{:?}", rule.body) == format!("{:?}", other.body);
             if same && !matches!(rule.body, Body::Note(_) | Body::Warning(None)) {
-                let (zh, en) = (format!("与 `{with}` 内容相同"), format!("says the same as `{with}`"));
+                let (zh, en) = (
+                    format!("与 `{with}` 内容相同"),
+                    format!("says the same as `{with}`"),
+                );
                 remarks.say(&rule.head.id, false, zh, en);
             }
         }
@@ -217,7 +249,9 @@ fn most(by: &Cap, window: CapWindow) -> Option<u32> {
         (a, b) if a == b => 1,
         (CapWindow::LocalMonth, _) => return None,
         // A rolling span touches a day more at each end.
-        (CapWindow::LocalDays(_), CapWindow::Rolling(_)) => (hours(window) + 47) / hours(by.window).max(1) + 1,
+        (CapWindow::LocalDays(_), CapWindow::Rolling(_)) => {
+            (hours(window) + 47) / hours(by.window).max(1) + 1
+        }
         (inner, outer) => (hours(outer) + hours(inner) - 1) / hours(inner).max(1),
     };
     u32::try_from(times).ok().and_then(|t| t.checked_mul(by.max))
@@ -278,9 +312,8 @@ mod tests {
             assert_eq!(found, expected, "{rules}");
         };
         let hours = |id: &str, w: &str| rule("hours", id, &format!("windows = {{ {w} }}"));
-        let cap = |id: &str, w: &str, max: u32| {
-            rule("caps", id, &format!("key = \"person\"\n{w}\nmax = {max}"))
-        };
+        let cap =
+            |id: &str, w: &str, max: u32| rule("caps", id, &format!("key = \"person\"\n{w}\nmax = {max}"));
         check(&hours("hours.a", "all = \"08:00-20:00\""), &[]);
         check(
             &hours("hours.a", "all = \"closed\""),
@@ -298,7 +331,10 @@ mod tests {
             &(hours("hours.a", "all = \"08:00-08:10\"") + &rule("close_margin", "hours.m", "minutes = 10")),
             &[("the margin is as wide as a window", true)],
         );
-        check(&(cap("cap.a", "local_days = 1", 1) + &cap("cap.b", "local_days = 7", 3)), &[]);
+        check(
+            &(cap("cap.a", "local_days = 1", 1) + &cap("cap.b", "local_days = 7", 3)),
+            &[],
+        );
         check(
             &(cap("cap.a", "local_days = 1", 1) + &cap("cap.b", "local_days = 7", 7)),
             &[("`cap.a` never lets this cap fill", true)],
@@ -314,7 +350,10 @@ mod tests {
             &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 25)),
             &[("`cap.a` never lets this cap fill", true)],
         );
-        check(&(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 21)), &[]);
+        check(
+            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 21)),
+            &[],
+        );
         let other = rule("duties", "duty.a", "").replace("Act 1 s. 2", "Act 2");
         check(
             &other,
@@ -331,7 +370,10 @@ mod tests {
         let pack = pack(&rule("duties", "duty.a", "applies = { until = 2025-11-29 }"));
         assert!(lint_dates(&pack, day("2025-11-28")).is_empty());
         let over = lint_dates(&pack, day("2025-11-29"));
-        assert_eq!((over.len(), over[0].en.as_str()), (1, "out of force since 2025-11-29"));
+        assert_eq!(
+            (over.len(), over[0].en.as_str()),
+            (1, "out of force since 2025-11-29")
+        );
     }
 
     #[test]

@@ -56,7 +56,9 @@ fn week(w: &Week) -> String {
 fn hours(rule: &Rule, h: &dunwell::policy::Hours) -> String {
     let mut text = match (&h.week, h.from) {
         (Some(w), _) => week(w),
-        (None, from) => from.map_or_else(String::new, |f| format!("the {} of the file", f.as_str().replace('_', " "))),
+        (None, from) => from.map_or_else(String::new, |f| {
+            format!("the {} of the file", f.as_str().replace('_', " "))
+        }),
     };
     if rule.channels != dunwell::policy::Medium::timed() {
         text += &format!(" ({})", words(rule.channels));
@@ -95,8 +97,16 @@ fn cap(rule: &Rule, cap: &Cap) -> String {
     } else {
         format!(" to {}", words(cap.to))
     };
-    let since = if cap.since.is_some() { ", after the first conversation" } else { "" };
-    format!("{} {window} for each {} ({media}{to}{since})", cap.max, words(cap.key))
+    let since = if cap.since.is_some() {
+        ", after the first conversation"
+    } else {
+        ""
+    };
+    format!(
+        "{} {window} for each {} ({media}{to}{since})",
+        cap.max,
+        words(cap.key)
+    )
 }
 
 fn place(a: &Applies) -> String {
@@ -139,7 +149,9 @@ fn sureness(pack: &Pack) -> &'static str {
     };
     let timed = |r: &Rule| matches!(r.body, Body::Hours(_) | Body::Cap(_) | Body::Wait { .. });
     let decides = |r: &Rule| !matches!(r.body, Body::Note(_) | Body::Warning(_) | Body::Retention { .. });
-    let found = worst(&timed).or_else(|| worst(&decides)).or_else(|| worst(&|_| true));
+    let found = worst(&timed)
+        .or_else(|| worst(&decides))
+        .or_else(|| worst(&|_| true));
     found.map_or("-", |s| s.as_str())
 }
 
@@ -149,15 +161,29 @@ fn row(pack: &Pack) -> String {
         match &rule.body {
             Body::Hours(h) => clock.push(hours(rule, h)),
             Body::Cap(c) => counts.push(cap(rule, c)),
-            Body::Wait { days, .. } => counts.push(format!("waits {days} days after a notice ({})", words(rule.channels))),
+            Body::Wait { days, .. } => counts.push(format!(
+                "waits {days} days after a notice ({})",
+                words(rule.channels)
+            )),
             _ => {}
         }
     }
-    let or = |list: Vec<String>, none: &str| if list.is_empty() { none.to_owned() } else { list.join("<br>") };
+    let or = |list: Vec<String>, none: &str| {
+        if list.is_empty() {
+            none.to_owned()
+        } else {
+            list.join("<br>")
+        }
+    };
     let rest = pack
         .rules
         .iter()
-        .filter(|r| matches!(r.body, Body::Conduct { .. } | Body::Element { .. } | Body::Says { .. }))
+        .filter(|r| {
+            matches!(
+                r.body,
+                Body::Conduct { .. } | Body::Element { .. } | Body::Says { .. }
+            )
+        })
         .count();
     format!(
         "| `{}` | {} | {} | {} | {} | {rest} | {} |\n",
@@ -197,11 +223,37 @@ fn every_regime_that_situations_name_has_its_pack() {
     let lines = include_str!("../data/vectors.jsonl").lines();
     let named: BTreeSet<String> = lines
         .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap())
-        .flat_map(|v| v["regime"].as_str().unwrap().split('+').map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|v| {
+            v["regime"]
+                .as_str()
+                .unwrap()
+                .split('+')
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
         .collect();
     let more = [
-        "us-ca", "us-ny", "us-nv", "ca-bc", "ca-ab", "ca-nb", "za-cfdc", "br-al", "pl-zpf", "cn-letter", "nz", "sg", "es",
-        "us-co", "us-tx", "cn-sms", "cn-email", "cn-evidence", "cn-consumer-finance-2024", "kr-agency-nonfinancial", "eu-gdpr",
+        "us-ca",
+        "us-ny",
+        "us-nv",
+        "ca-bc",
+        "ca-ab",
+        "ca-nb",
+        "za-cfdc",
+        "br-al",
+        "pl-zpf",
+        "cn-letter",
+        "nz",
+        "sg",
+        "es",
+        "us-co",
+        "us-tx",
+        "cn-sms",
+        "cn-email",
+        "cn-evidence",
+        "cn-consumer-finance-2024",
+        "kr-agency-nonfinancial",
+        "eu-gdpr",
     ];
     let rulebook = rulebook();
     let loaded: BTreeSet<&str> = rulebook.policy.packs().iter().map(|p| &*p.name).collect();
@@ -219,10 +271,25 @@ fn a_pack_without_a_clock_or_a_number_says_so() {
     let silent = |p: &&std::sync::Arc<Pack>| {
         let has = |kind: Kind| p.rules.iter().any(|r| r.kind() == kind);
         // Packs about one medium, about words or about a state of the file are no place's rules of contact.
-        let partial = ["cn", "cn-letter", "cn-evidence", "us-bankruptcy", "us-scra", "us-tcpa", "cn-consumer-finance-2024", "cn-consumer-protection"];
+        let partial = [
+            "cn",
+            "cn-letter",
+            "cn-evidence",
+            "us-bankruptcy",
+            "us-scra",
+            "us-tcpa",
+            "cn-consumer-finance-2024",
+            "cn-consumer-protection",
+        ];
         !partial.contains(&&*p.name) && !(has(Kind::Hours) && has(Kind::Caps)) && !has(Kind::Gaps)
     };
     let rulebook = rulebook();
-    let found: Vec<&str> = rulebook.policy.packs().iter().filter(silent).map(|p| &*p.name).collect();
+    let found: Vec<&str> = rulebook
+        .policy
+        .packs()
+        .iter()
+        .filter(silent)
+        .map(|p| &*p.name)
+        .collect();
     assert!(found.is_empty(), "no gap is named in {found:?}");
 }
