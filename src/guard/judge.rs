@@ -67,7 +67,8 @@ pub fn judge<'p>(rules: &[&'p Rule], f: &Facts, holidays: &Holidays, kinds: Set<
         };
         out.add(&rule.head, verdict);
     }
-    if kinds.has(Kind::Elements) && !rules.is_empty() && f.missing.iter().any(|m| !named(rules, f, m)) {
+    let unstated = kinds.has(Kind::Elements) && !rules.is_empty() && f.marks.has(Mark::RequiredMissing);
+    if unstated && f.missing.iter().any(|m| !named(rules, f, m)) {
         out.add(core_rule("element.required"), Verdict::Blocked);
     }
     if kinds.has(Kind::Hours)

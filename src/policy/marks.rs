@@ -63,6 +63,8 @@ words! {
         FirstAssertion = "first_assertion",
         /// The message itself is the notice or letter that the law asks for first.
         FirstNotice = "first_notice",
+        /// Something that the rules require is known to be missing.
+        RequiredMissing = "required_missing",
         /// It is the validation notice.
         IsValidationNotice = "is_validation_notice",
         /// The validation period has begun and is not over.
@@ -164,15 +166,13 @@ words! {
         StoppedAddress = "stopped_address",
         /// Asked that this place not be used.
         StoppedPlace = "stopped_place",
-        /// Asked that place orally and confirmed it in writing in time.
-        StoppedPlaceConfirmed = "stopped_place_confirmed",
         /// Took back the consent to automated contact, in any reasonable words.
         ConsentWithdrawn = "consent_withdrawn",
         /// Consent to this medium is on record.
         MediumConsent = "medium_consent",
         /// Consent in writing to this medium for this debt is on record.
         WrittenConsent = "written_consent",
-        /// The recipient asked that contact cease.
+        /// The recipient asked, in whatever words, that contact cease.
         Cease = "cease",
         /// The same in writing.
         CeaseWritten = "cease_written",

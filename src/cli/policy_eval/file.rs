@@ -8,7 +8,7 @@ use super::reading::{Object, Until, dates_in, window_in};
 use crate::domain::Moment;
 use crate::policy::{Claim, Key, Medium, SenderWord, Set, Slot, Week};
 
-const COLLECTOR: &[&str] = &["id", "type", "name", "licence", "note", "registered", "country"];
+pub(super) const COLLECTOR: &[&str] = &["id", "type", "name", "licence", "note", "registered", "country"];
 
 /// Fields of `given.facts`; those about conduct are read by `conduct`.
 const FACTS: &[&str] = &[
@@ -53,7 +53,7 @@ const FACTS: &[&str] = &[
     "note",
 ];
 
-const DEBT: &[&str] = &[
+pub(super) const DEBT: &[&str] = &[
     "type",
     "servicing_account",
     "creditor",

@@ -106,6 +106,11 @@ impl<'v> Object<'v> {
         number
     }
 
+    /// Whether a field holds a number above zero; anything else is none.
+    pub(super) fn number_or_zero(&self, field: &str) -> bool {
+        self.get(field).and_then(|v| v.as_f64()).is_some_and(|n| n > 0.0)
+    }
+
     /// A list; a single value reads as a list of one.
     pub(super) fn list(&self, field: &str) -> Vec<&'v Value> {
         match self.get(field) {

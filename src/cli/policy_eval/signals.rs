@@ -9,7 +9,7 @@ use crate::domain::Moment;
 use crate::policy::{Allowed, Candidate, Key, Medium, Personal, Set};
 
 /// Fields of a signal.
-const SIGNAL: &[&str] = &[
+pub(super) const SIGNAL: &[&str] = &[
     "type",
     "days",
     "from",

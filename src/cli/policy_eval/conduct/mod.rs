@@ -1,0 +1,92 @@
+//! Marks, deeds and descriptions for questions about people, channels, states and content.
+//!
+//! `past` reads what the timeline and the file show, `said` what people made known, `attempt` the form of the attempt
+//! and `content` what it says; `words` holds the vocabularies. What is not understood is noted and goes to a person.
+
+mod attempt;
+mod content;
+mod past;
+mod said;
+mod words;
+
+use super::file::File;
+use super::people::People;
+use super::reading::Object;
+use crate::policy::{Assertion, Facts, Mark};
+
+/// Fields of an attempt.
+pub(super) const ATTEMPT: &[&str] = &[
+    "at",
+    "channel",
+    "person",
+    "debts",
+    "to",
+    "automated",
+    "autodialed",
+    "prerecorded",
+    "in_reply_to",
+    "relies_on_consent",
+    "relies_on_request",
+    "collector",
+    "purpose",
+    "content",
+    "envelope",
+    "batch_to",
+    "address_basis",
+    "has_opt_out",
+    "format",
+    "caller_id",
+    "visibility",
+    "first_assertion",
+    "mandate_id",
+    "firm_seal",
+    "form",
+    "term",
+    "identifies_as_debt_collector",
+    "first_communication",
+    "first_written",
+    "first_letter",
+    "validation_notice_sent",
+    "missing",
+    "adds",
+    "extra",
+    "legal_basis",
+    "remedy",
+    "queued_at",
+    "delivered_at",
+    "opened_at",
+    "note",
+];
+
+/// Everything that one line gives the readers of this folder.
+#[derive(Clone, Copy)]
+struct Line<'a, 'v> {
+    given: Object<'v>,
+    attempt: Object<'v>,
+    file: &'a File<'v>,
+    people: &'a People<'v>,
+}
+
+/// Reads what bears on people, channels, states and content into the facts.
+pub(super) fn read(
+    given: Object<'_>,
+    attempt: Object<'_>,
+    file: &File<'_>,
+    people: &People<'_>,
+    facts: &mut Facts,
+) {
+    let line = Line {
+        given,
+        attempt,
+        file,
+        people,
+    };
+    facts.marks.note(Mark::FileComplete, true);
+    past::read(line, facts);
+    let stopped = said::read(line, facts);
+    attempt::read(line, facts, stopped);
+    content::read(line, facts);
+    let costs = facts.says.has(Assertion::UndueCosts);
+    facts.marks.note(Mark::CostsClaimed, costs);
+    facts.events.sort_by_key(|e| e.at);
+}
