@@ -43,6 +43,9 @@ pub(super) enum PolicyCommand {
     /// Says what is wrong with packs that read well: rules that no case proves, claims without a source
     #[command(after_help = "Examples:\n  dunwell policy lint")]
     Lint,
+    /// Prints the JSON Schema of `policy.toml`, for editors that complete and check it
+    #[command(after_help = "Examples:\n  dunwell policy schema > policy.schema.json")]
+    Schema,
     /// Judges one situation a line from standard input, without store and settings
     #[command(
         after_help = "Examples:\n  dunwell policy eval --jsonl < situations.jsonl\n\nOne JSON object a line in, {\"id\",\"verdict\",\"not_before\",\"findings\"} a line out. What is not understood is for a person (`review`), never allowed."
@@ -95,6 +98,10 @@ pub(super) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Re
         PolicyCommand::Show { pack, .. } => show(session, pack.as_deref().unwrap_or("core")),
         PolicyCommand::Diff(args) => policy_diff::run(session, &args).await,
         PolicyCommand::Lint => lint_all(session),
+        PolicyCommand::Schema => {
+            let schema = crate::policy::schema();
+            Ok(Answer::new(serde_json::to_string_pretty(&schema)?, schema))
+        }
         PolicyCommand::Eval { .. } => super::policy_eval::run(session),
         PolicyCommand::Test { pack } => test(session, pack.as_deref()),
     }
