@@ -52,6 +52,14 @@ impl Parcel {
         self.reservation.reserved_at()
     }
 
+    /// For so long a text may wait at the carrier: after that contact hours are over, and it must not arrive any
+    /// more. Whole minutes, at least one; `None` where nothing ends it, and for everything but texts.
+    pub fn validity(&self) -> Option<chrono::TimeDelta> {
+        let lands_before = self.reservation.lands_before()?;
+        let minutes = (lands_before - self.at()).num_minutes().max(1);
+        (self.channel() == Channel::Sms).then(|| chrono::TimeDelta::minutes(minutes))
+    }
+
     /// The channel that the words are written for.
     pub fn channel(&self) -> Channel {
         match *self.draft {

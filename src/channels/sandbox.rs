@@ -189,6 +189,12 @@ fn sms_text(parcel: &Parcel, sms: &Sms) -> String {
     );
     line("时间 At", &parcel.at());
     line("编号 Attempt", &parcel.attempt());
+    if let Some(validity) = parcel.validity() {
+        line(
+            "有效期 Valid for",
+            &format_args!("{} min", validity.num_minutes()),
+        );
+    }
     line(
         "条数 Segments",
         &format_args!("{} ({}, {})", segments.count, segments.coding, segments.units),

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::out::{Answer, Code, table};
 use super::session::Session;
 use super::words::word;
+use crate::clock::{Clock, SystemClock};
 use crate::guard::run_cases;
-use crate::policy::{Pack, Rule, core_rules, core_version, lint};
+use crate::policy::{Pack, Rule, core_rules, core_version, lint, lint_dates};
 
 /// What can be done with policy packs.
 #[derive(Debug, Subcommand)]
@@ -135,7 +136,11 @@ fn find<'p>(packs: &'p [std::sync::Arc<Pack>], name: &str) -> anyhow::Result<&'p
 fn lint_all(session: &Session) -> anyhow::Result<Answer> {
     let rulebook = session.rulebook()?;
     let (out, lang) = (&session.out, session.out.lang);
-    let found: Vec<_> = rulebook.policy.packs().iter().flat_map(|p| lint(p)).collect();
+    let today = SystemClock::new().now().utc().date_naive();
+    let packs = rulebook.policy.packs().iter();
+    let found: Vec<_> = packs
+        .flat_map(|p| [lint(p), lint_dates(p, today)].concat())
+        .collect();
     let fatal = found.iter().filter(|l| l.fatal).count();
     let mut text = String::new();
     for l in &found {

@@ -72,7 +72,7 @@ pub fn judge<'p>(rules: &[&'p Rule], f: &Facts, holidays: &Holidays, kinds: Set<
         out.add(core_rule("element.required"), Verdict::Blocked);
     }
     if kinds.has(Kind::Hours)
-        && rules.iter().any(|r| r.restrains(f))
+        && !rules.is_empty()
         && let Says::NotBefore(until) = asking.personal(rules)
     {
         later = Some(later.map_or(until, |l| l.max(until)));

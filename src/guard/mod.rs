@@ -67,6 +67,7 @@ pub struct Clearance {
     caps: Vec<CapClaim>,
     decided_at: Moment,
     valid_until: Moment,
+    lands_before: Option<Moment>,
 }
 
 impl Clearance {
@@ -103,6 +104,12 @@ impl Clearance {
     /// A reservation at or after this instant is refused: the window closes, or the attempt expires.
     pub fn valid_until(&self) -> Moment {
         self.valid_until
+    }
+
+    /// When contact hours close, margin and all: what arrives later arrives at a forbidden hour. `None`: no hours
+    /// bind it, as with letters, which are judged by the day of posting.
+    pub fn lands_before(&self) -> Option<Moment> {
+        self.lands_before
     }
 }
 
@@ -297,7 +304,7 @@ fn by_rule(desk: &mut Desk<'_>, rule: &Rule, views: &[String], asking: &Asking<'
 }
 
 /// What the clock says: hours, holds moved to lawful instants, and when the clearance ends.
-fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet, facts: &Facts) -> Moment {
+fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet, facts: &Facts) -> Ends {
     let (s, now) = (desk.s, desk.now);
     let tomorrow = now + TimeDelta::days(1);
     let ends = s.attempt.expires_at;
@@ -320,7 +327,10 @@ fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet, facts: &Facts)
             None,
         );
         settle_holds(desk, |at| Some(at.max(tomorrow)));
-        return ends;
+        return Ends {
+            reserve: ends,
+            land: None,
+        };
     }
     desk.pass(core_rule("situation.no_time_zone"));
     let said: Vec<(&Rule, Says)> = hours.iter().map(|r| (*r, asking.ask(r))).collect();
@@ -346,7 +356,16 @@ fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet, facts: &Facts)
         desk.hold(&rule.head, closing.then_some(now));
     }
     settle_holds(desk, |at| early.lawful(rules, at));
-    early.closes(rules).map_or(ends, |close| ends.min(close))
+    Ends {
+        reserve: early.closes(rules).map_or(ends, |close| ends.min(close)),
+        land: asking.closes(rules),
+    }
+}
+
+/// When a clearance ends: for reserving, and for arriving.
+struct Ends {
+    reserve: Moment,
+    land: Option<Moment>,
 }
 
 /// The widest margin before closing.
@@ -375,7 +394,7 @@ fn settle_holds(desk: &mut Desk<'_>, lawful: impl Fn(Moment) -> Option<Moment>) 
 }
 
 /// The strictest verdict, sorted findings, and the clearance if everything is clear.
-fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, valid_until: Moment) -> Review {
+fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, ends: Ends) -> Review {
     let Desk {
         s,
         now,
@@ -396,7 +415,8 @@ fn finish(desk: Desk<'_>, caps: Vec<CapClaim>, valid_until: Moment) -> Review {
         debtor_revision: s.debtor.revision,
         caps,
         decided_at: now,
-        valid_until,
+        valid_until: ends.reserve,
+        lands_before: ends.land,
     });
     Review {
         verdict,

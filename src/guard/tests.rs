@@ -5,48 +5,49 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::{Holidays, Pack, PackFiles, lint};
+use crate::policy::{Holidays, Pack, PackTexts, lint};
 
-macro_rules! pack {
-    (rules $name:literal) => {
-        Arc::new(
-            Pack::parse(&PackFiles {
-                name: $name,
-                policy: include_str!(concat!("../../policies/", $name, "/policy.toml")),
-                lexicon: "",
-                cases: include_str!(concat!("../../policies/", $name, "/cases.toml")),
-            })
-            .unwrap_or_else(|e| panic!("{e}")),
-        )
-    };
-    ($name:literal) => {
-        Arc::new(
-            Pack::parse(&PackFiles {
-                name: $name,
-                policy: include_str!(concat!("../../policies/", $name, "/policy.toml")),
-                lexicon: include_str!(concat!("../../policies/", $name, "/lexicon.toml")),
-                cases: include_str!(concat!("../../policies/", $name, "/cases.toml")),
-            })
-            .unwrap_or_else(|e| panic!("{e}")),
-        )
-    };
-}
-
+/// Every pack that ships, with all files of its folder.
 static SET: LazyLock<PolicySet> = LazyLock::new(|| {
     let holidays = Holidays::parse(
         "policies/holidays.toml",
         include_str!("../../policies/holidays.toml"),
     );
+    let files = shipped();
+    let names = files
+        .iter()
+        .filter_map(|(path, _)| path.strip_suffix("/policy.toml"));
+    let read = |name: &str| {
+        let texts = PackTexts::join(name, &files);
+        Arc::new(Pack::parse(&texts.files(name)).unwrap_or_else(|e| panic!("{e}")))
+    };
     PolicySet::new(
-        vec![
-            pack!("house-safe-default"),
-            pack!("cn"),
-            pack!(rules "us-regf"),
-            pack!(rules "id-pojk22"),
-        ],
+        names.map(read).collect(),
         holidays.unwrap_or_else(|e| panic!("{e}")),
     )
 });
+
+/// Path below `policies/` and text of every file of a pack.
+fn shipped() -> Vec<(String, String)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let mut files = Vec::new();
+    for folder in std::fs::read_dir(&root).unwrap().map(|f| f.unwrap().path()) {
+        let inside = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .map(|f| f.unwrap().path());
+        for path in inside.filter(|p| p.extension().is_some_and(|e| e == "toml")) {
+            let name = path
+                .strip_prefix(&root)
+                .unwrap()
+                .to_string_lossy()
+                .replace('\\', "/");
+            files.push((name, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}
 
 /// The situation and draft of the first case of a pack, which is cleared.
 fn first(pack: &str) -> (&'static Situation, &'static Draft, Moment) {
@@ -84,6 +85,11 @@ fn a_clearance_ends_with_the_window_less_its_margin() {
     assert_eq!(
         clearance.valid_until().local_text(chrono_tz::Asia::Shanghai),
         "2026-04-12 21:50 +08:00"
+    );
+    let lands = clearance.lands_before().unwrap();
+    assert_eq!(
+        lands.local_text(chrono_tz::Asia::Shanghai),
+        "2026-04-12 22:00 +08:00"
     );
     assert_eq!(clearance.caps().len(), 1);
     assert_eq!(clearance.attempt(), s.attempt.id);

@@ -277,7 +277,9 @@ impl<'a> Timetable<'a> {
                 return None;
             }
             let at = match &a.slots {
-                None => from,
+                // A consent that names no time lifts the hours of this attempt; it invites nobody to a later night.
+                None if from == self.f.at => from,
+                None => return None,
                 Some(week) => self.next_of(week, self.every_zone(), from, Cut::NONE)?,
             };
             a.until.is_none_or(|until| at < until).then_some(at)

@@ -35,7 +35,7 @@ pub use examples::Example;
 pub use examples::blank;
 pub use facts::*;
 pub use lexicon::{Entry, Pattern, Surroundings, When};
-pub use lint::{Lint, lint};
+pub use lint::{Lint, lint, lint_dates};
 pub use marks::*;
 pub use matcher::{Hit, Matcher};
 pub use pack::{Pack, PackFiles, PackTexts};

@@ -105,6 +105,7 @@ pub struct Reservation {
     attempt: AttemptId,
     channel: Channel,
     reserved_at: Moment,
+    lands_before: Option<Moment>,
 }
 
 impl Reservation {
@@ -115,6 +116,7 @@ impl Reservation {
             attempt,
             channel,
             reserved_at,
+            lands_before: None,
         }
     }
 
@@ -131,6 +133,11 @@ impl Reservation {
     /// When the place was taken.
     pub fn reserved_at(&self) -> Moment {
         self.reserved_at
+    }
+
+    /// When contact hours close; a carrier that can is told to give up by then.
+    pub fn lands_before(&self) -> Option<Moment> {
+        self.lands_before
     }
 }
 
@@ -398,9 +405,12 @@ impl Deciding<'_> {
             collection,
             at: Ts(at),
         });
-        let caps = match &decision.action {
-            Action::Reserve(clearance) => clearance.caps().iter().map(cap_value).collect(),
-            _ => Vec::new(),
+        let (caps, lands_before) = match &decision.action {
+            Action::Reserve(clearance) => (
+                clearance.caps().iter().map(cap_value).collect(),
+                clearance.lands_before(),
+            ),
+            _ => (Vec::new(), None),
         };
         let trace = self.writes.keep_trace(decision.trace);
         let decided_id = RecordId(self.clock.fresh());
@@ -441,6 +451,7 @@ impl Deciding<'_> {
             attempt: decision.attempt,
             channel,
             reserved_at: at,
+            lands_before,
         })
     }
 
