@@ -194,7 +194,10 @@ fn contradicts(said: &str, truth: &str) -> bool {
     let numbers = |text: &str| -> Vec<String> {
         let digits = text.replace(',', "");
         let words = digits.split(|c: char| !c.is_ascii_digit() && c != '.');
-        words.map(|w| w.trim_matches('.').to_owned()).filter(|w| !w.is_empty()).collect()
+        words
+            .map(|w| w.trim_matches('.').to_owned())
+            .filter(|w| !w.is_empty())
+            .collect()
     };
     let money = ["amount", "balance", "sum", "owe", "debt", "interest"];
     let (a, b) = (numbers(said), numbers(truth));
