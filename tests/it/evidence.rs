@@ -496,8 +496,7 @@ fn a_witness_signs_growth_and_refuses_a_second_history() {
     settings(&running);
     let said = desk.ends(0, &["evidence", "checkpoint", "--anchor"]);
     assert!(said.err.contains("entries at the end are gone"), "{}", said.err);
-    for _ in 0..3 {
-        desk.ok(&["import", "events", "events.jsonl"]);
+    for _ in 0..4 {
         desk.ok(&["import", "accounts", "ledger.csv"]);
     }
     let said = desk.ends(0, &["evidence", "checkpoint", "--anchor"]);
