@@ -231,11 +231,6 @@ impl Builder<'_> {
 
     fn person(&self, n: u128, kind: PersonKind) -> Result<Person, String> {
         let zones = self.zones()?;
-        let source = if zones.is_empty() {
-            ZoneSource::Unknown
-        } else {
-            ZoneSource::Country
-        };
         Ok(Person {
             id: PersonId(id(n)),
             kind,
@@ -243,10 +238,7 @@ impl Builder<'_> {
             locale: Locale::ZhCn,
             country: self.country(),
             region: None,
-            zones: Zones {
-                candidates: zones,
-                source,
-            },
+            zones: Zones::of(zones, ZoneSource::Country),
             deceased: false,
             minor: false,
             revision: 1,
