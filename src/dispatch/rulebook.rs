@@ -130,7 +130,7 @@ impl Rulebook {
                 });
             }
         }
-        let holidays = Holidays::parse("policies/holidays.toml", text("holidays.toml"))?;
+        let holidays = Holidays::parse(policies)?;
         documents.extend(
             templates
                 .iter()

@@ -22,10 +22,14 @@ macro_rules! pack {
 }
 
 static SET: LazyLock<PolicySet> = LazyLock::new(|| {
-    let holidays = Holidays::parse(
-        "policies/holidays.toml",
-        include_str!("../../policies/holidays.toml"),
-    );
+    let calendar = |name: &str, text: &str| (format!("holidays/{name}.toml"), text.to_owned());
+    let holidays = Holidays::parse(&[
+        calendar("cn", include_str!("../../policies/holidays/cn.toml")),
+        calendar("us", include_str!("../../policies/holidays/us.toml")),
+        calendar("gb", include_str!("../../policies/holidays/gb.toml")),
+        calendar("au", include_str!("../../policies/holidays/au.toml")),
+        calendar("hk", include_str!("../../policies/holidays/hk.toml")),
+    ]);
     PolicySet::new(
         vec![pack!("house-safe-default"), pack!("cn")],
         holidays.unwrap_or_else(|e| panic!("{e}")),

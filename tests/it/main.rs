@@ -7,6 +7,7 @@ mod config;
 mod contract;
 mod crash;
 mod demo;
+mod holidays;
 mod replay;
 mod stories;
 mod support;
