@@ -1,8 +1,10 @@
 //! Runs the cases that a pack carries.
 
+use super::judge::judge;
 use super::review;
+use crate::domain::Moment;
 use crate::domain::Verdict;
-use crate::policy::{Case, Pack, PolicySet};
+use crate::policy::{Asked, Case, Example, Pack, PolicySet, Set, VerdictWord};
 
 /// How one case came out.
 #[derive(Debug, Clone)]
@@ -28,15 +30,55 @@ impl CaseResult {
 
 /// Runs every case of `pack` under `set`.
 pub fn run_cases(pack: &Pack, set: &PolicySet) -> Vec<CaseResult> {
-    pack.cases.cases.iter().map(|case| run(pack, case, set)).collect()
+    let cases = pack.cases.cases.iter().map(|case| run(pack, case, set));
+    let examples = pack.cases.examples.iter().map(|e| run_example(pack, e, set));
+    cases.chain(examples).collect()
+}
+
+/// What a case expects, and how it came out.
+struct Outcome<'a> {
+    verdict: (Verdict, VerdictWord),
+    until: Option<Moment>,
+    zone: chrono_tz::Tz,
+    rules: (Vec<String>, &'a [String]),
 }
 
 fn run(pack: &Pack, case: &Case, set: &PolicySet) -> CaseResult {
     let review = review(&case.draft, &case.situation, set, case.at);
+    let outcome = Outcome {
+        verdict: (review.verdict, case.verdict),
+        until: case.until,
+        zone: case.situation.zones().shown(),
+        rules: (
+            review.findings.iter().map(|f| f.rule.clone()).collect(),
+            &case.rules,
+        ),
+    };
+    compare(pack, &case.name, case.line, outcome)
+}
+
+/// An example is judged under the rules of its pack alone.
+fn run_example(pack: &Pack, e: &Example, set: &PolicySet) -> CaseResult {
+    let only = [pack.name.to_string()];
+    let applied = set.applied(&e.facts, Asked::Only(&only));
+    let judged = judge(&applied.rules, &e.facts, set.holidays(), Set::all());
+    let outcome = Outcome {
+        verdict: (judged.verdict, e.verdict),
+        until: e.until,
+        zone: e.facts.zones.first().map_or(chrono_tz::Tz::UTC, |z| z.zone),
+        rules: (
+            judged.breaches.iter().map(|b| b.head.id.to_string()).collect(),
+            &e.rules,
+        ),
+    };
+    compare(pack, &e.name, e.line, outcome)
+}
+
+fn compare(pack: &Pack, name: &str, line: usize, outcome: Outcome<'_>) -> CaseResult {
     let mut result = CaseResult {
         pack: pack.name.to_string(),
-        name: case.name.clone(),
-        line: case.line,
+        name: name.to_owned(),
+        line,
         wrong: Vec::new(),
         wrong_zh: Vec::new(),
     };
@@ -44,35 +86,29 @@ fn run(pack: &Pack, case: &Case, set: &PolicySet) -> CaseResult {
         result.wrong.push(en);
         result.wrong_zh.push(zh);
     };
-    let found = review.verdict.as_str();
-    if found != case.verdict.as_str() {
+    let (verdict, expected) = outcome.verdict;
+    if verdict.as_str() != expected.as_str() {
+        let found = verdict.as_str();
         say(
-            format!("verdict {found}, expected {}", case.verdict),
-            format!("结论为 {found},应为 {}", case.verdict),
+            format!("verdict {found}, expected {expected}"),
+            format!("结论为 {found},应为 {expected}"),
         );
     }
-    let zone = case.situation.zones().shown();
-    if let (Verdict::Held { until }, Some(expected)) = (review.verdict, case.until)
+    if let (Verdict::Held { until }, Some(expected)) = (verdict, outcome.until)
         && until != expected
     {
-        let (until, expected) = (until.local_text(zone), expected.local_text(zone));
+        let (until, expected) = (until.local_text(outcome.zone), expected.local_text(outcome.zone));
         say(
             format!("held until {until}, expected {expected}"),
             format!("暂缓至 {until},应为 {expected}"),
         );
     }
-    for rule in case
-        .rules
-        .iter()
-        .filter(|r| !review.findings.iter().any(|f| f.rule == **r))
-    {
+    let (found, expected) = outcome.rules;
+    for rule in expected.iter().filter(|r| !found.contains(r)) {
         say(format!("`{rule}` was not found"), format!("未发现 `{rule}`"));
     }
-    for finding in review.findings.iter().filter(|f| !case.rules.contains(&f.rule)) {
-        say(
-            format!("`{}` was found too", finding.rule),
-            format!("多出 `{}`", finding.rule),
-        );
+    for rule in found.iter().filter(|r| !expected.contains(r)) {
+        say(format!("`{rule}` was found too"), format!("多出 `{rule}`"));
     }
     result
 }

@@ -6,23 +6,29 @@ use crate::policy::{Body, Contact, Element, Rule};
 
 use super::Part;
 
-/// Whether the element a rule asks for is missing.
+/// Whether something a rule asks for is missing.
 pub(super) fn missing(rule: &Rule, s: &Situation, views: &[String]) -> bool {
-    let Body::Element {
-        element,
-        contact,
-        words,
-        ..
-    } = &rule.body
-    else {
-        return false;
-    };
-    let due = match contact {
+    let due = |contact: Contact| match contact {
         Contact::Any => true,
         Contact::First => s.first_contact,
         Contact::Later => !s.first_contact,
     };
-    due && views.iter().any(|view| !stands(*element, words, s, view))
+    match &rule.body {
+        Body::Element {
+            element,
+            contact,
+            words,
+            ..
+        } => due(*contact) && views.iter().any(|view| !stands(*element, words, s, view)),
+        Body::Says { says, contact, .. } => {
+            let lacks = |view: &String| {
+                says.iter()
+                    .any(|(_, wordings)| !wordings.iter().any(|w| view.contains(w.as_str())))
+            };
+            due(*contact) && views.iter().any(lacks)
+        }
+        _ => false,
+    }
 }
 
 /// What one reader sees at once: plain text and HTML are read by different people, a letter as a whole.

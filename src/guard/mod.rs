@@ -4,13 +4,18 @@
 //! [`review`] is the only place that makes a [`Clearance`], and only for what is cleared; without one the store gives
 //! no reservation and nothing is sent. `dispatch` calls it before sending, the doors call it for the person waiting.
 
-mod caps;
+mod ask;
 mod cases;
+mod claims;
+mod conditions;
 mod content;
+mod counts;
 mod elements;
-mod hours;
+mod facts_of;
+mod judge;
 mod payee;
 mod status;
+mod timetable;
 
 use std::sync::Arc;
 
@@ -18,10 +23,12 @@ use chrono::TimeDelta;
 
 use crate::domain::*;
 use crate::policy::fold::{Folded, fold, fold_html};
-use crate::policy::{Body, Head, Outcome, PolicySet, Rule, Week, core_rule};
-use caps::Room;
+use crate::policy::{Asked, Body, Facts, Head, Kind, Outcome, PolicySet, Rule, core_rule};
+use ask::{Asking, Says};
 pub use cases::{CaseResult, run_cases};
-use hours::Hours;
+pub use facts_of::facts_of;
+pub use judge::{Breach, Judgement, judge, timed_kinds};
+use timetable::Timetable;
 
 /// The answer to one draft.
 #[derive(Debug, Clone)]
@@ -182,7 +189,8 @@ impl Desk<'_> {
 
 fn verdict_of(outcome: Outcome) -> Verdict {
     match outcome {
-        Outcome::Review => Verdict::Review,
+        // A hold without its day cannot be ended by waiting: a person decides.
+        Outcome::Held | Outcome::Review => Verdict::Review,
         Outcome::Blocked => Verdict::Blocked,
     }
 }
@@ -190,7 +198,13 @@ fn verdict_of(outcome: Outcome) -> Verdict {
 /// Judges a draft. Total: whatever is missing or in doubt becomes a finding.
 pub fn review(draft: &Draft, situation: &Situation, policy: &PolicySet, now: Moment) -> Review {
     let parts = parts_of(draft);
-    let applied = policy.applied(situation, now);
+    let facts = facts_of(situation, now);
+    let asked = Asked::Beside(&situation.portfolio.packs);
+    let mut applied = policy.applied(&facts, asked);
+    applied.entries = policy.speaking(&facts, asked);
+    for (speaks, entry) in applied.entries.iter_mut().zip(policy.entries()) {
+        *speaks = *speaks && entry.when.holds(situation);
+    }
     let mut desk = Desk {
         s: situation,
         draft,
@@ -205,12 +219,18 @@ pub fn review(draft: &Draft, situation: &Situation, policy: &PolicySet, now: Mom
     words(&mut desk);
     content::judge(&mut desk, policy, &applied);
     let views = elements::views(draft, &parts);
-    let mut claims = Vec::new();
+    let timetable = Timetable {
+        f: &facts,
+        holidays: policy.holidays(),
+        margin: 0,
+    };
+    let asking = Asking::new(&timetable);
     for rule in &applied.rules {
-        by_rule(&mut desk, rule, &views, &mut claims);
+        by_rule(&mut desk, rule, &views, &asking);
     }
-    let consent_ends = time(&mut desk, &applied.rules, policy);
-    finish(desk, claims, consent_ends)
+    let claims = claims::of(&applied.rules, &asking, situation);
+    let ends = time(&mut desk, &applied.rules, policy, &facts);
+    finish(desk, claims, ends)
 }
 
 fn parts_of(draft: &Draft) -> Vec<Part> {
@@ -258,78 +278,52 @@ fn words(desk: &mut Desk<'_>) {
 }
 
 /// Rules of packs that are neither about words nor about hours.
-fn by_rule(desk: &mut Desk<'_>, rule: &Rule, views: &[String], claims: &mut Vec<CapClaim>) {
-    let (s, now) = (desk.s, desk.now);
+fn by_rule(desk: &mut Desk<'_>, rule: &Rule, views: &[String], asking: &Asking<'_>) {
     match &rule.body {
-        Body::Status { .. } | Body::Recipients { .. } | Body::Sender { .. } => {
-            desk.decide(&rule.head, status::by_rule(rule, s, now));
-        }
-        Body::Element { outcome, .. } => {
-            let missing = elements::missing(rule, s, views);
+        Body::Element { outcome, .. } | Body::Says { outcome, .. } => {
+            let missing = elements::missing(rule, desk.s, views);
             desk.decide(&rule.head, missing.then(|| verdict_of(*outcome)));
         }
-        Body::Cap { .. } if lifted(rule, s, ConsentScope::Frequency, now).is_some() => desk.pass(&rule.head),
-        Body::Cap { .. } => match caps::room(rule, s, now) {
-            Room::NotCounted => desk.pass(&rule.head),
-            Room::Free(claim) => {
-                desk.pass(&rule.head);
-                claims.push(claim);
+        Body::Hours(_) => {}
+        _ => match asking.ask(rule) {
+            Says::Nothing if matches!(rule.body, Body::Conduct { .. } | Body::Cap(_)) => {
+                desk.pass(&rule.head)
             }
-            Room::Until(until) => desk.hold(&rule.head, Some(until)),
-            Room::Never => desk.decide(&rule.head, Some(Verdict::Blocked)),
+            Says::Nothing | Says::Shown => {}
+            Says::Kept => desk.pass(&rule.head),
+            Says::NotBefore(until) => desk.hold(&rule.head, Some(until)),
+            Says::NoCalendar => {}
+            Says::Never => desk.decide(&rule.head, Some(Verdict::Blocked)),
+            Says::Outcome(outcome) => desk.decide(&rule.head, Some(verdict_of(outcome))),
         },
-        Body::Hours(_) | Body::CloseMargin { .. } | Body::Retention { .. } | Body::Content { .. } => {}
     }
 }
 
-/// Whether a consent on record lifts the rule; if so, until when.
-fn lifted(rule: &Rule, s: &Situation, scope: ConsentScope, now: Moment) -> Option<Option<Moment>> {
-    let stands = |c: &&Consent| {
-        c.scope == scope
-            && c.person == s.recipient.id
-            && c.channel.is_none_or(|channel| channel == s.attempt.channel)
-            && c.given_at <= now
-            && c.revoked_at.is_none()
-            && c.until.is_none_or(|until| now < until)
-    };
-    let best = s.consents.iter().filter(stands).map(|c| c.until);
-    // A consent without an end outlasts every other.
-    rule.head
-        .consent
-        .then(|| best.max_by_key(|until| (until.is_none(), *until)))
-        .flatten()
-}
-
-/// What the clock says: hours, holds moved to lawful hours, and when the clearance ends.
-fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet) -> Moment {
+/// What the clock says: hours, holds moved to lawful instants, and when the clearance ends.
+fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet, facts: &Facts) -> Moment {
     let (s, now) = (desk.s, desk.now);
     let tomorrow = now + TimeDelta::days(1);
-    let zones = &s.zones().candidates;
-    let mut ends = s.attempt.expires_at;
-    let mut weeks: Vec<(&Rule, &Week)> = Vec::new();
-    let mut asked = false;
-    for rule in rules {
-        let Body::Hours(week) = &rule.body else { continue };
-        asked = true;
-        match lifted(rule, s, ConsentScope::Hours, now) {
-            Some(until) => {
-                desk.pass(&rule.head);
-                ends = until.map_or(ends, |until| ends.min(until));
-            }
-            None => weeks.push((rule, week)),
-        }
-    }
-    let timed = s.attempt.channel != Channel::Letter;
-    desk.core_if(timed && !asked, "policy.no_hours", Verdict::Blocked);
+    let ends = s.attempt.expires_at;
     let margin = margin(rules);
-    let hours = Hours {
-        weeks: weeks.iter().map(|(_, week)| *week).collect(),
-        zones,
-        country: place(s),
+    let plain = Timetable {
+        f: facts,
         holidays: policy.holidays(),
-        margin: margin.map_or(0, |(_, minutes)| minutes),
+        margin: 0,
     };
-    if zones.is_empty() {
+    let cut = Timetable {
+        margin: margin.map_or(0, |(_, minutes)| minutes),
+        ..plain
+    };
+    let (asking, early) = (Asking::new(&plain), Asking::new(&cut));
+    let hours: Vec<&Rule> = rules
+        .iter()
+        .filter(|r| r.kind() == Kind::Hours)
+        .copied()
+        .collect();
+    let timed = s.attempt.channel != Channel::Letter;
+    let asked = hours.iter().any(|r| r.restrains(facts));
+    desk.core_if(timed && !asked, "policy.no_hours", Verdict::Blocked);
+    if facts.zones.is_empty() {
         desk.report(
             core_rule("situation.no_time_zone"),
             Verdict::Held { until: tomorrow },
@@ -339,23 +333,30 @@ fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet) -> Moment {
         return ends;
     }
     desk.pass(core_rule("situation.no_time_zone"));
-    let unknown = weeks.iter().any(|(_, week)| hours.unknown(week, now));
+    let said: Vec<(&Rule, Says)> = hours.iter().map(|r| (*r, asking.ask(r))).collect();
+    let unknown = said.iter().any(|(_, says)| *says == Says::NoCalendar);
     desk.core_if(unknown, "hours.no_calendar", Verdict::Held { until: tomorrow });
-    for (rule, week) in weeks.iter().filter(|(_, week)| !hours.unknown(week, now)) {
-        let open = zones.iter().all(|z| hours.open(week, *z, now, 0));
-        desk.hold(&rule.head, (!open).then_some(now));
+    let mut open = true;
+    for (rule, says) in &said {
+        let closed = matches!(says, Says::NotBefore(_));
+        open &= *says == Says::Kept || *says == Says::Nothing;
+        if *says != Says::NoCalendar {
+            desk.hold(&rule.head, closed.then_some(now));
+        }
     }
-    let all_open = |margin| {
-        weeks
-            .iter()
-            .all(|(_, week)| zones.iter().all(|z| hours.open(week, *z, now, margin)))
-    };
-    if let Some((rule, minutes)) = margin {
-        let closing = !weeks.is_empty() && all_open(0) && !all_open(minutes);
+    let personal = asking.personal(rules);
+    match personal {
+        Says::NotBefore(until) => desk.core_hold("hours.personal", Some(until)),
+        Says::Kept => desk.core_hold("hours.personal", None),
+        _ => {}
+    }
+    if let Some((rule, _)) = margin {
+        let closing =
+            open && !hours.is_empty() && hours.iter().any(|r| matches!(early.ask(r), Says::NotBefore(_)));
         desk.hold(&rule.head, closing.then_some(now));
     }
-    settle_holds(desk, |at| hours.next(at));
-    hours.earliest_close(now).map_or(ends, |close| ends.min(close))
+    settle_holds(desk, |at| early.lawful(rules, at));
+    early.closes(rules).map_or(ends, |close| ends.min(close))
 }
 
 /// The widest margin before closing.
@@ -368,20 +369,6 @@ fn margin<'p>(rules: &[&'p Rule]) -> Option<(&'p Rule, u16)> {
         }
     };
     rules.iter().filter_map(each).max_by_key(|(_, minutes)| *minutes)
-}
-
-/// The country whose holidays count: where the recipient is.
-fn place(s: &Situation) -> Option<&str> {
-    let phone = match &s.contact_point.address {
-        Address::Phone(phone) => phone.region(),
-        Address::Postal(postal) => Some(postal.country.as_str()),
-        Address::Email(_) => None,
-    };
-    s.recipient
-        .country
-        .as_deref()
-        .or(s.debtor.country.as_deref())
-        .or(phone)
 }
 
 /// Turns holds into findings whose instant is a lawful hour.

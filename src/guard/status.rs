@@ -2,7 +2,6 @@
 //! may write to at all.
 
 use crate::domain::*;
-use crate::policy::{AccountTrigger, Body, Credential, PersonTrigger, Rule};
 
 use super::Desk;
 
@@ -65,7 +64,7 @@ fn account(desk: &mut Desk<'_>) {
         .and_then(|day| {
             zones
                 .iter()
-                .filter_map(|z| super::hours::day_start(*z, day, true))
+                .filter_map(|z| super::timetable::day_start(*z, day, true))
                 .max()
         });
     let until = match (s.account.promised_until, over) {
@@ -152,60 +151,6 @@ fn through_debtor(reason: SuppressionReason, role: Role) -> Option<Verdict> {
         // Whether a co-obligor may still be asked depends on the order and the court: a person decides.
         Insolvency | PoliceOrder | BreathingSpace | Complaint if role != Role::Counsel => {
             Some(Verdict::Review)
-        }
-        _ => None,
-    }
-}
-
-/// Rules of packs about statuses, recipients and senders.
-pub(super) fn by_rule(rule: &Rule, s: &Situation, now: Moment) -> Option<Verdict> {
-    match &rule.body {
-        Body::Status {
-            suppression,
-            account,
-            person,
-            outcome,
-        } => {
-            let suppressed = s.suppressions.iter().any(|x| {
-                suppression.contains(&x.reason)
-                    && x.stands_at(now)
-                    && x.channel.is_none_or(|c| c == s.attempt.channel)
-                    && match x.scope {
-                        SuppressionScope::Person(p) => p == s.recipient.id,
-                        SuppressionScope::Account(a) => a == s.account.id,
-                        SuppressionScope::Address(a) => a == s.contact_point.address_id,
-                    }
-            });
-            let in_state = account.iter().any(|t| match t {
-                AccountTrigger::Settled => s.account.state == AccountState::Settled,
-                AccountTrigger::Closed => s.account.state == AccountState::Closed,
-                AccountTrigger::Disputed => s.account.disputed,
-            });
-            let is = person.iter().any(|t| match t {
-                PersonTrigger::Deceased => s.recipient.deceased,
-                PersonTrigger::Minor => s.recipient.minor,
-            });
-            (suppressed || in_state || is).then(|| super::verdict_of(*outcome))
-        }
-        Body::Recipients {
-            allowed,
-            refused_uses,
-            outcome,
-        } => {
-            let role_refused = !allowed.is_empty() && !allowed.contains(&s.role);
-            (role_refused || refused_uses.contains(&s.contact_point.usage))
-                .then(|| super::verdict_of(*outcome))
-        }
-        Body::Sender {
-            refused,
-            requires,
-            outcome,
-        } => {
-            let lacks = requires.iter().any(|c| match c {
-                Credential::Licence => s.sender.licence.is_none(),
-                Credential::Mandate => s.sender.mandate.is_none(),
-            });
-            (*refused || lacks).then(|| super::verdict_of(*outcome))
         }
         _ => None,
     }

@@ -8,6 +8,17 @@ use super::*;
 use crate::policy::{Holidays, Pack, PackFiles, lint};
 
 macro_rules! pack {
+    (rules $name:literal) => {
+        Arc::new(
+            Pack::parse(&PackFiles {
+                name: $name,
+                policy: include_str!(concat!("../../policies/", $name, "/policy.toml")),
+                lexicon: "",
+                cases: include_str!(concat!("../../policies/", $name, "/cases.toml")),
+            })
+            .unwrap_or_else(|e| panic!("{e}")),
+        )
+    };
     ($name:literal) => {
         Arc::new(
             Pack::parse(&PackFiles {
@@ -31,7 +42,12 @@ static SET: LazyLock<PolicySet> = LazyLock::new(|| {
         calendar("hk", include_str!("../../policies/holidays/hk.toml")),
     ]);
     PolicySet::new(
-        vec![pack!("house-safe-default"), pack!("cn")],
+        vec![
+            pack!("house-safe-default"),
+            pack!("cn"),
+            pack!(rules "us-regf"),
+            pack!(rules "id-pojk22"),
+        ],
         holidays.unwrap_or_else(|e| panic!("{e}")),
     )
 });
@@ -177,7 +193,7 @@ proptest! {
         let mut s = s.clone();
         s.recipient.zones.candidates = zones;
         s.attempt.due_at = now;
-        s.attempt.expires_at = now + TimeDelta::days(60);
+        s.attempt.expires_at = now + TimeDelta::days(500);
         s.history = touches.iter().map(|(ago, c)| touch(&s, *ago, Channel::ALL[*c], now)).collect();
         let first = review(draft, &s, &SET, now);
         if let Verdict::Held { until } = first.verdict

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::error::PolicyError;
+use super::examples::{Example, RawExample};
 use super::read::{Context, Word, Words};
 use crate::domain::*;
 
@@ -18,6 +19,8 @@ use crate::domain::*;
 pub struct CaseBook {
     /// In the order of the file.
     pub cases: Vec<Case>,
+    /// Examples of facts alone, in the order of the file.
+    pub examples: Vec<Example>,
 }
 
 /// One example.
@@ -49,6 +52,8 @@ struct RawBook {
     defaults: RawFacts,
     #[serde(default)]
     case: Vec<RawCase>,
+    #[serde(default)]
+    example: Vec<RawExample>,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +158,11 @@ impl<T: Copy> Clone for Word<T> {
 /// Reads `cases.toml`.
 pub(crate) fn read(cx: &Context<'_>) -> Result<CaseBook, PolicyError> {
     let raw: RawBook = toml::from_str(cx.text).map_err(|e| PolicyError::of_toml(cx.file, cx.text, &e))?;
+    let examples = raw
+        .example
+        .into_iter()
+        .map(|e| super::examples::read(e, cx))
+        .collect::<Result<_, _>>()?;
     let Some(world) = raw.world else {
         return match raw.case.first() {
             Some(case) => Err(cx.wrong(
@@ -160,7 +170,10 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<CaseBook, PolicyError> {
                 "cases without `[world]`",
                 "one `[world]` table",
             )),
-            None => Ok(CaseBook::default()),
+            None => Ok(CaseBook {
+                cases: Vec::new(),
+                examples,
+            }),
         };
     };
     let mut cases = Vec::new();
@@ -185,7 +198,7 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<CaseBook, PolicyError> {
             rules,
         });
     }
-    Ok(CaseBook { cases })
+    Ok(CaseBook { cases, examples })
 }
 
 struct Builder<'a> {

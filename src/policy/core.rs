@@ -46,6 +46,13 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
         "an unreadable rule blocks",
     ),
     (
+        "situation.incomplete",
+        "缺少判断所需的事实,须由人工补充。",
+        "A fact that a rule needs is missing; a person must supply it.",
+        "house rule",
+        "what is not known is not assumed",
+    ),
+    (
         "policy.no_hours",
         "没有任何适用的联系时间规则,已停止。",
         "No contact hours apply to this recipient.",
@@ -61,10 +68,17 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     (
         "hours.never",
-        "未来十四天内没有在所有可能时区都合法的联系时刻。",
-        "No hour within fourteen days is lawful in every zone the recipient could be in.",
+        "可预见的日子里没有在所有可能时区都合法的联系时刻。",
+        "No hour that can be foreseen is lawful in every zone the recipient could be in.",
         "house rule",
         "windows that never meet cannot be met",
+    ),
+    (
+        "hours.personal",
+        "不在对方指定的联系时间或方便的地点,下一可联系时间 {until}。",
+        "Outside the times that the person named, or at a place called inconvenient; next lawful time {until}.",
+        "house rule",
+        "what the person asked for stands on top of every window",
     ),
     (
         "content.hidden_characters",

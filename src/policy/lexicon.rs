@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::error::PolicyError;
 use super::fold::fold;
-use super::read::{Context, RawApplies, Word, Words, plain, table};
-use super::rules::{Body, Category, Head, Outcome, Rule};
-use crate::domain::{Channel, Channels, Level, Purpose, SenderKind, Situation, Sureness};
+use super::read::{Context, Word, Words, plain, table};
+use super::rules::{Body, Category, Outcome, Rule};
+use crate::domain::{Channels, SenderKind, Situation};
 
 /// One prohibition: words that must not stand in a message.
 #[derive(Debug, Clone)]

@@ -68,10 +68,16 @@ pub fn lint(pack: &Pack) -> Vec<Lint> {
     out
 }
 
-/// Whether a case expects the rule. Retention decides no verdict; a category is proven by any of its entries.
+/// Whether a case expects the rule. Some kinds decide no verdict; a category is proven by any of its entries.
 fn proven(rule: &Rule, pack: &Pack) -> bool {
     let id = &*rule.head.id;
     let below = format!("{id}.");
     let expects = |found: &String| found == id || (rule.kind() == Kind::Content && found.starts_with(&below));
-    rule.kind() == Kind::Retention || pack.cases.cases.iter().flat_map(|c| &c.rules).any(expects)
+    let silent = matches!(
+        rule.kind(),
+        Kind::Retention | Kind::Payments | Kind::Duties | Kind::Gaps | Kind::Warnings
+    );
+    let cases = pack.cases.cases.iter().flat_map(|c| &c.rules);
+    let examples = pack.cases.examples.iter().flat_map(|e| &e.rules);
+    silent || cases.chain(examples).any(expects)
 }

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 use super::cases::{self, CaseBook};
 use super::error::PolicyError;
 use super::lexicon::{self, Entry};
-use super::read::{self, Context};
+use super::read::Context;
 use super::rules::{Applies, Kind, Rule};
+use super::tables;
 
 /// The texts of one pack, as read by whoever may touch files.
 #[derive(Debug, Clone)]
@@ -66,7 +67,7 @@ impl Pack {
             pack: name.clone(),
             version: version.clone(),
         };
-        let policy = read::read(&cx(0))?;
+        let policy = tables::read(&cx(0))?;
         let lexicon = lexicon::read(&cx(1))?;
         let cases = cases::read(&cx(2))?;
         Ok(Pack {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::domain::{
-    Channel, Channels, ClaimKind, ContactUse, Level, Moment, PersonKind, Purpose, Role, SenderKind,
-    Situation, SuppressionReason, Sureness, TouchKind, words,
-};
+use crate::domain::{Level, PersonKind, Sureness, words};
+
+use super::facts::Facts;
+use super::marks::{Deed, Mark, NamedDay};
+use super::sets::{Set, bits};
+use super::vocab::*;
 
 /// Where a rule comes from and what it says to people.
 #[derive(Debug, Clone)]
@@ -36,19 +38,29 @@ pub struct Head {
     pub consent: bool,
 }
 
-/// Who a pack or a rule applies to. An empty list means everybody.
+/// Who a pack or a rule applies to. What is left out fits everybody; a fact that nobody knows excludes nobody.
 #[derive(Debug, Clone, Default)]
 pub struct Applies {
     /// Countries of the debtor or the recipient, ISO 3166-1 alpha-2.
     pub country: Vec<String>,
+    /// States or provinces, ISO 3166-2 suffix such as `MA`.
+    pub region: Vec<String>,
     /// Kinds of debtor.
     pub debtor: Vec<PersonKind>,
+    /// Consumer or business debts.
+    pub debt: Set<DebtKind>,
     /// Kinds of claim.
-    pub claim: Vec<ClaimKind>,
+    pub claim: Set<Claim>,
+    /// Kinds of claim that are left out.
+    pub claim_not: Set<Claim>,
     /// Kinds of sender.
-    pub sender: Vec<SenderKind>,
+    pub sender: Set<SenderWord>,
+    /// Kinds of sender that are left out.
+    pub sender_not: Set<SenderWord>,
     /// Only where the creditor is (or is not) a bank.
     pub bank_creditor: Option<bool>,
+    /// Only where so many days past due are reached.
+    pub days_overdue: Option<i64>,
     /// First day it is in force, in the recipient's time.
     pub from: Option<NaiveDate>,
     /// First day it is no longer in force.
@@ -56,26 +68,78 @@ pub struct Applies {
 }
 
 impl Applies {
-    /// Whether everything but the place fits.
-    pub fn fits(&self, s: &Situation, now: Moment) -> bool {
-        let today = now.date_in(s.zones().shown());
-        any_or(&self.debtor, &s.debtor.kind)
-            && any_or(&self.claim, &s.account.claim)
-            && any_or(&self.sender, &s.sender.kind)
-            && self.bank_creditor.is_none_or(|bank| bank == s.creditor.is_bank)
+    /// Whether everything but the place fits on `today`, the recipient's date.
+    pub fn fits(&self, f: &Facts, today: NaiveDate) -> bool {
+        (self.debtor.is_empty() || self.debtor.contains(&f.debtor))
+            && self.debt.takes(f.debt)
+            && (f.claim.is_empty() || self.claim.fits(f.claim))
+            && !self.claim_not.meets(f.claim)
+            && self.sender.fits(f.sender)
+            && !self.sender_not.meets(f.sender)
+            && self
+                .bank_creditor
+                .is_none_or(|bank| bank == f.marks.has(Mark::BankCreditor))
+            && self
+                .days_overdue
+                .is_none_or(|least| f.days_overdue.is_none_or(|days| days >= least))
             && self.from.is_none_or(|from| today >= from)
             && self.until.is_none_or(|until| today < until)
     }
 
-    /// Whether the place fits: one of the countries, or no country asked for.
-    pub fn fits_place(&self, country: Option<&str>) -> bool {
-        self.country.is_empty()
-            || country.is_some_and(|c| self.country.iter().any(|mine| mine.eq_ignore_ascii_case(c)))
+    /// Whether the place fits: one of the countries, and where regions are named one of them.
+    pub fn fits_place(&self, country: Option<&str>, region: Option<&str>) -> bool {
+        let any = |list: &[String], fact: Option<&str>| {
+            list.is_empty() || fact.is_some_and(|f| list.iter().any(|mine| mine.eq_ignore_ascii_case(f)))
+        };
+        // An unknown region of a fitting country may be any of them.
+        any(&self.country, country) && (region.is_none() || any(&self.region, region))
     }
 }
 
-fn any_or<T: PartialEq>(list: &[T], value: &T) -> bool {
-    list.is_empty() || list.contains(value)
+/// Conditions of a rule; each that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    /// One of these is true.
+    pub any: Set<Mark>,
+    /// All of these are true.
+    pub all: Set<Mark>,
+    /// None of these is true.
+    pub none: Set<Mark>,
+    /// The recipient is one of these to the debt.
+    pub role: Set<RoleWord>,
+    /// The recipient is related so to the debtor.
+    pub relation: Set<Relation>,
+    /// The contact point is one of these.
+    pub place: Set<Place>,
+    /// The contact goes by one of these media.
+    pub channels: Set<Medium>,
+    /// It is for one of these purposes.
+    pub purposes: Set<Aim>,
+    /// The sender is one of these.
+    pub sender: Set<SenderWord>,
+    /// Each of these happened.
+    pub happened: Vec<Happened>,
+    /// None of these happened.
+    pub not_happened: Vec<Happened>,
+}
+
+/// Something in the past that a condition asks for.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// One of these.
+    pub deed: Set<Deed>,
+    /// At least so often.
+    pub times: u32,
+    /// Within so many consecutive local days, today being the last; `None`: ever.
+    pub within_local_days: Option<u32>,
+    /// Within so many minutes.
+    pub within_minutes: Option<u32>,
+    /// At least so many local days ago: today is that day or a later one.
+    pub local_days_ago: Option<u32>,
+    /// One after another, without another contact with the same person between that ended otherwise.
+    pub in_a_row: bool,
+    /// Only with the recipient; else with anybody.
+    pub recipient: bool,
 }
 
 words! {
@@ -87,16 +151,32 @@ words! {
         CloseMargin = "close_margin",
         /// Frequency caps.
         Caps = "caps",
+        /// Waiting periods after a notice.
+        Waits = "waits",
+        /// Patterns of contact that harass without a number in the law.
+        Patterns = "patterns",
         /// Who may be contacted and where.
         Recipients = "recipients",
+        /// Media, addresses and forms that may be used.
+        Channels = "channels",
         /// What must stand in a message.
         Elements = "elements",
+        /// What a message must not be or leave out, beside words.
+        Messages = "messages",
         /// What stops contact.
         Statuses = "statuses",
         /// Who may speak.
         Senders = "senders",
         /// How long records are kept.
         Retention = "retention",
+        /// How and to whom money may be paid.
+        Payments = "payments",
+        /// What else the law asks of the sender; decides no verdict.
+        Duties = "duties",
+        /// Patterns that a regulator names; shown, never deciding.
+        Warnings = "warnings",
+        /// Where no rule was found, and the house default applies.
+        Gaps = "gaps",
         /// What must not be said.
         Content = "content",
     }
@@ -163,6 +243,8 @@ words! {
 words! {
     /// What a rule about words or statuses leads to.
     Outcome as "verdict of a rule" {
+        /// Fine after a day that the file names.
+        Held = "held",
         /// A person must decide.
         Review = "review",
         /// Not in this form.
@@ -202,18 +284,6 @@ words! {
     }
 }
 
-words! {
-    /// Whose place a cap counts.
-    CapOn as "key of a cap" {
-        /// The person, over all debts and addresses.
-        Person = "person",
-        /// The debt, over all persons.
-        Debt = "debt",
-        /// The address, whoever uses it.
-        Address = "address",
-    }
-}
-
 /// A half-open part of a local day, in minutes after midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
@@ -239,47 +309,102 @@ impl Week {
     }
 }
 
+/// Contact hours of one rule.
+#[derive(Debug, Clone)]
+pub struct Hours {
+    /// The windows; `None`: those that the file names.
+    pub week: Option<Week>,
+    /// Which window of the file.
+    pub from: Option<FactWindow>,
+    /// Whether the closing instant itself is still inside.
+    pub inclusive: bool,
+    /// For so many minutes whoever wrote at a closed time may be answered once.
+    pub answer_minutes: Option<u32>,
+    /// Media for which the zone of the area code may be presumed.
+    pub area_code: Set<Medium>,
+}
+
 /// Over which time a cap counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CapWindow {
     /// Consecutive calendar dates of the recipient, today being the last.
     LocalDays(u32),
+    /// The calendar month of the recipient's date.
+    LocalMonth,
     /// A rolling span.
     Rolling(chrono::TimeDelta),
+}
+
+/// How often, at most.
+#[derive(Debug, Clone)]
+pub struct Cap {
+    /// What a counted contact must share with the attempt.
+    pub key: Set<CapOn>,
+    /// Media that count; those that are restrained stand in the rule.
+    pub counted: Set<Medium>,
+    /// Outcomes that count.
+    pub outcomes: Set<Ended>,
+    /// Whether what the person began counts too.
+    pub inbound: bool,
+    /// Places that count and are restrained; empty: all.
+    pub to: Set<Place>,
+    /// Purposes that neither count nor are restrained.
+    pub purposes_not: Set<Aim>,
+    /// What else is left out.
+    pub exclude: Set<Exclusion>,
+    /// A consent takes contacts out for at most so many local days, its own day being the first.
+    pub consent_days: u32,
+    /// Counting begins only then.
+    pub since: Option<Since>,
+    /// Over which time.
+    pub window: CapWindow,
+    /// The most there may be.
+    pub max: u32,
+}
+
+/// A pattern of contact that harasses: so many on each of so many days running, and no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Harassment {
+    /// At least so many on each day.
+    pub per_day: u32,
+    /// On so many consecutive local days, today among them.
+    pub days: u32,
 }
 
 /// What a rule asks.
 #[derive(Debug, Clone)]
 pub enum Body {
     /// Contact only within these hours, in the recipient's time.
-    Hours(Week),
+    Hours(Hours),
     /// No sending in the last minutes before closing.
     CloseMargin {
         /// How many.
         minutes: u16,
     },
-    /// At most `max` touches in a window.
-    Cap {
-        /// Whose place.
-        key: CapOn,
-        /// Kinds of touch that count.
-        kinds: Vec<TouchKind>,
-        /// Whether only what asks for payment counts.
-        collection_only: bool,
-        /// Over which time.
-        window: CapWindow,
-        /// The most there may be.
-        max: u32,
+    /// At most so many contacts in a window.
+    Cap(Cap),
+    /// Nothing for so many local days after the first of these.
+    Wait {
+        /// The notice.
+        after: Set<Deed>,
+        /// Days; the day of the notice is not one of them.
+        days: u32,
     },
-    /// Roles that may be contacted and places that may not be used.
-    Recipients {
-        /// Roles that may be contacted; empty: all.
-        allowed: Vec<Role>,
-        /// Contact points that may not be used.
-        refused_uses: Vec<ContactUse>,
+    /// A harassing pattern.
+    Pattern(Harassment),
+    /// Something is not allowed where the conditions of the rule hold.
+    Conduct {
+        /// The question it answers.
+        kind: Kind,
         /// What follows.
         outcome: Outcome,
+        /// With a hold: the day whose end is waited for.
+        until: Option<NamedDay>,
     },
+    /// Patterns that are shown; the cap that shows them, where there is one.
+    Warning(Option<Cap>),
+    /// Something the law asks that decides no verdict here, or a gap.
+    Note(Kind),
     /// Something must stand in the message.
     Element {
         /// What.
@@ -291,30 +416,21 @@ pub enum Body {
         /// What follows when it is missing.
         outcome: Outcome,
     },
-    /// Something stops contact.
-    Status {
-        /// Suppressions that stop.
-        suppression: Vec<SuppressionReason>,
-        /// States of the account that stop.
-        account: Vec<AccountTrigger>,
-        /// Facts about the recipient that stop.
-        person: Vec<PersonTrigger>,
-        /// What follows.
-        outcome: Outcome,
-    },
-    /// Who may speak.
-    Sender {
-        /// These senders may not speak at all.
-        refused: bool,
-        /// What they must have on record.
-        requires: Vec<Credential>,
-        /// What follows.
+    /// Several things must stand in the message, each in one of its wordings.
+    Says {
+        /// Name of each and its wordings, folded.
+        says: Vec<(String, Vec<String>)>,
+        /// In which contact.
+        contact: Contact,
+        /// What follows when one is missing.
         outcome: Outcome,
     },
     /// Records are kept at least so long.
     Retention {
         /// Years.
         years: u32,
+        /// Months beside the years.
+        months: u32,
     },
     /// A category of prohibited content is on, with the citation of this place.
     Content {
@@ -330,10 +446,14 @@ pub struct Rule {
     pub head: Head,
     /// Who it applies to, beside the pack's own `applies`.
     pub applies: Applies,
-    /// Channels it restrains.
-    pub channels: Channels,
+    /// Media it restrains.
+    pub channels: Set<Medium>,
     /// Purposes it restrains; empty: all.
-    pub purposes: Vec<Purpose>,
+    pub purposes: Set<Aim>,
+    /// Speaks only where these hold.
+    pub when: Conditions,
+    /// Does not speak where one of these holds.
+    pub unless: Vec<Conditions>,
     /// What it asks.
     pub body: Body,
 }
@@ -344,24 +464,41 @@ impl Rule {
         match self.body {
             Body::Hours(_) => Kind::Hours,
             Body::CloseMargin { .. } => Kind::CloseMargin,
-            Body::Cap { .. } => Kind::Caps,
-            Body::Recipients { .. } => Kind::Recipients,
-            Body::Element { .. } => Kind::Elements,
-            Body::Status { .. } => Kind::Statuses,
-            Body::Sender { .. } => Kind::Senders,
+            Body::Cap(_) => Kind::Caps,
+            Body::Wait { .. } => Kind::Waits,
+            Body::Pattern(_) => Kind::Patterns,
+            Body::Conduct { kind, .. } | Body::Note(kind) => kind,
+            Body::Warning(_) => Kind::Warnings,
+            Body::Element { .. } | Body::Says { .. } => Kind::Elements,
             Body::Retention { .. } => Kind::Retention,
             Body::Content { .. } => Kind::Content,
         }
     }
 
-    /// Whether the rule speaks about this situation, its place left aside.
-    pub fn concerns(&self, s: &Situation, now: Moment) -> bool {
-        self.concerns_channel(s.attempt.channel)
-            && any_or(&self.purposes, &s.attempt.purpose)
-            && self.applies.fits(s, now)
+    /// Whether the rule speaks about these facts, its place and its conditions left aside.
+    pub fn concerns(&self, f: &Facts, today: NaiveDate) -> bool {
+        self.channels.has(f.medium) && self.purposes.fits(f.aim) && self.applies.fits(f, today)
     }
 
-    fn concerns_channel(&self, channel: Channel) -> bool {
-        self.channels.contains(channel)
+    /// Whether the rule leaves no room for the house default: gaps, notes and windows that the file lacks do.
+    pub fn restrains(&self, f: &Facts) -> bool {
+        match &self.body {
+            Body::Note(_) | Body::Warning(_) => false,
+            Body::Hours(hours) => hours.from.is_none_or(|from| f.window(from).is_some()),
+            _ => true,
+        }
+    }
+
+    /// Whether the rule is in force where the debtor or the recipient is.
+    pub fn fits_place(&self, f: &Facts) -> bool {
+        self.applies.country.is_empty() && self.applies.region.is_empty()
+            || self
+                .applies
+                .fits_place(f.debtor_country.as_deref(), f.debtor_region.as_deref())
+            || self
+                .applies
+                .fits_place(f.recipient_country.as_deref(), f.recipient_region.as_deref())
     }
 }
+
+bits!(Kind);

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::calendar::Holidays;
 use super::core::{CORE, core_version};
+use super::facts::Facts;
 use super::lexicon::Entry;
 use super::matcher::Matcher;
 use super::pack::{Pack, digest_of};
 use super::rules::{Body, Category, Kind, Rule};
-use crate::domain::{Moment, Situation};
+use super::sets::Set;
 
 /// All packs and calendars, compiled once and shared.
 #[derive(Debug)]
@@ -24,10 +27,27 @@ pub struct PolicySet {
 enum Reach {
     /// Not at all.
     No,
-    /// The portfolio asks for it, the place does not; a fallback does not give way to it.
+    /// It is asked for, the place does not call for it; a fallback does not give way to it.
     Asked,
     /// The place.
     Place,
+}
+
+/// Which packs are asked beside, or instead of, those of the place.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// Those of the place and those that the portfolio names.
+    Beside(&'a [String]),
+    /// Exactly these, whatever the place; none of them gives way.
+    Only(&'a [String]),
+}
+
+impl<'a> Asked<'a> {
+    fn names(self) -> &'a [String] {
+        match self {
+            Asked::Beside(names) | Asked::Only(names) => names,
+        }
+    }
 }
 
 /// The rules that speak about one situation.
@@ -35,10 +55,12 @@ enum Reach {
 pub struct Applied<'p> {
     /// Rules, the strictest of which wins each question.
     pub rules: Vec<&'p Rule>,
-    /// Whether an entry of [`PolicySet::entries`] speaks, in its order.
-    pub entries: Vec<bool>,
-    /// Names of packs that the portfolio asks for and nobody loaded.
+    /// Names of packs that are asked for and nobody loaded.
     pub missing: Vec<String>,
+    /// Kinds of rules for which a pack of the place speaks.
+    pub answered: Set<Kind>,
+    /// Whether an entry of [`PolicySet::entries`] speaks, in its order; whoever judges words fills it.
+    pub entries: Vec<bool>,
 }
 
 impl<'p> Applied<'p> {
@@ -95,16 +117,20 @@ impl PolicySet {
         &self.holidays
     }
 
-    /// Years that records of this situation are kept at least; the longest of all rules that apply.
-    pub fn retention_years(&self, s: &Situation, now: Moment) -> Option<u32> {
-        let years = |r: &&Rule| {
-            if let Body::Retention { years } = r.body {
-                Some(years)
+    /// Months that records of this situation are kept at least; the longest of all rules that apply.
+    pub fn retention_months(&self, f: &Facts, asked: Asked<'_>) -> Option<u32> {
+        let months = |r: &Rule| {
+            if let Body::Retention { years, months } = r.body {
+                Some(years * 12 + months)
             } else {
                 None
             }
         };
-        self.applied(s, now).rules.iter().filter_map(years).max()
+        self.applied(f, asked)
+            .rules
+            .iter()
+            .filter_map(|r| months(r))
+            .max()
     }
 
     /// Every entry of every lexicon; the matcher counts in this order.
@@ -116,70 +142,101 @@ impl PolicySet {
         &self.matcher
     }
 
-    /// The rules that speak about a situation at `now`.
-    pub fn applied(&self, s: &Situation, now: Moment) -> Applied<'_> {
-        let reaches: Vec<Reach> = self.packs.iter().map(|p| reach(p, s, now)).collect();
+    /// The rules that speak about these facts.
+    pub fn applied(&self, f: &Facts, asked: Asked<'_>) -> Applied<'_> {
+        let mut applied = Applied {
+            rules: Vec::with_capacity(96),
+            missing: Vec::new(),
+            answered: Set::EMPTY,
+            entries: Vec::new(),
+        };
+        self.select(f, asked, &mut applied);
+        applied
+    }
+
+    /// The rules that speak about these facts, into lists that are already there; for loops that judge many.
+    pub fn select<'p>(&'p self, f: &Facts, asked: Asked<'_>, into: &mut Applied<'p>) {
+        into.rules.clear();
+        into.missing.clear();
+        into.answered = Set::EMPTY;
         let loaded = |name: &&String| !self.packs.iter().any(|p| *p.name == **name);
-        let missing = s.portfolio.packs.iter().filter(loaded).cloned().collect();
-        let mut rules = Vec::with_capacity(64);
+        into.missing.extend(asked.names().iter().filter(loaded).cloned());
+        let Some(today) = today(f) else {
+            // Without a zone there is no date: everything that could be in force is.
+            return self.select_on(f, f.at.utc().date_naive(), asked, into);
+        };
+        self.select_on(f, today, asked, into);
+    }
+
+    fn select_on<'p>(&'p self, f: &Facts, today: NaiveDate, asked: Asked<'_>, into: &mut Applied<'p>) {
         // Kinds for which a pack of the place speaks on this channel; fallbacks give way for these.
-        let mut answered: Vec<Kind> = Vec::new();
-        for (pack, reach) in self.packs.iter().zip(&reaches) {
-            if *reach == Reach::No || !pack.fallback.is_empty() {
+        let gives_way = matches!(asked, Asked::Beside(_));
+        for pack in self.packs.iter().filter(|p| !gives_way || p.fallback.is_empty()) {
+            let reach = reach(pack, f, today, asked);
+            if reach == Reach::No {
                 continue;
             }
-            for rule in pack
-                .rules
-                .iter()
-                .filter(|r| r.concerns(s, now) && rule_place(r, s))
-            {
-                if *reach == Reach::Place && !answered.contains(&rule.kind()) {
-                    answered.push(rule.kind());
+            for rule in pack.rules.iter().filter(|r| r.concerns(f, today)) {
+                if matches!(asked, Asked::Beside(_)) && !rule.fits_place(f) {
+                    continue;
                 }
-                rules.push(rule);
+                if reach == Reach::Place && rule.restrains(f) {
+                    into.answered = into.answered.with(rule.kind());
+                }
+                into.rules.push(rule);
             }
         }
-        for (pack, reach) in self.packs.iter().zip(&reaches) {
-            if *reach == Reach::No || pack.fallback.is_empty() {
+        if !gives_way {
+            return;
+        }
+        for pack in self.packs.iter().filter(|p| !p.fallback.is_empty()) {
+            if reach(pack, f, today, asked) == Reach::No {
                 continue;
             }
             let stands = |r: &&Rule| {
-                let gives_way = pack.fallback.contains(&r.kind()) && answered.contains(&r.kind());
-                !gives_way && r.concerns(s, now) && rule_place(r, s)
+                let gives_way = pack.fallback.contains(&r.kind()) && into.answered.has(r.kind());
+                !gives_way && r.concerns(f, today) && r.fits_place(f)
             };
-            rules.extend(pack.rules.iter().filter(stands));
+            into.rules.extend(pack.rules.iter().filter(stands));
         }
-        let speaks = |(pack, reach): (&Arc<Pack>, &Reach)| {
-            let on = *reach != Reach::No;
-            let each = |e: &Entry| on && e.when.holds(s) && e.rule.concerns(s, now) && rule_place(&e.rule, s);
-            pack.lexicon.iter().map(each).collect::<Vec<bool>>()
-        };
-        let entries = self.packs.iter().zip(&reaches).flat_map(speaks).collect();
-        Applied {
-            rules,
-            entries,
-            missing,
+    }
+
+    /// Which entries of [`PolicySet::entries`] speak, in their order; the conditions of each entry are its own.
+    pub(crate) fn speaking(&self, f: &Facts, asked: Asked<'_>) -> Vec<bool> {
+        let today = today(f).unwrap_or_else(|| f.at.utc().date_naive());
+        let mut all = Vec::new();
+        for pack in &self.packs {
+            let on = reach(pack, f, today, asked) != Reach::No;
+            let each = |e: &Entry| on && e.rule.concerns(f, today) && e.rule.fits_place(f);
+            all.extend(pack.lexicon.iter().map(each));
         }
+        all
     }
 }
 
-fn rule_place(rule: &Rule, s: &Situation) -> bool {
-    rule.applies.fits_place(s.debtor.country.as_deref())
-        || rule.applies.fits_place(s.recipient.country.as_deref())
+/// The recipient's date; of several zones that of the first.
+fn today(f: &Facts) -> Option<NaiveDate> {
+    f.zones.first().map(|z| f.at.date_in(z.zone))
 }
 
-fn reach(pack: &Pack, s: &Situation, now: Moment) -> Reach {
-    if !pack.applies.fits(s, now) {
+fn reach(pack: &Pack, f: &Facts, today: NaiveDate, asked: Asked<'_>) -> Reach {
+    if !pack.applies.fits(f, today) {
         return Reach::No;
     }
-    let (debtor, recipient) = (s.debtor.country.as_deref(), s.recipient.country.as_deref());
-    let (debtor_fits, recipient_fits) = (
-        pack.applies.fits_place(debtor),
-        pack.applies.fits_place(recipient),
+    let named = asked.names().iter().any(|name| **name == *pack.name);
+    if matches!(asked, Asked::Only(_)) {
+        return if named { Reach::Asked } else { Reach::No };
+    }
+    let fits = |country: &Option<String>, region: &Option<String>| {
+        pack.applies.fits_place(country.as_deref(), region.as_deref())
+    };
+    let (debtor, recipient) = (
+        fits(&f.debtor_country, &f.debtor_region),
+        fits(&f.recipient_country, &f.recipient_region),
     );
-    if debtor_fits && recipient_fits {
+    if debtor && recipient {
         Reach::Place
-    } else if debtor_fits || recipient_fits || s.portfolio.packs.iter().any(|name| **name == *pack.name) {
+    } else if debtor || recipient || named {
         Reach::Asked
     } else {
         Reach::No
