@@ -47,7 +47,7 @@ pub fn facts_of(s: &Situation, now: Moment) -> Facts {
         zones: zones
             .map(|z| Candidate {
                 zone: *z,
-                area_code: false,
+                area_code: s.zones().rests_on(*z, ZoneSource::AreaCode),
             })
             .collect(),
         events,

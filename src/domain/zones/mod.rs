@@ -162,6 +162,12 @@ impl Zones {
         zones
     }
 
+    /// Whether a candidate rests on one kind of source alone.
+    pub fn rests_on(&self, zone: Tz, source: ZoneSource) -> bool {
+        let mut of_zone = self.basis.iter().filter(|b| b.zone == zone).peekable();
+        of_zone.peek().is_some() && of_zone.all(|b| b.source == source)
+    }
+
     /// The zone to show times in; the first candidate.
     pub fn shown(&self) -> Tz {
         self.candidates.first().copied().unwrap_or(Tz::UTC)

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{Datelike, NaiveDate};
 
 use super::error::PolicyError;
+use crate::domain::{region_code, words};
 
 /// What a date is in a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +28,16 @@ pub enum DayKind {
     Unknown,
 }
 
-/// Which holidays a rule is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Holidays of the whole country only; a holiday of one state is none.
-    National,
-    /// Public holidays where the person is, of the country and of its part.
-    Public,
-    /// These and days on which offices rest without a public holiday, such as Indonesia's joint leave.
-    WithLeave,
+words! {
+    /// Which holidays a rule is about.
+    Scope as "scope of holidays" {
+        /// Holidays of the whole country only; a holiday of one state is none.
+        National = "national",
+        /// Public holidays where the person is, of the country and of its part.
+        Public = "public",
+        /// These and days on which offices rest without a public holiday, such as Indonesia's joint leave.
+        WithLeave = "with_leave",
+    }
 }
 
 /// What a date of a calendar is marked as; several may hold.
@@ -47,6 +49,13 @@ impl Mark {
     const REGIONAL: Mark = Mark(2);
     const LEAVE: Mark = Mark(4);
     const WORKING: Mark = Mark(8);
+}
+
+impl Default for Scope {
+    /// Public holidays where the person is: what a rule means that does not say otherwise.
+    fn default() -> Scope {
+        Scope::Public
+    }
 }
 
 impl Scope {
@@ -180,10 +189,10 @@ impl Gap {
     pub fn zh(&self) -> String {
         match &self.place {
             Some(place) => format!(
-                "没有 {place} 在 {} 年的节假日资料，无法判断是否为工作日",
+                "缺少 {place} 的 {} 年节假日历。",
                 self.year
             ),
-            None => format!("不知道此人所在的国家，无法判断 {} 年的节假日", self.year),
+            None => format!("不知道收件人所在国家或地区，无法确定 {} 年的节假日。", self.year),
         }
     }
 
@@ -191,11 +200,11 @@ impl Gap {
     pub fn en(&self) -> String {
         match &self.place {
             Some(place) => format!(
-                "the holidays of {place} in {} are not on record, so nobody knows whether this is a holiday",
+                "the holidays of {place} in {} are not on record",
                 self.year
             ),
             None => format!(
-                "the country is not known, and with it the holidays of {}",
+                "the country is not known, nor are the holidays of {}",
                 self.year
             ),
         }
@@ -244,6 +253,18 @@ impl Holidays {
             })
     }
 
+    /// The calendar of a country and its part as people have them: `AU` and `NSW`.
+    pub fn of(&self, country: Option<&str>, region: Option<&str>) -> Option<&Calendar> {
+        let country = country?;
+        let part = region.and_then(|region| {
+            let code = region_code(country, region);
+            let code = code.as_deref().unwrap_or(region).trim();
+            self.places
+                .get(&format!("{country}-{code}").to_ascii_uppercase())
+        });
+        part.or_else(|| self.calendar(country))
+    }
+
     /// What `date` is in a place for a rule about public holidays there; see the head of this module.
     pub fn day(&self, place: Option<&str>, date: NaiveDate) -> DayKind {
         self.day_in(place, date, Scope::Public)
@@ -262,8 +283,21 @@ impl Holidays {
 
     /// What is missing to judge `date` in a place; `None` where the year is covered.
     pub fn gap(&self, place: Option<&str>, date: NaiveDate) -> Option<Gap> {
-        (self.day(place, date) == DayKind::Unknown).then(|| Gap {
-            place: place.map(str::to_ascii_uppercase),
+        let (country, region) = match place.and_then(|p| p.split_once('-')) {
+            Some((country, region)) => (Some(country), Some(region)),
+            None => (place, None),
+        };
+        self.gap_of(country, region, date)
+    }
+
+    /// The same for a country and its part.
+    pub fn gap_of(&self, country: Option<&str>, region: Option<&str>, date: NaiveDate) -> Option<Gap> {
+        let calendar = self.of(country, region);
+        let known = calendar.is_some_and(|c| c.years().contains(&date.year()));
+        (!known).then(|| Gap {
+            place: calendar
+                .map(|c| c.place.clone())
+                .or(country.map(str::to_ascii_uppercase)),
             year: date.year(),
         })
     }
