@@ -1,7 +1,9 @@
 //! `dunwell doctor`: whether everything is there that sending needs, each with what to do about it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -10,6 +12,7 @@ use super::session::{Session, sentence};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::dispatch::{Rulebook, carriers};
+use crate::domain::Moment;
 use crate::store::Store;
 
 /// How one check came out.
@@ -97,6 +100,12 @@ async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Op
     if let Err(e) = portfolios(found, out, &store, rulebook).await {
         found.say(Mark::Fail, sentence(&e));
     }
+    if let Some(rulebook) = rulebook {
+        match store.places().await {
+            Ok(places) => calendars(found, out, rulebook, &places, clock.now()),
+            Err(e) => found.say(Mark::Fail, sentence(&e.into())),
+        }
+    }
     // A record from the future tells that this clock is wrong.
     if let Ok(newest) = store.latest_entries(1).await
         && let Some(entry) = newest.first()
@@ -181,6 +190,55 @@ async fn portfolios(
         }
     }
     Ok(())
+}
+
+/// How long before its end a holiday calendar is told to be running out.
+const NOTICE_DAYS: i64 = 90;
+
+/// Whether the holidays of every place with an open debt are on record, and for how long.
+fn calendars(
+    found: &mut Findings,
+    out: &Out,
+    rulebook: &Rulebook,
+    places: &[(Option<String>, Option<String>)],
+    now: Moment,
+) {
+    let today = now.utc().date_naive();
+    let holidays = rulebook.policy.holidays();
+    let mut ends: BTreeMap<String, Option<NaiveDate>> = BTreeMap::new();
+    for (country, region) in places {
+        let Some(country) = country else { continue };
+        let calendar = holidays.of(Some(country), region.as_deref());
+        let place = calendar.map_or(country.as_str(), |c| c.place());
+        ends.insert(place.to_owned(), holidays.known_until(place, today));
+    }
+    let mut good = true;
+    for (place, end) in &ends {
+        let what = match end {
+            None => out.lang.pick(
+                format!("缺少 {place} 今年的节假日历,依赖节假日的规则会暂缓\n请补充 `policies/holidays`"),
+                format!(
+                    "the holidays of {place} this year are not on record; rules that need them hold\nadd them to `policies/holidays`"
+                ),
+            ),
+            Some(end) if (*end - today).num_days() <= NOTICE_DAYS => out.lang.pick(
+                format!("{place} 的节假日历只到 {end}\n请在此之前补充 `policies/holidays`"),
+                format!("the holidays of {place} are on record until {end} only\nadd the next year to `policies/holidays` before"),
+            ),
+            Some(_) => continue,
+        };
+        good = false;
+        found.say(Mark::Warn, what);
+    }
+    if good && !ends.is_empty() {
+        found.say(
+            Mark::Ok,
+            out.lang.pick(
+                "债务人所在地区的节假日历齐全",
+                "the holidays of every place with open debts are on record",
+            ),
+        );
+    }
 }
 
 fn outgoing(found: &mut Findings, out: &Out, config: &Config) {

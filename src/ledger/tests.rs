@@ -515,6 +515,7 @@ prop_compose! {
         let mut row = AccountRow {
             row: 2, digest: [0; 32], portfolio, debtor_ref, debtor: kind, name, locale,
             country: Some("CN".into()), region: zoned.then(|| "31".into()), zone: zoned.then_some(chrono_tz::Asia::Shanghai),
+            postal_code: zoned.then(|| "200001".into()), zone_until: issued_on.filter(|_| zoned),
             contacts, related, reference, claim, currency: Currency::parse(code).unwrap(), amount_minor: amount,
             balance_minor: balance, issued_on, due_on, instalments, confirmed, observation, disputed, settled_on,
             preferred_channel,

@@ -252,6 +252,8 @@ impl Builder<'_> {
             country: self.country(),
             region: None,
             zones: Zones::of(zones, ZoneSource::Country),
+            postal_code: None,
+            zone_until: None,
             deceased: false,
             minor: false,
             revision: 1,

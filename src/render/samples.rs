@@ -399,6 +399,8 @@ impl PersonFile {
                 }],
                 ..Whereabouts::default()
             }),
+            postal_code: None,
+            zone_until: None,
             deceased: false,
             minor: false,
             revision: 1,

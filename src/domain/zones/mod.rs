@@ -311,6 +311,8 @@ mod tests {
         address("US", "TX", "79901", "Denver");
         address("US", "TX", "78701-1234", "Chicago");
         address("US", "", "79901", "Denver");
+        address("US", "MA", "2139", "New_York");
+        address("US", "", "2139", "New_York");
         address("US", "FL", "", "New_York Chicago");
         address("US", "FL", "32501", "Chicago");
         address("US", "FL", "33101", "New_York");

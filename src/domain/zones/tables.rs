@@ -145,13 +145,23 @@ pub fn region_code(country: &str, text: &str) -> Option<String> {
 
 /// The zones of a postal code and the beginning that told them.
 pub(super) fn of_postal(country: &str, code: &str) -> Option<(String, &'static Entry)> {
-    let plain: String = code
+    let head = country.to_ascii_uppercase();
+    let mut plain: String = code
         .chars()
         .filter(char::is_ascii_alphanumeric)
-        .take(POSTAL_DIGITS)
         .collect::<String>()
         .to_ascii_uppercase();
-    let head = country.to_ascii_uppercase();
+    // A spreadsheet drops the zeros that a code of digits begins with.
+    let whole = match head.as_str() {
+        "AU" | "NZ" => 4,
+        "BR" => 8,
+        "ES" | "FR" | "ID" | "MX" | "US" => 5,
+        _ => 0,
+    };
+    if plain.len() < whole && plain.bytes().all(|b| b.is_ascii_digit()) {
+        plain = format!("{plain:0>whole$}");
+    }
+    plain.truncate(POSTAL_DIGITS);
     (1..=plain.len()).rev().find_map(|n| {
         let key = format!("{head} {}", &plain[..n]);
         TABLES.postal.get(&key).map(|entry| (key, entry))

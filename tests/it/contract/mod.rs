@@ -13,6 +13,7 @@ mod reserve;
 mod schema;
 mod settle;
 mod stale;
+mod whereabouts;
 pub(crate) mod world;
 mod writer;
 
