@@ -16,7 +16,8 @@ use super::faults::TemplateError;
 use crate::domain::{
     Account, AccountState, Address, Attempt, AttemptState, Channel, ClaimKind, ContactPoint, ContactUse,
     Creditor, Currency, EmailAddress, Instalments, Locale, Moment, Money, Origin, Payee, Person, PersonKind,
-    PersonName, PhoneNumber, Portfolio, PostalAddress, Role, Sender, Place, SenderKind, Situation, Whereabouts, Zones,
+    PersonName, PhoneNumber, Place, Portfolio, PostalAddress, Role, Sender, SenderKind, Situation,
+    Whereabouts, Zones,
 };
 
 const FILE: &str = "samples.toml";

@@ -185,7 +185,10 @@ impl Store {
             what: "account",
             name: account.to_string(),
         };
-        with_contacts(&mut tx, rows, self.clock.now()).await?.pop().ok_or_else(missing)
+        with_contacts(&mut tx, rows, self.clock.now())
+            .await?
+            .pop()
+            .ok_or_else(missing)
     }
 
     /// How many accounts there are.

@@ -280,8 +280,7 @@ impl Store {
             .pop()
             .ok_or_else(missing)?
             .into_account()?;
-        let (mut people, mut points) =
-            people::known(&mut tx, [account.debtor.0], self.clock.now()).await?;
+        let (mut people, mut points) = people::known(&mut tx, [account.debtor.0], self.clock.now()).await?;
         let debtor = people.remove(&account.debtor.0).ok_or_else(missing)?;
         let contact_points = points.remove(&debtor.id.0).unwrap_or_default();
         let mut entries = Vec::new();

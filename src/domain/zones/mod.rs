@@ -120,11 +120,14 @@ impl Zones {
             return Zones::stated(zone);
         }
         let read: Vec<_> = known.addresses.iter().map(|a| envelope::read(a)).collect();
-        let written = read.iter().zip(&known.addresses).map(|((region, code), a)| Place {
-            country: Some(&a.country),
-            region: region.as_deref(),
-            postal_code: code.as_deref(),
-        });
+        let written = read
+            .iter()
+            .zip(&known.addresses)
+            .map(|((region, code), a)| Place {
+                country: Some(&a.country),
+                region: region.as_deref(),
+                postal_code: code.as_deref(),
+            });
         let places = known.places.iter().copied().chain(written);
         let mut clues: Vec<Clue> = places.flat_map(of_place).collect();
         clues.extend(known.phones.iter().filter_map(|phone| of_phone(phone)));
@@ -162,10 +165,12 @@ impl Zones {
         zones
     }
 
-    /// Whether a candidate rests on one kind of source alone.
-    pub fn rests_on(&self, zone: Tz, source: ZoneSource) -> bool {
-        let mut of_zone = self.basis.iter().filter(|b| b.zone == zone).peekable();
-        of_zone.peek().is_some() && of_zone.all(|b| b.source == source)
+    /// The zones of a number's area code; none where it tells no place.
+    pub fn of_area_code(phone: &PhoneNumber) -> Vec<Tz> {
+        match tables::of_phone(phone.e164()) {
+            Some((_, Entry::Zones(zones))) => zones.clone(),
+            _ => Vec::new(),
+        }
     }
 
     /// The zone to show times in; the first candidate.
@@ -223,7 +228,11 @@ fn of_place(place: Place<'_>) -> Vec<Clue> {
         (Some((_, Entry::Nowhere)), _) | (_, Some(Entry::Nowhere)) => Vec::new(),
         (Some((key, Entry::Zones(by_code))), Some(Entry::Zones(by_region))) => {
             // A postal code that lies across a zone line is narrowed by its state.
-            let both: Vec<Tz> = by_code.iter().filter(|z| by_region.contains(z)).copied().collect();
+            let both: Vec<Tz> = by_code
+                .iter()
+                .filter(|z| by_region.contains(z))
+                .copied()
+                .collect();
             if both.is_empty() {
                 vec![
                     clue(ZoneSource::PostalCode, key, by_code),
@@ -383,7 +392,11 @@ mod tests {
         number("+19075550100", "US", "Anchorage Adak");
         number("+18085550100", "US", "Honolulu");
         number("+17875550100", "PR", "Puerto_Rico");
-        number("+18675550100", "CA", "Whitehorse Edmonton Winnipeg Toronto Atikokan");
+        number(
+            "+18675550100",
+            "CA",
+            "Whitehorse Edmonton Winnipeg Toronto Atikokan",
+        );
         number("+14165550100", "CA", "Toronto");
         number("+12425550100", "BS", "Nassau");
         number("+18005550100", "US", "");
@@ -444,11 +457,7 @@ mod tests {
             "Jayapura",
         );
         check(vec![place("CN", "", "")], &[ny], "New_York Shanghai");
-        check(
-            vec![place("CN", "", "")],
-            &[("+8613800000123", "CN")],
-            "Shanghai",
-        );
+        check(vec![place("CN", "", "")], &[("+8613800000123", "CN")], "Shanghai");
         check(vec![], &[ny, ("+13125550100", "US")], "New_York Chicago");
         check(
             vec![place("DE", "", "")],
@@ -510,7 +519,11 @@ mod tests {
         };
         check("US", "1 Example Road|El Paso TX 79901", "Denver");
         check("US", "1 Example Road|Austin, Texas 78701-0001", "Chicago");
-        check("US", "77777 Example Road|Apt 5|New York, NY 10001|USA", "New_York");
+        check(
+            "US",
+            "77777 Example Road|Apt 5|New York, NY 10001|USA",
+            "New_York",
+        );
         check("CA", "1 Example Road|Kenora ON P9N 1A1", "Winnipeg Atikokan");
         check("AU", "1 Example Road|Broken Hill NSW 2880", "Broken_Hill");
         check("ES", "Calle Ejemplo 1|35001 Las Palmas", "Canary");

@@ -96,7 +96,11 @@ fn spread(item: &str) -> Vec<String> {
     match item.split_once('-') {
         None => vec![item.to_owned()],
         Some((first, last)) => {
-            let number = |digits: &str| digits.parse::<u32>().expect("a range of a zone table is of digits");
+            let number = |digits: &str| {
+                digits
+                    .parse::<u32>()
+                    .expect("a range of a zone table is of digits")
+            };
             let width = first.len();
             (number(first)..=number(last))
                 .map(|n| format!("{n:0width$}"))
@@ -225,7 +229,11 @@ mod tests {
     #[test]
     fn states_are_known_by_code_and_name() {
         let check = |country: &str, text: &str, expected: Option<&str>| {
-            assert_eq!(region_code(country, text).as_deref(), expected, "{country} {text}");
+            assert_eq!(
+                region_code(country, text).as_deref(),
+                expected,
+                "{country} {text}"
+            );
         };
         check("US", "ca", Some("CA"));
         check("us", "US-CA", Some("CA"));

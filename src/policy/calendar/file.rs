@@ -181,15 +181,13 @@ fn holiday(page: &Page<'_>, entry: &Spanned<RawHoliday>, raw: &RawFile) -> Resul
 /// The first day of a holiday in each year.
 fn first_days(page: &Page<'_>, h: &RawHoliday, years: &[i32]) -> Result<Vec<NaiveDate>, PolicyError> {
     let (on, at) = (h.on.get_ref(), h.on.span().start);
-    let date = |d: &toml::value::Datetime| {
-        covered(d, years).ok_or_else(|| page.wrong(at, format!("`{d}`"), DATE))
-    };
+    let date =
+        |d: &toml::value::Datetime| covered(d, years).ok_or_else(|| page.wrong(at, format!("`{d}`"), DATE));
     match on {
         RawOn::Date(day) => Ok(vec![date(day)?]),
         RawOn::Dates(days) => days.iter().map(date).collect(),
         RawOn::Rule(text) => {
-            let rule =
-                Rule::parse(text).ok_or_else(|| page.wrong(at, format!("`{text}`"), EXPECTED_RULE))?;
+            let rule = Rule::parse(text).ok_or_else(|| page.wrong(at, format!("`{text}`"), EXPECTED_RULE))?;
             let named = |year: &&i32| h.years.is_empty() || h.years.contains(year);
             // The year after the last is needed for what is observed in December.
             let after = years.last().map(|y| y + 1).filter(|_| h.years.is_empty());
@@ -219,9 +217,8 @@ fn parts(page: &Page<'_>, h: &RawHoliday, raw: &RawFile) -> Result<Option<BTreeS
             ));
         }
     }
-    let named = |list: &[Spanned<String>]| -> BTreeSet<String> {
-        list.iter().map(|p| p.get_ref().clone()).collect()
-    };
+    let named =
+        |list: &[Spanned<String>]| -> BTreeSet<String> { list.iter().map(|p| p.get_ref().clone()).collect() };
     Ok(match (h.only_in.is_empty(), h.not_in.is_empty()) {
         (true, true) => None,
         (false, _) => Some(&named(&h.only_in) - &named(&h.not_in)),

@@ -188,10 +188,7 @@ impl Gap {
     /// The sentence in Chinese.
     pub fn zh(&self) -> String {
         match &self.place {
-            Some(place) => format!(
-                "缺少 {place} 的 {} 年节假日历。",
-                self.year
-            ),
+            Some(place) => format!("缺少 {place} 的 {} 年节假日历。", self.year),
             None => format!("不知道收件人所在国家或地区，无法确定 {} 年的节假日。", self.year),
         }
     }
@@ -199,14 +196,8 @@ impl Gap {
     /// The sentence in English.
     pub fn en(&self) -> String {
         match &self.place {
-            Some(place) => format!(
-                "the holidays of {place} in {} are not on record",
-                self.year
-            ),
-            None => format!(
-                "the country is not known, nor are the holidays of {}",
-                self.year
-            ),
+            Some(place) => format!("the holidays of {place} in {} are not on record", self.year),
+            None => format!("the country is not known, nor are the holidays of {}", self.year),
         }
     }
 }
@@ -227,7 +218,9 @@ impl Holidays {
             if !(path.starts_with("holidays/") && path.ends_with(".toml")) {
                 continue;
             }
-            holidays.places.extend(file::read(&format!("policies/{path}"), text)?);
+            holidays
+                .places
+                .extend(file::read(&format!("policies/{path}"), text)?);
             holidays.text += path;
             holidays.text.push('\n');
             holidays.text += text;
@@ -245,24 +238,39 @@ impl Holidays {
         upper.make_ascii_uppercase();
         let key = |n: usize| std::str::from_utf8(&upper[..n.min(length)]).ok();
         let whole = (bytes.len() <= upper.len()).then(|| key(length)).flatten();
-        whole
-            .and_then(|place| self.places.get(place))
-            .or_else(|| {
-                let bounded = length == 2 || upper.get(2) == Some(&b'-');
-                self.places.get(key(2).filter(|_| bounded)?)
-            })
+        whole.and_then(|place| self.places.get(place)).or_else(|| {
+            let bounded = length == 2 || upper.get(2) == Some(&b'-');
+            self.places.get(key(2).filter(|_| bounded)?)
+        })
     }
 
-    /// The calendar of a country and its part as people have them: `AU` and `NSW`.
+    /// The calendar of a country and its part as people have them: `AU` and `NSW`; of a part without one, that of its
+    /// country.
     pub fn of(&self, country: Option<&str>, region: Option<&str>) -> Option<&Calendar> {
         let country = country?;
-        let part = region.and_then(|region| {
-            let code = region_code(country, region);
-            let code = code.as_deref().unwrap_or(region).trim();
-            self.places
-                .get(&format!("{country}-{code}").to_ascii_uppercase())
-        });
-        part.or_else(|| self.calendar(country))
+        let Some(region) = region.map(str::trim).filter(|r| !r.is_empty()) else {
+            return self.calendar(country);
+        };
+        // This is asked for each day of each rule, so nothing is allocated for codes.
+        let mut key = [0u8; 12];
+        let length = country.len() + 1 + region.len();
+        if length <= key.len() {
+            key[..country.len()].copy_from_slice(country.as_bytes());
+            key[country.len()] = b'-';
+            key[country.len() + 1..length].copy_from_slice(region.as_bytes());
+            key.make_ascii_uppercase();
+            let place = std::str::from_utf8(&key[..length]).ok();
+            if let Some(found) = place.and_then(|place| self.places.get(place)) {
+                return Some(found);
+            }
+        }
+        let named = (region.len() > 3).then(|| region_code(country, region)).flatten();
+        named
+            .and_then(|code| {
+                self.places
+                    .get(&format!("{}-{code}", country.to_ascii_uppercase()))
+            })
+            .or_else(|| self.calendar(country))
     }
 
     /// What `date` is in a place for a rule about public holidays there; see the head of this module.

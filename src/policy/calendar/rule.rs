@@ -61,7 +61,8 @@ pub(super) const EXPECTED_RULE: &str = "a date such as 2026-02-17, several in a 
     `easter+1`, `first mon may`, `last thu nov`, `mon before 05-25` or `mon from 05-19`";
 
 /// What a shift may be, for people whose shift cannot be read.
-pub(super) const EXPECTED_SHIFT: &str = "`next_weekday`, `nearest_weekday`, `sunday_to_monday` or `saturday_to_monday`";
+pub(super) const EXPECTED_SHIFT: &str =
+    "`next_weekday`, `nearest_weekday`, `sunday_to_monday` or `saturday_to_monday`";
 
 impl Rule {
     pub(super) fn parse(text: &str) -> Option<Rule> {
@@ -102,9 +103,13 @@ impl Rule {
         match self {
             Rule::Fixed { month, day } => NaiveDate::from_ymd_opt(year, month, day),
             Rule::Easter { days } => easter(year)?.checked_add_signed(chrono::TimeDelta::days(days)),
-            Rule::Nth { nth: 0, weekday, month } => (1..=5).rev().find_map(|n| {
-                NaiveDate::from_weekday_of_month_opt(year, month, weekday, n)
-            }),
+            Rule::Nth {
+                nth: 0,
+                weekday,
+                month,
+            } => (1..=5)
+                .rev()
+                .find_map(|n| NaiveDate::from_weekday_of_month_opt(year, month, weekday, n)),
             Rule::Nth { nth, weekday, month } => {
                 NaiveDate::from_weekday_of_month_opt(year, month, weekday, u8::try_from(nth).ok()?)
             }
@@ -229,7 +234,15 @@ mod tests {
     #[test]
     fn what_is_no_rule_is_refused() {
         for text in [
-            "", "13-01", "02-30", "1-1", "first may", "sixth mon may", "mon after 05-25", "easter*2", "12-25 ",
+            "",
+            "13-01",
+            "02-30",
+            "1-1",
+            "first may",
+            "sixth mon may",
+            "mon after 05-25",
+            "easter*2",
+            "12-25 ",
         ] {
             assert_eq!(Rule::parse(text), None, "{text}");
         }

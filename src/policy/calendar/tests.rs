@@ -107,6 +107,25 @@ fn where_only_the_country_is_known_any_part_counts() {
 }
 
 #[test]
+fn a_part_is_found_by_code_and_name() {
+    let holidays = shipped();
+    let check = |country: &str, region: Option<&str>, expected: Option<&str>| {
+        let found = holidays.of(Some(country), region).map(Calendar::place);
+        assert_eq!(found, expected, "{country} {region:?}");
+    };
+    check("AU", Some("NSW"), Some("AU-NSW"));
+    check("au", Some("nsw"), Some("AU-NSW"));
+    check("AU", Some("New South Wales"), Some("AU-NSW"));
+    check("CA", Some("Québec"), Some("CA-QC"));
+    check("AU", Some("nowhere in particular"), Some("AU"));
+    check("AU", Some(""), Some("AU"));
+    check("US", Some("TX"), Some("US"));
+    check("US", None, Some("US"));
+    check("ZZ", Some("A"), None);
+    assert!(holidays.of(None, Some("NSW")).is_none());
+}
+
+#[test]
 fn leave_is_no_public_holiday() {
     let holidays = shipped();
     let check = |place: &str, day: &str| {
@@ -152,7 +171,10 @@ fn a_year_that_is_not_covered_is_named() {
         holidays.known_until("US-TX", date("2026-11-22")),
         Some(date("2028-12-31"))
     );
-    assert_eq!(Holidays::default().day(Some("CN"), date("2026-05-01")), DayKind::Unknown);
+    assert_eq!(
+        Holidays::default().day(Some("CN"), date("2026-05-01")),
+        DayKind::Unknown
+    );
 }
 
 #[test]
@@ -170,10 +192,7 @@ fn a_substitute_keeps_clear_of_other_holidays() {
     assert_eq!(names("2027-12-27"), "Christmas Day (observed)");
     assert_eq!(names("2027-12-28"), "Boxing Day (observed)");
     // New Year's Day 2028 is a Saturday; its Friday lies in 2027.
-    assert_eq!(
-        holidays.day(Some("US"), date("2027-12-31")),
-        DayKind::Holiday
-    );
+    assert_eq!(holidays.day(Some("US"), date("2027-12-31")), DayKind::Holiday);
 }
 
 const HEAD: &str = "region = \"AU\"\nzh = \"a\"\nen = \"b\"\nyears = [2026]\nsources = [\"act\"]\n";
@@ -185,18 +204,44 @@ fn a_wrong_file_names_its_line() {
         assert_eq!((error.line, error.field.as_str()), (line, field), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     };
-    let with = |holiday: &str| format!("{HEAD}holiday = [\n    {holiday},\n]\n[parts]\nNSW = {{ zh = \"x\", en = \"y\" }}\n");
+    let with = |holiday: &str| {
+        format!("{HEAD}holiday = [\n    {holiday},\n]\n[parts]\nNSW = {{ zh = \"x\", en = \"y\" }}\n")
+    };
     check("nz", HEAD, 1, "region", "the file named after it");
-    check("au", &HEAD.replace("[2026]", "[2026, 2028]"), 4, "years", "one after the other");
-    check("au", &HEAD.replace("\"act\"", "\" \""), 5, "sources", "where the days are published");
+    check(
+        "au",
+        &HEAD.replace("[2026]", "[2026, 2028]"),
+        4,
+        "years",
+        "one after the other",
+    );
+    check(
+        "au",
+        &HEAD.replace("\"act\"", "\" \""),
+        5,
+        "sources",
+        "where the days are published",
+    );
     check("au", &format!("{HEAD}sorces = 1\n"), 6, "sorces", "expected");
     for (holiday, expected) in [
         (r#"{ zh = "a", en = "b", on = "13-01" }"#, "easter+1"),
-        (r#"{ zh = "a", en = "b", on = 2027-01-01 }"#, "years that the file covers"),
-        (r#"{ zh = "a", en = "b", on = "01-01", observed = "monday" }"#, "next_weekday"),
-        (r#"{ zh = "a", en = "b", on = "01-01", in = ["QLD"] }"#, "`[parts]`"),
+        (
+            r#"{ zh = "a", en = "b", on = 2027-01-01 }"#,
+            "years that the file covers",
+        ),
+        (
+            r#"{ zh = "a", en = "b", on = "01-01", observed = "monday" }"#,
+            "next_weekday",
+        ),
+        (
+            r#"{ zh = "a", en = "b", on = "01-01", in = ["QLD"] }"#,
+            "`[parts]`",
+        ),
         (r#"{ zh = "a", en = " ", on = "01-01" }"#, "`zh` and `en`"),
-        (r#"{ zh = "a", en = "b", on = "01-01", years = [2020] }"#, "years that the file covers"),
+        (
+            r#"{ zh = "a", en = "b", on = "01-01", years = [2020] }"#,
+            "years that the file covers",
+        ),
         (r#"{ zh = "a", en = "b", on = "02-29" }"#, "first mon may"),
         (r#"{ zh = "a", en = "b", on = "01-01", leaf = true }"#, "leaf"),
     ] {
@@ -204,7 +249,13 @@ fn a_wrong_file_names_its_line() {
         assert_eq!(error.line, 7, "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }
-    assert!(one("au", &with(r#"{ zh = "a", en = "b", on = "01-01", in = ["NSW"] }"#)).is_ok());
+    assert!(
+        one(
+            "au",
+            &with(r#"{ zh = "a", en = "b", on = "01-01", in = ["NSW"] }"#)
+        )
+        .is_ok()
+    );
 }
 
 #[test]

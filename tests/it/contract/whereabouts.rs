@@ -62,7 +62,10 @@ async fn every_source_on_file_gives_its_zones(database: TestDatabase) {
             ),
         ])
         .await;
-    assert_eq!(zones(&world, "state").await, ["America/Chicago", "America/Denver"]);
+    assert_eq!(
+        zones(&world, "state").await,
+        ["America/Chicago", "America/Denver"]
+    );
     assert_eq!(zones(&world, "code").await, ["America/Denver"]);
     assert_eq!(
         zones(&world, "moved").await,
