@@ -311,3 +311,61 @@ fn answer(out: &Out, found: &Findings) -> Answer {
     let code = if failed { Code::Error } else { Code::Done };
     Answer::new(text, Value::Array(json.collect())).ending(code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::words::Lang;
+
+    fn said(places: &[(&str, Option<&str>)], today: &str) -> Vec<(Mark, String)> {
+        let out = Out {
+            lang: Lang::En,
+            json: false,
+            quiet: false,
+            verbose: false,
+            colour: false,
+        };
+        let rulebook = Rulebook::load(&Config::defaults()).unwrap();
+        let places: Vec<_> = places
+            .iter()
+            .map(|(country, region)| (Some((*country).to_owned()), region.map(str::to_owned)))
+            .collect();
+        let mut found = Findings::default();
+        let now = Moment::parse(&format!("{today}T12:00:00Z")).unwrap();
+        calendars(&mut found, &out, &rulebook, &places, now);
+        found.0.into_iter().map(|line| (line.mark, line.what)).collect()
+    }
+
+    #[test]
+    fn a_calendar_that_runs_out_is_told_ninety_days_before() {
+        let check = |places: &[(&str, Option<&str>)], today: &str, expected: &[(Mark, &str)]| {
+            let said = said(places, today);
+            assert_eq!(said.len(), expected.len(), "{today}");
+            for ((mark, what), (expected, part)) in said.iter().zip(expected) {
+                assert!(mark == expected && what.contains(part), "{today}: {what}");
+            }
+        };
+        let cn = [("CN", None)];
+        check(&cn, "2026-10-01", &[(Mark::Ok, "on record")]);
+        check(
+            &cn,
+            "2026-10-02",
+            &[(Mark::Warn, "CN are on record until 2026-12-31")],
+        );
+        check(
+            &cn,
+            "2027-01-01",
+            &[(Mark::Warn, "CN this year are not on record")],
+        );
+        check(&[("ZZ", None)], "2026-06-01", &[(Mark::Warn, "ZZ this year")]);
+        let both = [
+            ("CN", None),
+            ("AU", Some("NSW")),
+            ("US", Some("TX")),
+            ("US", None),
+        ];
+        check(&both, "2026-10-02", &[(Mark::Warn, "CN are on record")]);
+        check(&[("AU", Some("NSW"))], "2027-12-01", &[(Mark::Warn, "AU-NSW")]);
+        check(&[], "2026-06-01", &[]);
+    }
+}

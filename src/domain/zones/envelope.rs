@@ -56,8 +56,8 @@ fn after_state(country: &str, words: &[&str], code: impl Fn(&str) -> bool) -> Op
 
 /// `K1A 0B1`, in one word or two; the province before it if there is one.
 fn canadian(words: &[&str]) -> Option<Found> {
-    let whole = |w: &&str| shape(w, "A9A9A9") || shape(w, "A9A-9A9");
-    let (at, code) = match words.iter().rposition(|w| whole(&w)) {
+    let whole = |w: &str| shape(w, "A9A9A9") || shape(w, "A9A-9A9");
+    let (at, code) = match words.iter().rposition(|w| whole(w)) {
         Some(at) => (at, words[at].to_owned()),
         None => {
             let at = words

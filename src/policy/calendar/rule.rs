@@ -151,11 +151,10 @@ impl Shift {
 
     /// The day that a holiday on `day` is shifted to, if it is; `taken` are the holidays there already.
     pub(super) fn of(self, day: NaiveDate, taken: &BTreeSet<NaiveDate>) -> Option<NaiveDate> {
-        let falls = match (day.weekday(), self.weekdays) {
-            (Weekday::Sat, Falls::Weekend | Falls::Saturday) => true,
-            (Weekday::Sun, Falls::Weekend | Falls::Sunday) => true,
-            _ => false,
-        };
+        let falls = matches!(
+            (day.weekday(), self.weekdays),
+            (Weekday::Sat, Falls::Weekend | Falls::Saturday) | (Weekday::Sun, Falls::Weekend | Falls::Sunday)
+        );
         if !falls {
             return None;
         }
