@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Basis, Draft, Finding, Situation, Verdict};
+use crate::domain::{Draft, Finding, Situation, Verdict};
 use crate::evidence::{Value, to_canonical};
 use crate::guard::Evaluated;
 use crate::render::Rendered;
@@ -102,7 +102,7 @@ pub(super) fn fields(
             .into(),
     );
     put("zones_from", s.zones().source.as_str().into());
-    let basis = |b: &Basis| format!("{} {}", b.zone.name(), b.source);
+    let basis = |b: &crate::domain::Basis| format!("{} {}", b.zone.name(), b.source);
     let mut basis: Vec<String> = s.zones().basis.iter().map(basis).collect();
     basis.dedup();
     put(

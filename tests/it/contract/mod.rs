@@ -13,9 +13,9 @@ mod reserve;
 mod schema;
 mod settle;
 mod stale;
-mod whereabouts;
 pub(crate) mod world;
 mod writer;
+mod whereabouts;
 
 /// Says on which database a scenario failed.
 struct NamesDatabase(&'static str);
