@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::out::{Answer, masked, table};
 use super::session::Session;
-use super::words::word;
-use crate::domain::Money;
+use super::words::{Lang, word};
+use crate::domain::{Money, ZoneSource};
 use crate::store::{Timeline, TimelineEntry};
 
 /// Which account.
@@ -88,14 +88,13 @@ fn text(
         ),
         (lang.pick("到期", "due"), format!("{} ({overdue})", a.due_on)),
     ];
-    let zones: Vec<&str> = t.debtor.zones.candidates.iter().map(|z| z.name()).collect();
-    let zones = match zones.is_empty() {
-        true => lang
-            .pick("不明:不联系", "unknown: nobody is contacted")
-            .to_owned(),
-        false => zones.join(" "),
-    };
-    facts.push((lang.pick("时区", "zone"), zones));
+    if t.debtor.zones.candidates.is_empty() {
+        let unknown = lang.pick("不明:不联系", "unknown: nobody is contacted");
+        facts.push((lang.pick("时区", "zone"), unknown.to_owned()));
+    }
+    for zone in &t.debtor.zones.candidates {
+        facts.push((lang.pick("时区", "zone"), zone_text(lang, *zone, t)));
+    }
     if a.disputed {
         facts.push((
             lang.pick("异议", "dispute"),
@@ -139,6 +138,37 @@ fn text(
     )
 }
 
+/// What a zone rests on, in words.
+fn source(lang: Lang, source: ZoneSource) -> &'static str {
+    match source {
+        ZoneSource::Stated => lang.pick("声明", "stated"),
+        ZoneSource::PostalCode => lang.pick("邮政编码", "postal code"),
+        ZoneSource::Region => lang.pick("地址所在省州", "state of the address"),
+        ZoneSource::AreaCode => lang.pick("电话区号", "area code"),
+        ZoneSource::Country => lang.pick("地址所在国家或地区", "country of the address"),
+        ZoneSource::Phone => lang.pick("电话国家代码", "country of the number"),
+        ZoneSource::Unknown => lang.pick("不明", "unknown"),
+    }
+}
+
+/// A candidate zone with what it rests on: `America/Denver (postal code US 799)`.
+fn zone_text(lang: Lang, zone: chrono_tz::Tz, t: &Timeline) -> String {
+    let basis = t.debtor.zones.basis.iter().filter(|b| b.zone == zone);
+    let until = t
+        .debtor
+        .zone_until
+        .map(|day| lang.pick(format!("至 {day}"), format!("until {day}")));
+    let each = basis.map(|b| {
+        let mut words = vec![source(lang, b.source).to_owned()];
+        match b.source {
+            ZoneSource::Stated => words.extend(until.clone()),
+            _ => words.push(b.detail.clone()),
+        }
+        words.join(" ").trim().to_owned()
+    });
+    format!("{} ({})", zone.name(), each.collect::<Vec<_>>().join("; "))
+}
+
 fn json_of(t: &Timeline, portfolio: &str, today: chrono::NaiveDate) -> Value {
     let a = &t.account;
     let entry = |e: &TimelineEntry| json!({"at": e.at.to_text(), "what": e.what, "text": e.text});
@@ -160,6 +190,8 @@ fn json_of(t: &Timeline, portfolio: &str, today: chrono::NaiveDate) -> Value {
         "disputed": a.disputed,
         "promised_until": a.promised_until.map(|d| d.to_string()),
         "zones": t.debtor.zones.candidates.iter().map(|z| z.name()).collect::<Vec<_>>(),
+        "zone_basis": t.debtor.zones.basis.iter().map(|b| json!({"zone": b.zone.name(), "source": b.source.as_str(),
+            "detail": b.detail})).collect::<Vec<_>>(),
         "contact_points": t.contact_points.iter().map(point).collect::<Vec<_>>(),
         "timeline": t.entries.iter().map(entry).collect::<Vec<_>>(),
     })

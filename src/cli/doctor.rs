@@ -1,7 +1,9 @@
 //! `dunwell doctor`: whether everything is there that sending needs, each with what to do about it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -12,6 +14,7 @@ use crate::config::{Config, policies, templates};
 use crate::dispatch::{Rulebook, carriers, check_set};
 use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
+use crate::domain::Moment;
 use crate::store::Store;
 
 /// How one check came out.
@@ -102,6 +105,12 @@ async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Op
     signing(found, out, &store, config).await;
     if let Err(e) = in_force(found, out, &store, config).await {
         found.say(Mark::Fail, sentence(&e));
+    }
+    if let Some(rulebook) = rulebook {
+        match store.places().await {
+            Ok(places) => calendars(found, out, rulebook, &places, clock.now()),
+            Err(e) => found.say(Mark::Fail, sentence(&e.into())),
+        }
     }
     // A record from the future tells that this clock is wrong.
     if let Ok(newest) = store.latest_entries(1).await
@@ -282,6 +291,55 @@ async fn portfolios(
     Ok(())
 }
 
+/// How long before its end a holiday calendar is told to be running out.
+const NOTICE_DAYS: i64 = 90;
+
+/// Whether the holidays of every place with an open debt are on record, and for how long.
+fn calendars(
+    found: &mut Findings,
+    out: &Out,
+    rulebook: &Rulebook,
+    places: &[(Option<String>, Option<String>)],
+    now: Moment,
+) {
+    let today = now.utc().date_naive();
+    let holidays = rulebook.policy.holidays();
+    let mut ends: BTreeMap<String, Option<NaiveDate>> = BTreeMap::new();
+    for (country, region) in places {
+        let Some(country) = country else { continue };
+        let calendar = holidays.of(Some(country), region.as_deref());
+        let place = calendar.map_or(country.as_str(), |c| c.place());
+        ends.insert(place.to_owned(), holidays.known_until(place, today));
+    }
+    let mut good = true;
+    for (place, end) in &ends {
+        let what = match end {
+            None => out.lang.pick(
+                format!("缺少 {place} 今年的节假日历,依赖节假日的规则会暂缓\n请补充 `policies/holidays`"),
+                format!(
+                    "the holidays of {place} this year are not on record; rules that need them hold\nadd them to `policies/holidays`"
+                ),
+            ),
+            Some(end) if (*end - today).num_days() <= NOTICE_DAYS => out.lang.pick(
+                format!("{place} 的节假日历只到 {end}\n请在此之前补充 `policies/holidays`"),
+                format!("the holidays of {place} are on record until {end} only\nadd the next year to `policies/holidays` before"),
+            ),
+            Some(_) => continue,
+        };
+        good = false;
+        found.say(Mark::Warn, what);
+    }
+    if good && !ends.is_empty() {
+        found.say(
+            Mark::Ok,
+            out.lang.pick(
+                "债务人所在地区的节假日历齐全",
+                "the holidays of every place with open debts are on record",
+            ),
+        );
+    }
+}
+
 fn outgoing(found: &mut Findings, out: &Out, config: &Config) {
     match carriers(config, Path::new("")) {
         Err(e) => found.say(Mark::Fail, sentence(&e.into())),
@@ -351,4 +409,62 @@ fn answer(out: &Out, found: &Findings) -> Answer {
         .map(|l| json!({"mark": word(l.mark), "what": l.what}));
     let code = if failed { Code::Error } else { Code::Done };
     Answer::new(text, Value::Array(json.collect())).ending(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::words::Lang;
+
+    fn said(places: &[(&str, Option<&str>)], today: &str) -> Vec<(Mark, String)> {
+        let out = Out {
+            lang: Lang::En,
+            json: false,
+            quiet: false,
+            verbose: false,
+            colour: false,
+        };
+        let rulebook = Rulebook::load(&Config::defaults()).unwrap();
+        let places: Vec<_> = places
+            .iter()
+            .map(|(country, region)| (Some((*country).to_owned()), region.map(str::to_owned)))
+            .collect();
+        let mut found = Findings::default();
+        let now = Moment::parse(&format!("{today}T12:00:00Z")).unwrap();
+        calendars(&mut found, &out, &rulebook, &places, now);
+        found.0.into_iter().map(|line| (line.mark, line.what)).collect()
+    }
+
+    #[test]
+    fn a_calendar_that_runs_out_is_told_ninety_days_before() {
+        let check = |places: &[(&str, Option<&str>)], today: &str, expected: &[(Mark, &str)]| {
+            let said = said(places, today);
+            assert_eq!(said.len(), expected.len(), "{today}");
+            for ((mark, what), (expected, part)) in said.iter().zip(expected) {
+                assert!(mark == expected && what.contains(part), "{today}: {what}");
+            }
+        };
+        let cn = [("CN", None)];
+        check(&cn, "2026-10-01", &[(Mark::Ok, "on record")]);
+        check(
+            &cn,
+            "2026-10-02",
+            &[(Mark::Warn, "CN are on record until 2026-12-31")],
+        );
+        check(
+            &cn,
+            "2027-01-01",
+            &[(Mark::Warn, "CN this year are not on record")],
+        );
+        check(&[("ZZ", None)], "2026-06-01", &[(Mark::Warn, "ZZ this year")]);
+        let both = [
+            ("CN", None),
+            ("AU", Some("NSW")),
+            ("US", Some("TX")),
+            ("US", None),
+        ];
+        check(&both, "2026-10-02", &[(Mark::Warn, "CN are on record")]);
+        check(&[("AU", Some("NSW"))], "2027-12-01", &[(Mark::Warn, "AU-NSW")]);
+        check(&[], "2026-06-01", &[]);
+    }
 }

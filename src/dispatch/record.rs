@@ -126,6 +126,13 @@ pub(super) fn fields(situation: &Situation, told: Told<'_>, under: &InForce) -> 
             .into(),
     );
     put("zones_from", s.zones().source.as_str().into());
+    let basis = |b: &crate::domain::Basis| format!("{} {}", b.zone.name(), b.source);
+    let mut basis: Vec<String> = s.zones().basis.iter().map(basis).collect();
+    basis.dedup();
+    put(
+        "zones_basis",
+        basis.into_iter().map(Value::from).collect::<Vec<Value>>().into(),
+    );
     put("tzdb", chrono_tz::IANA_TZDB_VERSION.into());
     if let Some(r) = rendered {
         put("template", r.template.as_str().into());

@@ -91,12 +91,6 @@ impl Rulebook {
         policies: &[(String, String)],
     ) -> Result<Rulebook, RulebookError> {
         let catalogue = Catalogue::parse(templates)?;
-        let text = |path: &str| {
-            policies
-                .iter()
-                .find(|(p, _)| p == path)
-                .map_or("", |(_, text)| text.as_str())
-        };
         let mut packs = Vec::new();
         let mut ladders = BTreeMap::new();
         let mut documents = Vec::new();
@@ -125,7 +119,7 @@ impl Rulebook {
                 });
             }
         }
-        let holidays = Holidays::parse("policies/holidays.toml", text("holidays.toml"))?;
+        let holidays = Holidays::parse(policies)?;
         documents.extend(
             templates
                 .iter()

@@ -1,8 +1,10 @@
 //! Debtors and related people.
 
+use chrono::NaiveDate;
+
 use super::ids::PersonId;
 use super::words::words;
-use super::zones::Zones;
+use super::zones::{Zones, region_code};
 
 words! {
     /// Natural person or legal person: many rules protect natural persons only.
@@ -115,12 +117,30 @@ pub struct Person {
     pub country: Option<String>,
     /// State or province (ISO 3166-2 suffix), where known.
     pub region: Option<String>,
+    /// Postal code of the address, where known.
+    pub postal_code: Option<String>,
     /// Candidate time zones.
     pub zones: Zones,
+    /// The last day, in that zone, on which a stated zone holds; `None`: until another is stated.
+    pub zone_until: Option<NaiveDate>,
     /// Known to have died.
     pub deceased: bool,
     /// Known to be a minor or without capacity.
     pub minor: bool,
     /// Counts every change of a fact about this person; a reservation is refused when it moved on.
     pub revision: i64,
+}
+
+impl Person {
+    /// The place whose holidays count: `CA-QC`, or `CA` where no more is known.
+    pub fn place(&self) -> Option<String> {
+        let country = self.country.as_deref()?;
+        Some(match &self.region {
+            Some(region) => {
+                let code = region_code(country, region);
+                format!("{country}-{}", code.as_ref().unwrap_or(region))
+            }
+            None => country.to_owned(),
+        })
+    }
 }

@@ -15,6 +15,10 @@ const OTHER: u32 = 3;
 pub fn facts_of(s: &Situation, now: Moment) -> Facts {
     let (role, relation) = role_of(s.role);
     let zones = s.zones().candidates.iter();
+    let dialled = match &s.contact_point.address {
+        Address::Phone(phone) => Zones::of_area_code(phone),
+        _ => Vec::new(),
+    };
     let today = now.date_in(s.zones().shown());
     let mut events: Vec<Event> = s.history.iter().map(|t| event(t, s)).collect();
     events.sort_by_key(|e| e.at);
@@ -49,7 +53,7 @@ pub fn facts_of(s: &Situation, now: Moment) -> Facts {
         zones: zones
             .map(|z| Candidate {
                 zone: *z,
-                area_code: false,
+                area_code: dialled.contains(z),
             })
             .collect(),
         events,

@@ -338,6 +338,10 @@ fn time(desk: &mut Desk<'_>, rules: &[&Rule], policy: &PolicySet, facts: &Facts)
     let said: Vec<(&Rule, Says)> = hours.iter().map(|r| (*r, asking.ask(r))).collect();
     let unknown = said.iter().any(|(_, says)| *says == Says::NoCalendar);
     desk.core_if(unknown, "hours.no_calendar", Verdict::Held { until: tomorrow });
+    if let (true, Some(gap), Some(finding)) = (unknown, plain.gap(now), desk.findings.last_mut()) {
+        finding.zh += &gap.zh();
+        finding.en = format!("{} In particular: {}.", finding.en, gap.en());
+    }
     let mut open = true;
     for (rule, says) in &said {
         let closed = matches!(says, Says::NotBefore(_));

@@ -9,11 +9,13 @@ use crate::policy::{Holidays, Pack, PackTexts, lint};
 
 /// Every pack that ships, with all files of its folder.
 static SET: LazyLock<PolicySet> = LazyLock::new(|| {
-    let holidays = Holidays::parse(
-        "policies/holidays.toml",
-        include_str!("../../policies/holidays.toml"),
-    );
     let files = shipped();
+    let calendars: Vec<_> = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("holidays/") && path.ends_with(".toml"))
+        .cloned()
+        .collect();
+    let holidays = Holidays::parse(&calendars);
     let names = files
         .iter()
         .filter_map(|(path, _)| path.strip_suffix("/policy.toml"));

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::offsets;
 use crate::domain::Moment;
-use crate::policy::{Allowed, DayKind, Facts, Holidays, Hours, Rule, Slot, Week};
+use crate::policy::{Allowed, DayKind, Facts, Gap, Holidays, Hours, Rule, Slot, Week};
 
 /// How far ahead a lawful instant is looked for.
 pub(super) const REACH_DAYS: u64 = 400;
@@ -102,7 +102,7 @@ impl<'a> Timetable<'a> {
             week.holiday.is_some()
                 && self
                     .every_zone()
-                    .any(|z| self.kind(at.date_in(z)) == DayKind::Unknown)
+                    .any(|z| self.kind(week, at.date_in(z)) == DayKind::Unknown)
         })
     }
 
@@ -211,7 +211,7 @@ impl<'a> Timetable<'a> {
     fn slots<'w>(&self, week: &'w Week, date: NaiveDate) -> Option<&'w [Slot]> {
         match &week.holiday {
             None => Some(week.weekday(date)),
-            Some(holiday) => match self.kind(date) {
+            Some(holiday) => match self.kind(week, date) {
                 DayKind::Unknown => None,
                 DayKind::Holiday => Some(holiday),
                 _ => Some(week.weekday(date)),
@@ -219,12 +219,23 @@ impl<'a> Timetable<'a> {
         }
     }
 
-    fn kind(&self, date: NaiveDate) -> DayKind {
+    fn kind(&self, week: &Week, date: NaiveDate) -> DayKind {
         match &self.f.holidays {
             Some(listed) if listed.contains(&date) => DayKind::Holiday,
             Some(_) => DayKind::Ordinary,
-            None => self.holidays.day(self.f.place_of_holidays().0, date),
+            None => {
+                let (country, region) = self.f.place_of_holidays();
+                let calendar = self.holidays.of(country, region);
+                calendar.map_or(DayKind::Unknown, |c| c.day(date, week.scope))
+            }
         }
+    }
+
+    /// The place and year whose holidays are missing at `at`, in the first zone where they are.
+    pub(super) fn gap(&self, at: Moment) -> Option<Gap> {
+        let (country, region) = self.f.place_of_holidays();
+        self.every_zone()
+            .find_map(|zone| self.holidays.gap_of(country, region, at.date_in(zone)))
     }
 
     /// Whether a consent on record lifts the hours of a rule at `at`; if so, until when.

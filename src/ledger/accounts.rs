@@ -45,8 +45,12 @@ pub struct AccountRow {
     pub country: Option<String>,
     /// State or province.
     pub region: Option<String>,
+    /// Postal code of the address.
+    pub postal_code: Option<String>,
     /// The stated time zone.
     pub zone: Option<Tz>,
+    /// The last day on which the stated zone holds.
+    pub zone_until: Option<NaiveDate>,
     /// Ways to reach the debtor, in the order of the mapping.
     pub contacts: Vec<(Address, ContactUse)>,
     /// Guarantors, counsel, references and others.
@@ -118,11 +122,13 @@ impl AccountRow {
             .unwrap_or(PersonKind::Natural);
         let debtor = debtor(cells, plan, mapping);
         let locale = cells.read(&at.locale, values::word::<Locale>);
-        let region = cells.read(&at.region, values::region);
+        let region = cells.read(&at.region, |t| values::region(t, debtor.country.as_deref()));
+        let postal_code = cells.read(&at.postal_code, values::postal_code);
         let zone = cells.read(&at.zone, values::zone);
         let claim = cells.read(&at.claim, values::word).unwrap_or(ClaimKind::Other);
         let sums = sums(cells, at, mapping);
         let date = |text: &str| values::date(text, mapping);
+        let zone_until = cells.read(&at.zone_until, date);
         let issued_on = cells.read(&at.issued_on, date);
         let due_on = cells.read_needed(&at.due_on, date);
         let confirmed = cells.read(&at.confirmed, values::boolean).unwrap_or(false);
@@ -144,7 +150,9 @@ impl AccountRow {
             locale: locale.unwrap_or_else(|| locale_of(debtor.country.as_deref(), mapping)),
             country: debtor.country,
             region,
+            postal_code,
             zone,
+            zone_until,
             contacts: debtor.contacts,
             related: debtor.related,
             reference: reference?,

@@ -181,7 +181,9 @@ pub(super) fn account_cells(row: &AccountRow) -> Row {
     put("locale", Some(row.locale.to_string()));
     put("country", row.country.clone());
     put("region", row.region.clone());
+    put("postal_code", row.postal_code.clone());
     put("zone", row.zone.map(|z| z.name().to_owned()));
+    put("zone_until", row.zone_until.map(day));
     put("claim", Some(row.claim.to_string()));
     put("currency", Some(row.currency.code().to_owned()));
     put("amount", Some(money(row.amount_minor)));

@@ -118,7 +118,7 @@ macro_rules! fields {
 fields! {
     /// Fields of an account row.
     AccountFields as AccountSlots {
-        portfolio, debtor_ref, debtor_kind, name, locale, country, region, zone, reference, claim, currency, amount,
+        portfolio, debtor_ref, debtor_kind, name, locale, country, region, postal_code, zone, zone_until, reference, claim, currency, amount,
         balance, issued_on, due_on, instalments_overdue, instalment_amount, confirmed, observation, disputed,
         settled_on, preferred_channel,
     }

@@ -70,6 +70,7 @@ codes! {
     Name = "name", "不是有效的姓名或名称", "no valid name of at most 120 characters";
     Currency = "currency", "未知币种", "unknown currency; expected a code such as `CNY`";
     Country = "country", "未知国家或地区", "unknown country; expected two letters such as `CN`";
+    PostalCode = "postal_code", "不是有效的邮政编码", "no postal code; expected letters and digits such as `90210` or `K1A 0B1`";
     Region = "region", "未知省州代码", "expected the short code of a state or province such as `CA`";
     Zone = "zone", "未知时区", "unknown time zone; expected e.g. `Asia/Shanghai`";
     Word = "word", "该列不接受此词", "not one of the words that this field accepts";

@@ -62,6 +62,36 @@ fn a_good_row_is_read_whole() {
 }
 
 #[test]
+fn an_address_tells_its_state_and_postal_code() {
+    let head = "reference,debtor_ref,name,country,region,postal_code,zone,zone_until,currency,amount,due_on";
+    let read = |region: &str, code: &str, country: &str| {
+        accounts(&format!(
+            "{head}\n1,2,Ann Example,{country},{region},{code},,,USD,5,2026-04-10\n"
+        ))
+    };
+    let check = |region: &str, code: &str, country: &str, expected: (Option<&str>, Option<&str>)| {
+        let reading = read(region, code, country);
+        assert_eq!(reading.rejects, [], "{region} {code} {country}");
+        let row = &reading.rows[0];
+        assert_eq!((row.region.as_deref(), row.postal_code.as_deref()), expected);
+    };
+    check("CA", "90001", "US", (Some("CA"), Some("90001")));
+    check("California", "02139-1234", "US", (Some("CA"), Some("02139-1234")));
+    check("us-tx", "", "US", (Some("TX"), None));
+    check("Québec", "k1a 0b1", "CA", (Some("QC"), Some("K1A 0B1")));
+    check("Jawa Barat", "", "ID", (Some("JB"), None));
+    check("31", "200001", "CN", (Some("31"), Some("200001")));
+    assert_eq!(codes(&read("Atlantis", "", "US")), ["region"]);
+    assert_eq!(codes(&read("CA", "9.0E+04", "US")), ["postal_code"]);
+    assert_eq!(codes(&read("CA", "Oakland", "US")), ["postal_code"]);
+    let stated = accounts(&format!(
+        "{head}\n1,2,Ann Example,US,NY,,Asia/Tokyo,2026-05-01,USD,5,2026-04-10\n"
+    ));
+    assert_eq!(stated.rows[0].zone, Some(chrono_tz::Tz::Asia__Tokyo));
+    assert_eq!(stated.rows[0].zone_until, NaiveDate::from_ymd_opt(2026, 5, 1));
+}
+
+#[test]
 fn every_kind_of_damage_is_refused_by_name() {
     let check = |column: &str, value: &str, expected: &str| {
         let reading = accounts(&with(column, value));
@@ -515,6 +545,7 @@ prop_compose! {
         let mut row = AccountRow {
             row: 2, digest: [0; 32], portfolio, debtor_ref, debtor: kind, name, locale,
             country: Some("CN".into()), region: zoned.then(|| "31".into()), zone: zoned.then_some(chrono_tz::Asia::Shanghai),
+            postal_code: zoned.then(|| "200001".into()), zone_until: issued_on.filter(|_| zoned),
             contacts, related, reference, claim, currency: Currency::parse(code).unwrap(), amount_minor: amount,
             balance_minor: balance, issued_on, due_on, instalments, confirmed, observation, disputed, settled_on,
             preferred_channel,

@@ -10,7 +10,7 @@ use super::mapping::{DateOrder, Mapping};
 use super::reject::Code;
 use crate::domain::{
     Address, Currency, EmailAddress, Money, MoneyError, PersonName, PhoneError, PhoneNumber, PostalAddress,
-    is_hidden,
+    is_hidden, region_code,
 };
 
 /// `1.38E+10`, `9.5e10`, `1E+05`: a number in scientific notation; `12E5` is a legitimate reference.
@@ -211,8 +211,11 @@ pub(super) fn country(text: &str) -> Result<String, Code> {
     }
 }
 
-/// A state or province: the part of ISO 3166-2 after the hyphen.
-pub(super) fn region(text: &str) -> Result<String, Code> {
+/// A state or province: the part of ISO 3166-2 after the hyphen, or the name of a part of `country` that is known.
+pub(super) fn region(text: &str, country: Option<&str>) -> Result<String, Code> {
+    if let Some(code) = country.and_then(|country| region_code(country, text)) {
+        return Ok(code);
+    }
     let code = text.to_ascii_uppercase();
     let code = match code.split_once('-') {
         Some((country, rest)) if country.len() == 2 => rest.to_owned(),
@@ -220,6 +223,20 @@ pub(super) fn region(text: &str) -> Result<String, Code> {
     };
     let fits = (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric());
     if fits { Ok(code) } else { Err(Code::Region) }
+}
+
+/// A postal code of any country: letters and digits, spaces and hyphens between them.
+pub(super) fn postal_code(text: &str) -> Result<String, Code> {
+    let fits = (2..=12).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b' ' || b == b'-')
+        && text.bytes().any(|b| b.is_ascii_digit());
+    if fits && !is_scientific(text) {
+        Ok(text.to_ascii_uppercase())
+    } else {
+        Err(Code::PostalCode)
+    }
 }
 
 /// A time zone by its IANA name.

@@ -244,11 +244,6 @@ impl Builder<'_> {
 
     fn person(&self, n: u128, kind: PersonKind) -> Result<Person, String> {
         let zones = self.zones()?;
-        let source = if zones.is_empty() {
-            ZoneSource::Unknown
-        } else {
-            ZoneSource::Country
-        };
         Ok(Person {
             id: PersonId(id(n)),
             kind,
@@ -256,10 +251,9 @@ impl Builder<'_> {
             locale: Locale::ZhCn,
             country: self.country(),
             region: None,
-            zones: Zones {
-                candidates: zones,
-                source,
-            },
+            zones: Zones::of(zones, ZoneSource::Country),
+            postal_code: None,
+            zone_until: None,
             deceased: false,
             minor: false,
             revision: 1,

@@ -15,12 +15,12 @@ use super::vocab::*;
 /// A number that stands for one person, address, collector or creditor within one [`Facts`]; 0 is nobody known.
 pub type Key = u32;
 
-/// A zone in which the recipient could be, and whether only the area code of a number says so.
+/// A zone in which the recipient could be, and whether the area code of the number that is called says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
     /// The zone.
     pub zone: Tz,
-    /// Whether it comes from the area code alone.
+    /// Whether it is a zone of the area code that is called.
     pub area_code: bool,
 }
 

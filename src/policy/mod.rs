@@ -31,7 +31,7 @@ mod when;
 pub(crate) use self::core::core_rule;
 pub use self::core::{CORE, core_rules, core_version};
 pub use assertions::{Assertion, described};
-pub use calendar::{DayKind, Holidays};
+pub use calendar::{Calendar, DayKind, Gap, Holidays, Name, Scope};
 pub use cases::{Case, CaseBook, VerdictWord};
 pub use error::PolicyError;
 pub use examples::Example;

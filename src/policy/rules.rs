@@ -7,6 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::domain::{Level, PersonKind, Sureness, words};
 
 use super::assertions::Assertion;
+use super::calendar::Scope;
 use super::facts::Facts;
 use super::marks::{Deed, Mark, NamedDay};
 use super::sets::{Set, bits};
@@ -322,6 +323,8 @@ pub struct Week {
     pub days: [Vec<Slot>; 7],
     /// On public holidays; `None`: as the weekday, and no calendar is needed.
     pub holiday: Option<Vec<Slot>>,
+    /// Which holidays these are.
+    pub scope: Scope,
 }
 
 impl Week {
@@ -363,7 +366,7 @@ impl Week {
         };
         Week {
             days: std::array::from_fn(|day| free(&self.days[day])),
-            holiday: None,
+            ..Week::default()
         }
     }
 

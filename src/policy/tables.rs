@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::calendar::Scope;
 use super::error::PolicyError;
 use super::fold::fold;
 use super::marks::{Deed, Mark, NamedDay};
@@ -122,6 +123,7 @@ described! {
         sat: Option<Word<Slots>>,
         sun: Option<Word<Slots>>,
         holiday: Option<Word<Slots>>,
+        holidays: Option<Word<Scope>>,
     }
 }
 
@@ -439,6 +441,7 @@ pub(crate) fn week(w: RawWindows, byte: usize, cx: &Context<'_>) -> Result<Week,
     Ok(Week {
         days,
         holiday: w.holiday.map(|s| s.0.0),
+        scope: w.holidays.map_or(Scope::default(), |s| s.0),
     })
 }
 

@@ -16,7 +16,8 @@ use super::faults::TemplateError;
 use crate::domain::{
     Account, AccountState, Address, Attempt, AttemptState, Channel, ClaimKind, ContactPoint, ContactUse,
     Creditor, Currency, EmailAddress, Instalments, Locale, Moment, Money, Origin, Payee, Person, PersonKind,
-    PersonName, PhoneNumber, Portfolio, PostalAddress, Role, Sender, SenderKind, Situation, Zones,
+    PersonName, PhoneNumber, Place, Portfolio, PostalAddress, Role, Sender, SenderKind, Situation,
+    Whereabouts, Zones,
 };
 
 const FILE: &str = "samples.toml";
@@ -390,7 +391,17 @@ impl PersonFile {
             locale: word::<Locale>(sample, "locale", &self.locale)?,
             country: Some(self.country.clone()),
             region: self.region.clone(),
-            zones: Zones::find(zone, Some(&self.country), self.region.as_deref(), None),
+            zones: Zones::find(&Whereabouts {
+                stated: zone,
+                places: vec![Place {
+                    country: Some(&self.country),
+                    region: self.region.as_deref(),
+                    postal_code: None,
+                }],
+                ..Whereabouts::default()
+            }),
+            postal_code: None,
+            zone_until: None,
             deceased: false,
             minor: false,
             revision: 1,

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::db::{Tx, q, statements};
-use super::people::{self, AccountRow, ContactRow, PersonRow};
+use super::people::{self, AccountRow};
 use super::types::{Ts, id_list, word, word_opt};
 use super::{Store, StoreError};
 use crate::domain::{
@@ -335,12 +335,17 @@ impl Facts {
                 .map(|a| a.recipient_id)
                 .chain(accounts.iter().map(|a| a.debtor_id)),
         );
-        let person_rows: Vec<PersonRow> = people::people(tx, person_ids.iter().copied()).await?;
-        let contact_rows: Vec<ContactRow> =
-            people::contact_points(tx, distinct(attempts.iter().map(|a| a.contact_point_id))).await?;
+        let (people, points) = people::known(tx, person_ids.iter().copied(), now).await?;
+        let wanted: BTreeSet<Uuid> = attempts.iter().map(|a| a.contact_point_id).collect();
+        let points: HashMap<Uuid, _> = points
+            .into_values()
+            .flatten()
+            .filter(|p| wanted.contains(&p.id.0))
+            .map(|p| (p.id.0, p))
+            .collect();
         let account_list = id_list(accounts.iter().map(|a| a.id));
         let person_list = id_list(person_ids.iter().copied());
-        let address_list = id_list(distinct(contact_rows.iter().map(|c| c.address_id)));
+        let address_list = id_list(distinct(points.values().map(|c| c.address_id.0)));
 
         let mut roles = HashMap::new();
         for (account, person, role) in
@@ -371,17 +376,6 @@ impl Facts {
         let history = touches(tx, person_list, account_list.clone(), address_list, since).await?;
         let touched = q!(&mut *tx, sql::TOUCHED, [account_list] => all (Uuid, Uuid))?;
 
-        let mut people = HashMap::new();
-        for row in person_rows {
-            people.insert(row.id, row.into_person()?);
-        }
-        let mut points = HashMap::new();
-        for row in contact_rows {
-            let owner = people.get(&row.person_id).ok_or(StoreError::Corrupt {
-                what: "contact point",
-            })?;
-            points.insert(row.id, row.into_contact_point(owner)?);
-        }
         let mut by_person: HashMap<_, Vec<_>> = HashMap::new();
         let mut by_account: HashMap<_, Vec<_>> = HashMap::new();
         let mut by_address: HashMap<_, Vec<_>> = HashMap::new();

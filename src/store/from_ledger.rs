@@ -22,7 +22,9 @@ impl NewAccount {
                 locale: row.locale,
                 country: None,
                 region: None,
+                postal_code: None,
                 zone: None,
+                zone_until: None,
                 contacts: contacts(r.contacts),
             };
             (r.role, person)
@@ -37,7 +39,9 @@ impl NewAccount {
                 locale: row.locale,
                 country: row.country,
                 region: row.region,
+                postal_code: row.postal_code,
                 zone: row.zone,
+                zone_until: row.zone_until,
                 contacts: contacts(row.contacts),
             },
             claim: row.claim,

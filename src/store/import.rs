@@ -28,7 +28,7 @@ pub(super) mod sql {
         KNOWN_ACCOUNTS = bulk super::AccountKey<'static> => "SELECT a.id, a.portfolio_id, a.reference, a.row_digest, a.state, a.disputed FROM {batch} AS r JOIN account a ON a.portfolio_id = r.portfolio_id AND a.reference = r.reference";
         PUT_ADDRESSES = bulk super::AddressInsert => "INSERT INTO address (id, kind, normal, country) SELECT id, kind, normal, country FROM {batch} AS r WHERE TRUE ORDER BY normal, kind ON CONFLICT (normal, kind) DO NOTHING";
         KNOWN_ADDRESSES = bulk super::AddressInsert => "SELECT a.id, a.kind, a.normal FROM {batch} AS r JOIN address a ON a.normal = r.normal AND a.kind = r.kind";
-        PUT_PEOPLE = bulk super::PersonInsert<'static> => "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, zone, deceased, minor, batch_id, revision) SELECT id, creditor_id, reference, kind, name, locale, country, region, zone, FALSE, FALSE, batch_id, 1 FROM {batch} AS r WHERE TRUE ORDER BY id ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), zone = COALESCE(excluded.zone, person.zone), revision = person.revision + 1";
+        PUT_PEOPLE = bulk super::PersonInsert<'static> => "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, postal_code, zone, zone_until, deceased, minor, batch_id, revision) SELECT id, creditor_id, reference, kind, name, locale, country, region, postal_code, zone, zone_until, FALSE, FALSE, batch_id, 1 FROM {batch} AS r WHERE TRUE ORDER BY id ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), postal_code = COALESCE(excluded.postal_code, person.postal_code), zone = COALESCE(excluded.zone, person.zone), zone_until = CASE WHEN excluded.zone IS NULL THEN person.zone_until ELSE excluded.zone_until END, revision = person.revision + 1";
         // A contact point that is there keeps its state: an import revives no dead address.
         PUT_CONTACTS = bulk super::ContactInsert => "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable) SELECT id, person_id, address_id, usage, NULL, TRUE FROM {batch} AS r WHERE TRUE ORDER BY person_id, address_id ON CONFLICT (person_id, address_id) DO NOTHING";
         // What was settled, closed or disputed here stays so: the ledger may only add to it.
@@ -95,8 +95,12 @@ pub struct NewPerson {
     pub country: Option<String>,
     /// State or province.
     pub region: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
     /// Stated time zone.
     pub zone: Option<chrono_tz::Tz>,
+    /// The last day on which the stated zone holds.
+    pub zone_until: Option<NaiveDate>,
     /// Ways to reach the person.
     pub contacts: Vec<NewContact>,
 }
@@ -209,7 +213,9 @@ row! {
         locale: &'static str,
         country: Option<&'a str>,
         region: Option<&'a str>,
+        postal_code: Option<&'a str>,
         zone: Option<&'static str>,
+        zone_until: Option<NaiveDate>,
         batch_id: Id,
     }
 }
@@ -555,7 +561,9 @@ impl Importing<'_> {
                 locale: person.locale.as_str(),
                 country: person.country.as_deref(),
                 region: person.region.as_deref(),
+                postal_code: person.postal_code.as_deref(),
                 zone: person.zone.map(|z| z.name()),
+                zone_until: person.zone_until,
                 batch_id: Id(self.batch.0),
             });
         }

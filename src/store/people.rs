@@ -1,6 +1,9 @@
 //! Rows of people, contact points and accounts, and how they become domain values.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -9,7 +12,8 @@ use super::registry::zone;
 use super::types::{id_list, word, word_opt};
 use crate::domain::{
     Account, AccountId, Address, AddressId, ContactPoint, ContactPointId, Currency, EmailAddress,
-    Instalments, Person, PersonId, PersonName, PhoneNumber, PortfolioId, PostalAddress, Zones,
+    Instalments, Moment, Person, PersonId, PersonName, PhoneNumber, Place, PortfolioId, PostalAddress,
+    Whereabouts, Zones,
 };
 
 pub(super) mod sql {
@@ -19,13 +23,10 @@ pub(super) mod sql {
             postgres: "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
         PEOPLE = {
-            sqlite: "SELECT id, kind, name, locale, country, region, zone, deceased, minor, revision FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, kind, name, locale, country, region, zone, deceased, minor, revision FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            sqlite: "SELECT id, kind, name, locale, country, region, postal_code, zone, zone_until, deceased, minor, revision FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT id, kind, name, locale, country, region, postal_code, zone, zone_until, deceased, minor, revision FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
-        CONTACT_POINTS = {
-            sqlite: "SELECT c.id, c.person_id, c.address_id, a.kind, a.normal, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT c.id, c.person_id, c.address_id, a.kind, a.normal, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
-        };
+        PLACES = "SELECT DISTINCT p.country, p.region FROM person p WHERE EXISTS (SELECT 1 FROM account a WHERE a.debtor_id = p.id AND a.state = 'open') ORDER BY p.country, p.region";
         CONTACT_POINTS_OF = {
             sqlite: "SELECT c.id, c.person_id, c.address_id, a.kind, a.normal, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY c.id",
             postgres: "SELECT c.id, c.person_id, c.address_id, a.kind, a.normal, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY c.id",
@@ -94,30 +95,53 @@ impl AccountRow {
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(super) struct PersonRow {
-    pub(super) id: Uuid,
+struct PersonRow {
+    id: Uuid,
     kind: String,
     name: String,
     locale: String,
     country: Option<String>,
     region: Option<String>,
+    postal_code: Option<String>,
     zone: Option<String>,
+    zone_until: Option<NaiveDate>,
     deceased: bool,
     minor: bool,
     revision: i64,
 }
 
 impl PersonRow {
-    pub(super) fn into_person(self) -> Result<Person, StoreError> {
+    /// The person as of `now`, with the zones that the file and every usable contact point tell.
+    fn into_person(self, points: &[Point], now: Moment) -> Result<Person, StoreError> {
         let stated = self.zone.as_deref().map(zone).transpose()?;
+        let holds = |zone: &Tz| self.zone_until.is_none_or(|until| now.date_in(*zone) <= until);
+        let mut known = Whereabouts {
+            stated: stated.filter(holds),
+            places: vec![Place {
+                country: self.country.as_deref(),
+                region: self.region.as_deref(),
+                postal_code: self.postal_code.as_deref(),
+            }],
+            ..Whereabouts::default()
+        };
+        for point in points.iter().filter(|p| p.row.usable) {
+            match &point.address {
+                Address::Phone(phone) => known.phones.push(phone),
+                Address::Postal(postal) => known.addresses.push(postal),
+                Address::Email(_) => {}
+            }
+        }
+        let zones = Zones::find(&known);
         Ok(Person {
             id: PersonId(self.id),
             kind: word(&self.kind, "kind of person")?,
             name: PersonName::parse(&self.name).map_err(|_| StoreError::Corrupt { what: "name" })?,
             locale: word(&self.locale, "locale")?,
-            zones: Zones::find(stated, self.country.as_deref(), self.region.as_deref(), None),
+            zones,
             country: self.country,
             region: self.region,
+            postal_code: self.postal_code,
+            zone_until: self.zone_until,
             deceased: self.deceased,
             minor: self.minor,
             revision: self.revision,
@@ -126,16 +150,24 @@ impl PersonRow {
 }
 
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct ContactRow {
-    pub(super) id: Uuid,
-    pub(super) person_id: Uuid,
-    pub(super) address_id: Uuid,
+struct ContactRow {
+    id: Uuid,
+    person_id: Uuid,
+    address_id: Uuid,
     kind: String,
     normal: String,
     country: Option<String>,
     usage: String,
     zone: Option<String>,
     usable: bool,
+}
+
+impl super::Store {
+    /// The country and region of everybody with an open debt, each once; what is not known is empty.
+    pub async fn places(&self) -> Result<Vec<(Option<String>, Option<String>)>, StoreError> {
+        let mut tx = self.db.read().await?;
+        Ok(q!(&mut tx, sql::PLACES, [] => all (Option<String>, Option<String>))?)
+    }
 }
 
 /// A stored address.
@@ -156,29 +188,60 @@ pub(super) fn address(kind: &str, normal: &str, country: Option<&str>) -> Result
     })
 }
 
-impl ContactRow {
-    /// `of`: the person whose zones serve where the contact point says nothing better.
-    pub(super) fn into_contact_point(self, of: &Person) -> Result<ContactPoint, StoreError> {
-        let country = self.country.as_deref();
-        let address = address(&self.kind, &self.normal, country)?;
-        let stated = self.zone.as_deref().map(zone).transpose()?;
-        let phone_country = (self.kind == "phone").then_some(country).flatten();
-        // The person's own zones are more trusted than a calling code; a stated zone of the point wins.
-        let zones = match stated {
-            Some(zone) => Zones::stated(zone),
-            None if of.zones.candidates.is_empty() => Zones::find(None, None, None, phone_country),
-            None => Zones::unknown(),
-        };
+/// A contact point on the way from its row.
+struct Point {
+    row: ContactRow,
+    address: Address,
+}
+
+impl Point {
+    fn of(row: ContactRow) -> Result<Point, StoreError> {
+        let address = address(&row.kind, &row.normal, row.country.as_deref())?;
+        Ok(Point { row, address })
+    }
+
+    /// Its own zones are those stated for it; else the person's, to which its address has added what it tells.
+    fn into_contact_point(self) -> Result<ContactPoint, StoreError> {
+        let stated = self.row.zone.as_deref().map(zone).transpose()?;
         Ok(ContactPoint {
-            id: ContactPointId(self.id),
-            person: PersonId(self.person_id),
-            address_id: AddressId(self.address_id),
-            address,
-            usage: word(&self.usage, "use of a contact point")?,
-            zones,
-            usable: self.usable,
+            id: ContactPointId(self.row.id),
+            person: PersonId(self.row.person_id),
+            address_id: AddressId(self.row.address_id),
+            address: self.address,
+            usage: word(&self.row.usage, "use of a contact point")?,
+            zones: stated.map_or_else(Zones::unknown, Zones::stated),
+            usable: self.row.usable,
         })
     }
+}
+
+/// People by id, and the contact points of each in the order of their ids.
+pub(super) type Known = (HashMap<Uuid, Person>, HashMap<Uuid, Vec<ContactPoint>>);
+
+/// People with all their contact points, as of `now`.
+pub(super) async fn known(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = Uuid>,
+    now: Moment,
+) -> Result<Known, StoreError> {
+    let list = id_list(ids);
+    let rows = q!(tx, sql::PEOPLE, [list.clone()] => all PersonRow)?;
+    let mut read: HashMap<Uuid, Vec<Point>> = HashMap::with_capacity(rows.len());
+    for row in q!(tx, sql::CONTACT_POINTS_OF, [list] => all ContactRow)? {
+        let point = Point::of(row)?;
+        read.entry(point.row.person_id).or_default().push(point);
+    }
+    let mut people = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let theirs = read.get(&row.id).map_or(&[][..], Vec::as_slice);
+        people.insert(row.id, row.into_person(theirs, now)?);
+    }
+    let mut points = HashMap::with_capacity(read.len());
+    for (id, theirs) in read {
+        let theirs = theirs.into_iter().map(Point::into_contact_point);
+        points.insert(id, theirs.collect::<Result<_, StoreError>>()?);
+    }
+    Ok((people, points))
 }
 
 pub(super) async fn accounts(
@@ -186,25 +249,4 @@ pub(super) async fn accounts(
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<AccountRow>, StoreError> {
     Ok(q!(tx, sql::ACCOUNTS, [id_list(ids)] => all AccountRow)?)
-}
-
-pub(super) async fn people(
-    tx: &mut Tx,
-    ids: impl IntoIterator<Item = Uuid>,
-) -> Result<Vec<PersonRow>, StoreError> {
-    Ok(q!(tx, sql::PEOPLE, [id_list(ids)] => all PersonRow)?)
-}
-
-pub(super) async fn contact_points(
-    tx: &mut Tx,
-    ids: impl IntoIterator<Item = Uuid>,
-) -> Result<Vec<ContactRow>, StoreError> {
-    Ok(q!(tx, sql::CONTACT_POINTS, [id_list(ids)] => all ContactRow)?)
-}
-
-pub(super) async fn contact_points_of(
-    tx: &mut Tx,
-    people: impl IntoIterator<Item = Uuid>,
-) -> Result<Vec<ContactRow>, StoreError> {
-    Ok(q!(tx, sql::CONTACT_POINTS_OF, [id_list(people)] => all ContactRow)?)
 }

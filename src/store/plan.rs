@@ -168,14 +168,14 @@ impl Store {
         let rows = q!(&mut tx, sql::DUE, [portfolio.0, today, day, id.0, limit] => all LookRow)?;
         let last = rows.last().map(|r| r.next_step_on);
         let accounts = rows.into_iter().map(|r| r.account).collect();
-        Ok((with_contacts(&mut tx, accounts).await?, last))
+        Ok((with_contacts(&mut tx, accounts, self.clock.now()).await?, last))
     }
 
     /// Every account, a page at a time by id; for counting and simulation.
     pub async fn accounts_page(&self, after: AccountId, limit: i64) -> Result<Vec<DueAccount>, StoreError> {
         let mut tx = self.db.read().await?;
         let accounts = q!(&mut tx, sql::ALL_ACCOUNTS, [after.0, limit] => all AccountRow)?;
-        with_contacts(&mut tx, accounts).await
+        with_contacts(&mut tx, accounts, self.clock.now()).await
     }
 
     /// One account with the debtor's contact points.
@@ -186,7 +186,10 @@ impl Store {
             what: "account",
             name: account.to_string(),
         };
-        with_contacts(&mut tx, rows).await?.pop().ok_or_else(missing)
+        with_contacts(&mut tx, rows, self.clock.now())
+            .await?
+            .pop()
+            .ok_or_else(missing)
     }
 
     /// How many accounts there are.
@@ -328,31 +331,17 @@ async fn insert_attempts(
 async fn with_contacts(
     tx: &mut super::db::Tx,
     accounts: Vec<AccountRow>,
+    now: Moment,
 ) -> Result<Vec<DueAccount>, StoreError> {
-    use std::collections::HashMap;
     let debtors: std::collections::BTreeSet<Uuid> = accounts.iter().map(|a| a.debtor_id).collect();
-    let mut people = HashMap::new();
-    for row in people::people(tx, debtors.iter().copied()).await? {
-        people.insert(row.id, row.into_person()?);
-    }
-    let rows = people::contact_points_of(tx, debtors.iter().copied()).await?;
+    let (people, points) = people::known(tx, debtors.iter().copied(), now).await?;
     let suppressions = super::claim::suppressions(
         tx,
         id_list(debtors.iter().copied()),
         id_list(accounts.iter().map(|a| a.id)),
-        id_list(rows.iter().map(|r| r.address_id)),
+        id_list(points.values().flatten().map(|p| p.address_id.0)),
     )
     .await?;
-    let mut points: HashMap<Uuid, Vec<ContactPoint>> = HashMap::new();
-    for row in rows {
-        let owner = people.get(&row.person_id).ok_or(StoreError::Corrupt {
-            what: "contact point",
-        })?;
-        points
-            .entry(row.person_id)
-            .or_default()
-            .push(row.into_contact_point(owner)?);
-    }
     accounts
         .into_iter()
         .map(|row| {

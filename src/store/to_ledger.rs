@@ -84,19 +84,7 @@ impl Store {
         let mut relations = q!(&mut tx, super::claim::sql::RELATIONS, [list] => all (Uuid, Uuid, String))?;
         relations.sort_unstable();
         let ids: Vec<Uuid> = relations.iter().map(|(_, person, _)| *person).collect();
-        let mut people = HashMap::new();
-        for row in people::people(&mut tx, ids.iter().copied()).await? {
-            people.insert(row.id, row.into_person()?);
-        }
-        let mut points: HashMap<Uuid, Vec<ContactPoint>> = HashMap::new();
-        for row in people::contact_points_of(&mut tx, ids).await? {
-            if let Some(owner) = people.get(&row.person_id) {
-                points
-                    .entry(row.person_id)
-                    .or_default()
-                    .push(row.into_contact_point(owner)?);
-            }
-        }
+        let (people, points) = people::known(&mut tx, ids, self.clock.now()).await?;
         let mut related: HashMap<AccountId, Vec<_>> = HashMap::new();
         for (account, person, role) in relations {
             let Some(found) = people.get(&person) else {

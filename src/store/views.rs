@@ -284,15 +284,9 @@ impl Store {
             .pop()
             .ok_or_else(missing)?
             .into_account()?;
-        let debtor = people::people(&mut tx, [account.debtor.0])
-            .await?
-            .pop()
-            .ok_or_else(missing)?
-            .into_person()?;
-        let mut contact_points = Vec::new();
-        for row in people::contact_points_of(&mut tx, [debtor.id.0]).await? {
-            contact_points.push(row.into_contact_point(&debtor)?);
-        }
+        let (mut people, mut points) = people::known(&mut tx, [account.debtor.0], self.clock.now()).await?;
+        let debtor = people.remove(&account.debtor.0).ok_or_else(missing)?;
+        let contact_points = points.remove(&debtor.id.0).unwrap_or_default();
         let mut entries = Vec::new();
         let mut add = |at, what, text| entries.push(TimelineEntry { at, what, text });
         let id = account.id.0;

@@ -10,6 +10,7 @@ mod crash;
 mod demo;
 mod evidence;
 mod regimes;
+mod holidays;
 mod replay;
 mod stories;
 mod support;

@@ -95,11 +95,11 @@ fn rulebook() -> Arc<Rulebook> {
     let mut policies = config::policies(&settings).unwrap();
     let calendar = policies
         .iter_mut()
-        .find(|(path, _)| path == "holidays.toml")
+        .find(|(path, _)| path == "holidays/us.toml")
         .unwrap();
-    calendar.1 = (2011..=2014)
-        .map(|year| format!("[[year]]\ncountry = \"US\"\nyear = {year}\nannounced = true\ndays = []\n"))
-        .collect();
+    calendar.1 = "region = \"US\"\nzh = \"美国\"\nen = \"United States\"\nyears = [2011, 2012, 2013, 2014]\n\
+        sources = [\"a year without holidays\"]\n"
+        .to_owned();
     Arc::new(Rulebook::parse(&config::templates(&settings).unwrap(), &policies).unwrap())
 }
 

@@ -78,6 +78,9 @@ pub(super) type Str<'a> = Cow<'a, str>;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ZonesKept {
+    /// What each zone rests on: zone, kind of source, and what the source says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) basis: Vec<(Text<Tz>, Text<ZoneSource>, String)>,
     pub(super) from: Text<ZoneSource>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) zones: Vec<Text<Tz>>,
@@ -99,8 +102,13 @@ pub(super) struct PersonKept<'a> {
     pub(super) name: Str<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(borrow)]
+    pub(super) postal_code: Option<Str<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow)]
     pub(super) region: Option<Str<'a>>,
     pub(super) revision: Int,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) zone_until: Option<Text<NaiveDate>>,
     pub(super) zones: ZonesKept,
 }
 

@@ -122,9 +122,15 @@ pub fn read_situation(text: &str, desk: &KeptDesk) -> Result<Situation, Unreadab
 }
 
 fn zones(z: ZonesKept) -> Zones {
+    let basis = |(zone, source, detail): (Text<chrono_tz::Tz>, Text<ZoneSource>, String)| Basis {
+        zone: zone.0,
+        source: source.0,
+        detail,
+    };
     Zones {
         candidates: z.zones.into_iter().map(|z| z.0).collect(),
         source: z.from.0,
+        basis: z.basis.into_iter().map(basis).collect(),
     }
 }
 
@@ -136,7 +142,9 @@ fn person(p: PersonKept<'_>) -> Result<Person, UnreadableFacts> {
         locale: p.locale.0,
         country: p.country.map(Cow::into_owned),
         region: p.region.map(Cow::into_owned),
+        postal_code: p.postal_code.map(Cow::into_owned),
         zones: zones(p.zones),
+        zone_until: p.zone_until.map(|day| day.0),
         deceased: p.deceased,
         minor: p.minor,
         revision: p.revision.0,

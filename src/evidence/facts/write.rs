@@ -140,8 +140,16 @@ pub fn situation_facts(s: &Situation, named: &Named) -> String {
 }
 
 fn zones_kept(z: &Zones) -> ZonesKept {
-    let Zones { candidates, source } = z;
+    let Zones {
+        candidates,
+        source,
+        basis,
+    } = z;
     ZonesKept {
+        basis: basis
+            .iter()
+            .map(|b| (Text(b.zone), Text(b.source), b.detail.clone()))
+            .collect(),
         from: Text(*source),
         zones: candidates.iter().map(|z| Text(*z)).collect(),
     }
@@ -155,7 +163,9 @@ fn person_kept(p: &Person) -> PersonKept<'_> {
         locale,
         country,
         region,
+        postal_code,
         zones,
+        zone_until,
         deceased,
         minor,
         revision,
@@ -168,8 +178,10 @@ fn person_kept(p: &Person) -> PersonKept<'_> {
         locale: Text(*locale),
         minor: *minor,
         name: name.as_str().into(),
+        postal_code: postal_code.as_deref().map(Cow::Borrowed),
         region: region.as_deref().map(Cow::Borrowed),
         revision: Int(*revision),
+        zone_until: zone_until.map(Text),
         zones: zones_kept(zones),
     }
 }

@@ -17,6 +17,7 @@ mod stale;
 mod versions;
 pub(crate) mod world;
 mod writer;
+mod whereabouts;
 
 /// Says on which database a scenario failed.
 struct NamesDatabase(&'static str);

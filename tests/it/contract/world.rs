@@ -337,6 +337,8 @@ pub(crate) fn person(reference: &str, number: &str) -> NewPerson {
         locale: Locale::ZhCn,
         country: Some("CN".into()),
         region: None,
+        postal_code: None,
+        zone_until: None,
         zone: Some(chrono_tz::Asia::Shanghai),
         contacts: vec![phone(number)],
     }

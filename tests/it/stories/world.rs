@@ -554,6 +554,8 @@ fn new_account(reference: &str, today: NaiveDate) -> NewAccount {
             locale: Locale::ZhCn,
             country: Some("CN".into()),
             region: None,
+            postal_code: None,
+            zone_until: None,
             zone: Some(Tz::Asia__Shanghai),
             contacts: vec![phone(&format!("13800000{last:03}"))],
         },
