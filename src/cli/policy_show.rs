@@ -49,7 +49,7 @@ pub(super) async fn for_account(
         text += &shown(lang, &bound, &situation, &terms);
         channels.push(json_of(channel, &bound, &situation, &terms));
     }
-    text += &lang.pick(
+    text += lang.pick(
         "\n另有任何规则包都不能关闭的规则:dunwell policy show core\n",
         "\nbeside these stand the rules that no pack can switch off: dunwell policy show core\n",
     );

@@ -298,9 +298,9 @@ mod tests {
             &[findings(&[b.clone(), a.clone()])],
             &[],
         );
-        check(&[findings(&[a.clone()])], &[], &[("findings", true)]);
+        check(&[findings(std::slice::from_ref(&a))], &[], &[("findings", true)]);
         check(
-            &[findings(&[a.clone()])],
+            &[findings(std::slice::from_ref(&a))],
             &[findings(&[found("cn", "cap.a", "2")])],
             &[("findings", true), ("findings", true)],
         );

@@ -36,7 +36,7 @@ pub enum RulesError {
         /// The set.
         set: SetDigest,
         /// What is wrong.
-        error: RulebookError,
+        error: Box<RulebookError>,
     },
 }
 
@@ -151,8 +151,10 @@ impl Published {
             return Ok(found);
         }
         let files = self.store.set_files(set).await?;
-        let rulebook =
-            Rulebook::parse(&self.templates, &files).map_err(|error| RulesError::Unusable { set, error })?;
+        let rulebook = Rulebook::parse(&self.templates, &files).map_err(|e| RulesError::Unusable {
+            set,
+            error: Box::new(e),
+        })?;
         let in_force = Arc::new(InForce {
             rulebook: Arc::new(rulebook),
             set: Some(set),
