@@ -41,8 +41,8 @@ pub(in crate::cli) enum KeyCommand {
     )]
     Retire {
         /// The public key, as `key show` gives it
-        #[arg(value_name = "KEY", value_parser = read_key)]
-        key: VerifierKey,
+        #[arg(value_name = "KEY")]
+        key: String,
         /// Who does it
         #[arg(long, value_name = "NAME")]
         by: String,
@@ -71,7 +71,10 @@ pub(super) async fn run(session: &Session, command: KeyCommand) -> anyhow::Resul
         KeyCommand::New { origin } => new(session, origin.as_deref()),
         KeyCommand::Show => show(session).await,
         KeyCommand::Rotate { by } => rotate(session, &by).await,
-        KeyCommand::Retire { key, by } => retire(session, &key, &by).await,
+        KeyCommand::Retire { key, by } => {
+            let key = read_key(&key).map_err(anyhow::Error::msg)?;
+            retire(session, &key, &by).await
+        }
     }
 }
 
