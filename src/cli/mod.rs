@@ -11,8 +11,10 @@ mod event;
 mod evidence;
 mod explain;
 mod export;
+mod guard;
 mod import;
 mod init;
+mod labelled;
 mod ladder;
 mod message;
 mod out;
@@ -111,6 +113,9 @@ enum Command {
     /// When, how often, to whom and in which words debtors may be reminded
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// How good the judgement of words is, on labelled messages
+    #[command(subcommand)]
+    Guard(guard::GuardCommand),
     /// The stages that accounts walk through
     #[command(subcommand)]
     Ladder(ladder::LadderCommand),
@@ -182,6 +187,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Policy(command) => policy::run(&session, command),
         Command::Ladder(command) => ladder::run(&session, command),
         Command::Evidence(command) => evidence::run(&session, command).await,
+        Command::Guard(command) => guard::run(&session, command),
         Command::Doctor => doctor::doctor(&session).await,
         Command::Config(command) => settings::run(&session, &command),
         Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),

@@ -6,10 +6,12 @@
 
 mod caps;
 mod cases;
+pub mod classifier;
 mod content;
 mod elements;
 mod hours;
 mod payee;
+pub mod report;
 mod status;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::policy::fold::is_han;
 
 /// What a score is asked about.
 #[derive(Debug, Clone, Copy)]
-pub struct Input<'a> {
+pub struct Speech<'a> {
     /// The words, folded.
     pub text: &'a str,
     /// What kind of speaker.
@@ -59,7 +59,7 @@ const CREDITOR_NAME: u32 = 2;
 const DIGIT: u32 = b'0' as u32;
 
 /// Gives every feature to the sink.
-pub(super) fn walk(input: &Input<'_>, sink: &mut impl Sink) {
+pub(super) fn walk(input: &Speech<'_>, sink: &mut impl Sink) {
     context(input, sink);
     let speaker = speaker(input);
     let mut run = Run::new(speaker, input.third_party);
@@ -90,7 +90,7 @@ pub(super) fn walk(input: &Input<'_>, sink: &mut impl Sink) {
     run.cut(sink);
 }
 
-fn context(input: &Input<'_>, sink: &mut impl Sink) {
+fn context(input: &Speech<'_>, sink: &mut impl Sink) {
     let role = u32::from(input.third_party) + 2 * u32::from(input.guarantor);
     sink.context(mix(mix(CONTEXT, 17), role));
     for hint in input.hints {
@@ -106,7 +106,7 @@ fn context(input: &Input<'_>, sink: &mut impl Sink) {
     }
 }
 
-fn speaker(input: &Input<'_>) -> u32 {
+fn speaker(input: &Speech<'_>) -> u32 {
     match input.sender {
         SenderKind::Creditor if input.bank_speaks => 3,
         SenderKind::Creditor => 4,
@@ -116,7 +116,7 @@ fn speaker(input: &Input<'_>) -> u32 {
 }
 
 /// Where the names of speaker and creditor stand, in order and without overlaps.
-fn names(input: &Input<'_>) -> Vec<(Range<usize>, u32)> {
+fn names(input: &Speech<'_>) -> Vec<(Range<usize>, u32)> {
     let mut found: Vec<(Range<usize>, u32)> = Vec::new();
     let own = input.sender_names.iter().map(|n| (n, OWN_NAME));
     let creditor = input.creditor_names.iter().map(|n| (n, CREDITOR_NAME));

@@ -11,7 +11,7 @@ mod weights;
 use std::ops::Range;
 
 use crate::policy::Category;
-pub use features::{Input, hint};
+pub use features::{Speech, hint};
 use features::{Sink, walk};
 pub use train::{Example, Fit, Trained, train};
 pub use weights::WeightsError;
@@ -95,7 +95,7 @@ impl Classifier {
     }
 
     /// Scores a text. Bounded by its length.
-    pub fn score(&self, input: &Input<'_>) -> Score {
+    pub fn score(&self, input: &Speech<'_>) -> Score {
         let mut sums = Sums::new(&self.harmful);
         walk(input, &mut sums);
         let raw = self.bias + sums.best() * self.harmful_scale;
@@ -108,7 +108,7 @@ impl Classifier {
     }
 
     /// The likeliest category, were the text harmful.
-    pub fn category(&self, input: &Input<'_>) -> Category {
+    pub fn category(&self, input: &Speech<'_>) -> Category {
         let mut rows = Rows { kinds: &self.kinds, sums: [0; ROW], count: 0 };
         walk(input, &mut rows);
         let root = (rows.count as f32 + DAMPING).sqrt();
@@ -119,7 +119,7 @@ impl Classifier {
 
     /// The features that moved the score most, strongest first, with the text they stand on. Longer runs that say the
     /// same as a shorter one inside them are left out.
-    pub fn strongest(&self, input: &Input<'_>, most: usize) -> Vec<Share> {
+    pub fn strongest(&self, input: &Speech<'_>, most: usize) -> Vec<Share> {
         let mut seen = Seen { harmful: &self.harmful, shares: Vec::new() };
         walk(input, &mut seen);
         let root = (seen.shares.len() as f32 + DAMPING).sqrt();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::features::{Input, Sink, walk};
+use super::features::{Speech, Sink, walk};
 use super::weights::{logistic, quantised, write};
 use super::{CONTEXT_SHARE, Classifier, DAMPING, HARMFUL_BITS, KIND_BITS, ROW, slot};
 use crate::policy::Category;
@@ -13,7 +13,7 @@ use crate::policy::Category;
 #[derive(Debug, Clone)]
 pub struct Example<'a> {
     /// What a score would be asked about.
-    pub input: Input<'a>,
+    pub input: Speech<'a>,
     /// Why it must be stopped; empty for a proper message.
     pub categories: Vec<Category>,
     /// The situation it tells; messages of one scenario are never on both sides of a check.
@@ -40,9 +40,9 @@ pub struct Fit {
 impl Default for Fit {
     fn default() -> Fit {
         Fit {
-            passes: 14,
+            passes: 10,
             step: 0.2,
-            start: 1e-3,
+            start: 1.0,
             pull: 0.0,
             false_alarms: 0.008,
             folds: 5,
