@@ -55,8 +55,10 @@ const CONTEXT: u32 = 0x66D3_0B29;
 const OWN_NAME: u32 = 1;
 /// Instead of the name of who is owed, where somebody else speaks.
 const CREDITOR_NAME: u32 = 2;
-/// Instead of any digit.
+/// Instead of any number.
 const DIGIT: u32 = b'0' as u32;
+/// After that, where the number has six digits or more.
+const LONG_NUMBER: u32 = 3;
 
 /// Gives every feature to the sink.
 pub(super) fn walk(input: &Speech<'_>, sink: &mut impl Sink) {
@@ -191,10 +193,12 @@ impl Run {
     fn other(&mut self, c: char, at: Range<usize>, sink: &mut impl Sink) {
         let symbol = if c.is_ascii_digit() {
             self.digits += 1;
-            if self.digits > 5 {
-                return; // All long numbers look alike.
+            // Numbers differ in nothing but being short or long.
+            match self.digits {
+                1 => DIGIT,
+                6 => LONG_NUMBER,
+                _ => return,
             }
-            DIGIT
         } else {
             self.digits = 0;
             if c.is_whitespace() { 32 } else { c as u32 }
