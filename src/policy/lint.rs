@@ -34,7 +34,7 @@ pub fn lint(pack: &Pack) -> Vec<Lint> {
     let all: Vec<&Rule> = pack
         .rules
         .iter()
-        .chain(pack.lexicon.iter().map(|e| &e.rule))
+        .chain(pack.lexicon.entries.iter().map(|e| &e.rule))
         .collect();
     for (i, rule) in all.iter().enumerate() {
         if all[..i].iter().any(|other| other.head.id == rule.head.id) {

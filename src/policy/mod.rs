@@ -22,9 +22,11 @@ pub use self::core::{CORE, core_rules, core_version};
 pub use calendar::{DayKind, Holidays};
 pub use cases::{Case, CaseBook, VerdictWord};
 pub use error::PolicyError;
-pub use lexicon::{Entry, Pattern, Surroundings, When};
+pub use lexicon::{
+    Audience, ContentContext, Entry, Item, Lexicon, Pattern, PayeeNumber, Reach, Step, Surroundings, When, WordGroup,
+};
 pub use lint::{Lint, lint};
-pub use matcher::{Hit, Matcher};
+pub use matcher::{Builtin, Found, Hit, Lexicons, Mark};
 pub use pack::{Pack, PackFiles};
 pub use rules::*;
 pub use set::{Applied, PolicySet};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::calendar::Holidays;
 use super::core::{CORE, core_version};
-use super::lexicon::Entry;
-use super::matcher::Matcher;
+use super::lexicon::{ContentContext, Entry};
+use super::matcher::Lexicons;
 use super::pack::{Pack, digest_of};
 use super::rules::{Body, Category, Kind, Rule};
 use crate::domain::{Moment, Situation};
@@ -15,7 +15,7 @@ use crate::domain::{Moment, Situation};
 pub struct PolicySet {
     packs: Vec<Arc<Pack>>,
     holidays: Holidays,
-    matcher: Matcher,
+    lexicons: Lexicons,
     digest: String,
 }
 
@@ -35,7 +35,7 @@ enum Reach {
 pub struct Applied<'p> {
     /// Rules, the strictest of which wins each question.
     pub rules: Vec<&'p Rule>,
-    /// Whether an entry of [`PolicySet::entries`] speaks, in its order.
+    /// Whether an entry of [`Lexicons::entries`] speaks, in its order.
     pub entries: Vec<bool>,
     /// Names of packs that the portfolio asks for and nobody loaded.
     pub missing: Vec<String>,
@@ -58,12 +58,12 @@ impl PolicySet {
     pub fn new(packs: Vec<Arc<Pack>>, holidays: Holidays) -> PolicySet {
         let mut packs = packs;
         packs.sort_by(|a, b| a.name.cmp(&b.name));
-        let entries: Vec<&Entry> = packs.iter().flat_map(|p| &p.lexicon).collect();
-        let matcher = Matcher::new(&entries);
+        let all: Vec<_> = packs.iter().map(|p| &p.lexicon).collect();
+        let lexicons = Lexicons::compile(&all);
         let texts = packs.iter().map(|p| (&*p.name, p.digest.as_str()));
         let digest = digest_of(texts.chain([(CORE, core_version()), ("holidays", holidays.text())]));
         PolicySet {
-            matcher,
+            lexicons,
             digest,
             packs,
             holidays,
@@ -107,13 +107,9 @@ impl PolicySet {
         self.applied(s, now).rules.iter().filter_map(years).max()
     }
 
-    /// Every entry of every lexicon; the matcher counts in this order.
-    pub(crate) fn entries(&self) -> Vec<&Entry> {
-        self.packs.iter().flat_map(|p| &p.lexicon).collect()
-    }
-
-    pub(crate) fn matcher(&self) -> &Matcher {
-        &self.matcher
+    /// All lexicons, compiled together.
+    pub fn lexicons(&self) -> &Lexicons {
+        &self.lexicons
     }
 
     /// The rules that speak about a situation at `now`.
@@ -149,10 +145,11 @@ impl PolicySet {
             };
             rules.extend(pack.rules.iter().filter(stands));
         }
+        let cx = ContentContext::of(s);
         let speaks = |(pack, reach): (&Arc<Pack>, &Reach)| {
             let on = *reach != Reach::No;
-            let each = |e: &Entry| on && e.when.holds(s) && e.rule.concerns(s, now) && rule_place(&e.rule, s);
-            pack.lexicon.iter().map(each).collect::<Vec<bool>>()
+            let each = |e: &Entry| on && e.when.holds_for(&cx) && e.rule.concerns(s, now) && rule_place(&e.rule, s);
+            pack.lexicon.entries.iter().map(each).collect::<Vec<bool>>()
         };
         let entries = self.packs.iter().zip(&reaches).flat_map(speaks).collect();
         Applied {

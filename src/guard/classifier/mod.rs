@@ -10,7 +10,8 @@ mod weights;
 
 use std::ops::Range;
 
-use crate::policy::Category;
+use super::content::{Input, Score, SecondOpinion};
+use crate::policy::{Audience, Category};
 pub use features::{Speech, hint};
 use features::{Sink, walk};
 pub use train::{Example, Fit, Trained, train};
@@ -54,7 +55,7 @@ impl std::fmt::Debug for Classifier {
 
 /// What the model thinks of one text.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
+pub struct Reading {
     /// How likely the text must be stopped, from 0 to 1; calibrated on texts the weights had not seen.
     pub probability: f32,
     /// The likeliest category, where the score raises `review`.
@@ -63,7 +64,7 @@ pub struct Score {
     pub margin: f32,
 }
 
-impl Score {
+impl Reading {
     /// Whether a person should look at the text.
     pub fn raises_review(&self) -> bool {
         self.margin > 0.0
@@ -95,12 +96,12 @@ impl Classifier {
     }
 
     /// Scores a text. Bounded by its length.
-    pub fn score(&self, input: &Speech<'_>) -> Score {
+    pub fn read(&self, input: &Speech<'_>) -> Reading {
         let mut sums = Sums::new(&self.harmful);
         walk(input, &mut sums);
         let raw = self.bias + sums.best() * self.harmful_scale;
         let margin = raw - self.threshold;
-        Score {
+        Reading {
             probability: weights::logistic(self.calibration.0 * raw + self.calibration.1),
             category: (margin > 0.0).then(|| self.category(input)),
             margin,
@@ -136,6 +137,42 @@ impl Classifier {
         }
         out
     }
+}
+
+/// At most so many features explain a score.
+const TOLD: usize = 6;
+
+impl SecondOpinion for Classifier {
+    fn score(&self, input: &Input<'_>) -> Score {
+        let hints = hints(input);
+        let speech = Speech {
+            text: input.text,
+            sender: input.cx.sender,
+            bank_speaks: input.cx.bank_speaks(),
+            third_party: input.cx.audience == Audience::ThirdParty,
+            guarantor: input.cx.audience == Audience::Guarantor,
+            sender_names: &input.cx.sender_names,
+            creditor_names: &input.cx.creditor_names,
+            hints: &hints,
+        };
+        let reading = self.read(&speech);
+        let told = if reading.raises_review() { self.strongest(&speech, TOLD) } else { Vec::new() };
+        let words = |s: Share| (input.text.get(s.at).unwrap_or_default().to_owned(), s.weight);
+        Score {
+            probability: reading.probability,
+            raises_review: reading.raises_review(),
+            category: reading.category,
+            strongest: told.into_iter().map(words).collect(),
+        }
+    }
+}
+
+/// What the rules noticed and did not judge: word groups that occur, by name, so that weights outlive a new lexicon.
+/// Entries that judged are left out: a model that leans on them learns nothing for texts they do not know.
+pub fn hints(input: &Input<'_>) -> Vec<u32> {
+    let names = input.lexicons.group_names();
+    let named = input.signals.groups.iter().filter_map(|g| names.get(usize::from(*g)));
+    named.map(|name| hint(name)).collect()
 }
 
 /// The slot of a feature in a table of `2^bits`.
