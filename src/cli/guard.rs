@@ -2,19 +2,23 @@
 //! classifier anew.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::labelled::{Labelled, Reader, read};
+use super::labelled::{Labelled, read, reader};
 use super::out::{Answer, table};
 use super::session::Session;
 use super::words::{Lang, word};
-use crate::domain::{SenderKind, Verdict};
-use crate::guard::classifier::{Classifier, Example, Fit, Speech, train};
+use crate::dispatch::Rulebook;
+use crate::domain::Verdict;
+use crate::guard::classifier::{Classifier, Example, Fit, Speech, hints, train};
+use crate::guard::content::{ContentRules, Input, Part, check};
 use crate::guard::report::{Judged, Report, Tally, Wording, page, percent, report};
 use crate::policy::fold::fold;
+use crate::policy::{Category, ContentContext, Lexicons};
 
 /// What can be done with the judgement of words.
 #[derive(Debug, Subcommand)]
@@ -283,64 +287,93 @@ fn say(lang: Lang, key: &str) -> String {
 
 // ---- judging ----
 
-/// Who judges.
+/// Who judges: the rules of every pack with the classifier, or the classifier alone.
 struct Judge {
+    rulebook: Arc<Rulebook>,
     classifier: Classifier,
-}
-
-/// A message as the classifier reads it.
-struct Ready {
-    text: String,
-    sender_names: Vec<String>,
-    creditor_names: Vec<String>,
-}
-
-impl Ready {
-    fn new(m: &Labelled) -> Ready {
-        let folded = |s: &str| fold(s).text().to_owned();
-        Ready {
-            text: folded(&m.text),
-            sender_names: vec![folded(&m.sender_name)],
-            creditor_names: vec![folded(&m.creditor_name)],
-        }
-    }
-
-    fn speech<'a>(&'a self, m: &Labelled) -> Speech<'a> {
-        Speech {
-            text: &self.text,
-            sender: m.sender,
-            bank_speaks: m.sender == SenderKind::Creditor && m.creditor_is_bank,
-            third_party: m.reader == Reader::ThirdParty,
-            guarantor: m.reader == Reader::Guarantor,
-            sender_names: &self.sender_names,
-            creditor_names: &self.creditor_names,
-            hints: &[],
-        }
-    }
+    alone: bool,
 }
 
 impl Judge {
-    fn new(_: &Session, _: bool) -> anyhow::Result<Judge> {
+    fn new(session: &Session, alone: bool) -> anyhow::Result<Judge> {
         Ok(Judge {
+            rulebook: session.rulebook()?,
             classifier: Classifier::shipped(),
+            alone,
         })
     }
 
     fn judged(&self, m: &Labelled) -> Judged {
-        let ready = Ready::new(m);
-        let score = self.classifier.score(&ready.speech(m));
+        let (verdict, found) = if self.alone { self.opinion(m) } else { self.verdict(m) };
         Judged {
             id: m.id.clone(),
             lang: m.lang.clone(),
             channel: m.channel.as_str().to_owned(),
             sender: m.sender.as_str().to_owned(),
-            reader: m.reader.as_str().to_owned(),
+            reader: reader(m.reader).to_owned(),
             disguise: m.disguise.clone(),
             pair: m.pair.clone(),
             expected: m.categories.clone(),
-            verdict: if score.raises_review() { Verdict::Review } else { Verdict::Cleared },
-            found: score.category.into_iter().collect(),
+            verdict,
+            found,
         }
+    }
+
+    fn verdict(&self, m: &Labelled) -> (Verdict, Vec<Category>) {
+        let rules = ContentRules {
+            lexicons: self.rulebook.policy.lexicons(),
+            speaks: None,
+            classifier: Some(&self.classifier),
+        };
+        let review = check(&context(m), &[Part::plain("text", &m.text)], &rules);
+        (review.verdict, review.categories())
+    }
+
+    fn opinion(&self, m: &Labelled) -> (Verdict, Vec<Category>) {
+        let ready = Ready::new(m, self.rulebook.policy.lexicons());
+        let reading = self.classifier.read(&ready.speech());
+        let verdict = if reading.raises_review() { Verdict::Review } else { Verdict::Cleared };
+        (verdict, reading.category.into_iter().collect())
+    }
+}
+
+/// Who speaks to whom.
+fn context(m: &Labelled) -> ContentContext {
+    let mut cx = ContentContext::new(m.sender, &m.sender_name, &m.creditor_name, m.creditor_is_bank);
+    cx.audience = m.reader;
+    cx.channel = m.channel;
+    cx.pay_to(m.accounts.clone());
+    cx
+}
+
+/// A message as the classifier reads it.
+struct Ready {
+    cx: ContentContext,
+    text: String,
+    hints: Vec<u32>,
+}
+
+impl Ready {
+    fn new(m: &Labelled, lexicons: &Lexicons) -> Ready {
+        let rules = ContentRules {
+            lexicons,
+            speaks: None,
+            classifier: None,
+        };
+        let cx = context(m);
+        let text = fold(&m.text).text().to_owned();
+        let signals = check(&cx, &[Part::plain("text", &m.text)], &rules).signals;
+        let hints = hints(&Input {
+            text: &text,
+            cx: &cx,
+            signals: &signals,
+            lexicons,
+        });
+        Ready { cx, text, hints }
+    }
+
+    fn speech(&self) -> Speech<'_> {
+        Speech::new(&self.text, &self.cx, &self.hints)
     }
 }
 
@@ -349,12 +382,14 @@ impl Judge {
 fn learn(session: &Session, args: &TrainArgs) -> anyhow::Result<Answer> {
     let lang = session.out.lang;
     let messages = read(&args.file)?;
-    let ready: Vec<Ready> = messages.iter().map(Ready::new).collect();
+    let rulebook = session.rulebook()?;
+    let lexicons = rulebook.policy.lexicons();
+    let ready: Vec<Ready> = messages.iter().map(|m| Ready::new(m, lexicons)).collect();
     let examples: Vec<Example<'_>> = messages
         .iter()
         .zip(&ready)
         .map(|(m, r)| Example {
-            input: r.speech(m),
+            input: r.speech(),
             categories: m.categories.clone(),
             scenario: &m.scenario,
         })

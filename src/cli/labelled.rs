@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::domain::{Channel, SenderKind};
-use crate::policy::Category;
+use crate::policy::{Audience, Category, PayeeNumber};
 
 /// One line as it stands in the file.
 #[derive(Debug, Deserialize)]
@@ -54,24 +54,6 @@ struct AccountLine {
     number: String,
 }
 
-/// What a reader is to the debt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    /// Owes.
-    Debtor,
-    /// Answers for the debt.
-    Guarantor,
-    /// Anybody else.
-    ThirdParty,
-}
-
-/// An account that may be named.
-pub(super) struct Account {
-    pub(super) holder: String,
-    pub(super) bank: String,
-    pub(super) number: String,
-}
-
 /// One labelled message.
 pub(super) struct Labelled {
     pub(super) id: String,
@@ -81,8 +63,8 @@ pub(super) struct Labelled {
     pub(super) sender_name: String,
     pub(super) creditor_name: String,
     pub(super) creditor_is_bank: bool,
-    pub(super) reader: Reader,
-    pub(super) accounts: Vec<Account>,
+    pub(super) reader: Audience,
+    pub(super) accounts: Vec<PayeeNumber>,
     pub(super) text: String,
     /// Empty for a proper message.
     pub(super) categories: Vec<Category>,
@@ -91,14 +73,12 @@ pub(super) struct Labelled {
     pub(super) pair: Option<String>,
 }
 
-impl Reader {
-    /// The fixed word of the format.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Reader::Debtor => "debtor",
-            Reader::Guarantor => "guarantor",
-            Reader::ThirdParty => "third_party",
-        }
+/// The fixed word of the format.
+pub(super) fn reader(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Debtor => "debtor",
+        Audience::Guarantor => "guarantor",
+        Audience::ThirdParty => "third_party",
     }
 }
 
@@ -130,16 +110,16 @@ fn message(line: &str) -> anyhow::Result<Labelled> {
         (found, _) => bail!("field `expect`: found `{found}`, expected `allow` or `block`"),
     }
     let reader = match line.recipient_role.as_str() {
-        "debtor" => Reader::Debtor,
-        "guarantor" => Reader::Guarantor,
-        "third_party" => Reader::ThirdParty,
+        "debtor" => Audience::Debtor,
+        "guarantor" => Audience::Guarantor,
+        "third_party" => Audience::ThirdParty,
         found => {
             bail!("field `recipient_role`: found `{found}`, expected `debtor`, `guarantor` or `third_party`")
         }
     };
     // `source`, `note` and `register` are for people.
     let _ = (line.source, line.note, line.register);
-    let account = |a: AccountLine| Account {
+    let account = |a: AccountLine| PayeeNumber {
         holder: a.holder,
         bank: a.bank,
         number: a.number,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::domain::SenderKind;
 use crate::policy::fold::is_han;
+use crate::policy::{Audience, ContentContext};
 
 /// What a score is asked about.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,22 @@ pub struct Speech<'a> {
     pub creditor_names: &'a [String],
     /// What the rules noticed without judging it, as numbers made by [`hint`].
     pub hints: &'a [u32],
+}
+
+impl<'a> Speech<'a> {
+    /// What is said in a context.
+    pub fn new(text: &'a str, cx: &'a ContentContext, hints: &'a [u32]) -> Speech<'a> {
+        Speech {
+            text,
+            sender: cx.sender,
+            bank_speaks: cx.bank_speaks(),
+            third_party: cx.audience == Audience::ThirdParty,
+            guarantor: cx.audience == Audience::Guarantor,
+            sender_names: &cx.sender_names,
+            creditor_names: &cx.creditor_names,
+            hints,
+        }
+    }
 }
 
 /// The number of something that the rules noticed, from its name: stable as long as the name is.

@@ -11,7 +11,7 @@ mod weights;
 use std::ops::Range;
 
 use super::content::{Input, Score, SecondOpinion};
-use crate::policy::{Audience, Category};
+use crate::policy::Category;
 pub use features::{Speech, hint};
 use features::{Sink, walk};
 pub use train::{Example, Fit, Trained, train};
@@ -145,16 +145,7 @@ const TOLD: usize = 6;
 impl SecondOpinion for Classifier {
     fn score(&self, input: &Input<'_>) -> Score {
         let hints = hints(input);
-        let speech = Speech {
-            text: input.text,
-            sender: input.cx.sender,
-            bank_speaks: input.cx.bank_speaks(),
-            third_party: input.cx.audience == Audience::ThirdParty,
-            guarantor: input.cx.audience == Audience::Guarantor,
-            sender_names: &input.cx.sender_names,
-            creditor_names: &input.cx.creditor_names,
-            hints: &hints,
-        };
+        let speech = Speech::new(input.text, input.cx, &hints);
         let reading = self.read(&speech);
         let told = if reading.raises_review() { self.strongest(&speech, TOLD) } else { Vec::new() };
         let words = |s: Share| (input.text.get(s.at).unwrap_or_default().to_owned(), s.weight);
