@@ -47,6 +47,9 @@ pub(super) struct ReportArgs {
     /// Puts the tables between `<!-- figures -->` and `<!-- end of figures -->` of a text file
     #[arg(long, value_name = "FILE")]
     into: Option<PathBuf>,
+    /// Another name of the place for `--into`, instead of `figures`
+    #[arg(long = "as", value_name = "NAME", default_value = "figures", requires = "into")]
+    place: String,
     /// Lists wrong answers with their words, not with their names alone
     #[arg(long)]
     texts: bool,
@@ -104,7 +107,7 @@ fn quality(session: &Session, args: &ReportArgs) -> anyhow::Result<Answer> {
     }
     if let Some(path) = &args.into {
         let figures: Vec<String> = sheets.iter().map(|s| markdown(s, lang)).collect();
-        put_into(path, &figures.join("\n"))?;
+        put_into(path, &args.place, &figures.join("\n"))?;
     }
     let text: Vec<String> = sheets.iter().map(|s| shown(s, args.texts, lang)).collect();
     let json = sheets.iter().map(json_of).collect();
@@ -120,15 +123,14 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-const BEGIN: &str = "<!-- figures -->\n";
-const END: &str = "<!-- end of figures -->";
-
-fn put_into(path: &Path, figures: &str) -> anyhow::Result<()> {
+fn put_into(path: &Path, place: &str, figures: &str) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let Some((before, after)) = text.split_once(BEGIN).and_then(|(b, rest)| Some((b, rest.split_once(END)?.1))) else {
-        bail!("`{}` has no lines `{}` and `{END}`", path.display(), BEGIN.trim_end());
+    let (begin, end) = (format!("<!-- {place} -->\n"), format!("<!-- end of {place} -->"));
+    let parts = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let Some((before, after)) = parts else {
+        bail!("`{}` has no lines `{}` and `{end}`", path.display(), begin.trim_end());
     };
-    write(path, &format!("{before}{BEGIN}\n{figures}\n{END}{after}"))
+    write(path, &format!("{before}{begin}\n{figures}\n{end}{after}"))
 }
 
 fn head(lang: Lang) -> [&'static str; 8] {
@@ -189,7 +191,7 @@ fn shown(sheet: &Sheet, texts: bool, lang: Lang) -> String {
 
 fn markdown(sheet: &Sheet, lang: Lang) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut out = format!("## {}\n\n", sheet.name);
+    let mut out = format!("### {}\n\n", sheet.name);
     out += &line(&head(lang).map(str::to_owned));
     out += "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
     rows(sheet, lang).iter().for_each(|row| out += &line(row));
