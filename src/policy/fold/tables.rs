@@ -217,17 +217,12 @@ pub(super) static READINGS: LazyLock<Readings> = LazyLock::new(|| {
     readings
 });
 
-/// Sounds that many speakers do not part, and writers swap on purpose: `zh` and `z`, `ing` and `in`.
+/// Sounds that many speakers do not part, and writers swap on purpose: `zh` and `z`, `ch` and `c`, `sh` and `s`.
 fn blurred(syllable: &str) -> String {
     let mut s = syllable.to_owned();
     for (from, to) in [("zh", "z"), ("ch", "c"), ("sh", "s")] {
         if let Some(rest) = s.strip_prefix(from) {
             s = format!("{to}{rest}");
-        }
-    }
-    for (from, to) in [("ing", "in"), ("eng", "en")] {
-        if let Some(rest) = s.strip_suffix(from) {
-            s = format!("{rest}{to}");
         }
     }
     s

@@ -18,6 +18,8 @@ const SENTENCE: usize = 600;
 struct Place {
     span: Range<usize>,
     dress: Dress,
+    /// The words of the chain.
+    words: Vec<Range<usize>>,
 }
 
 /// The words of one text with what patterns ask about them.
@@ -51,8 +53,10 @@ impl Lexicons {
         }
         for token in tokens {
             for entry in &self.words[token.word as usize].phrases {
+                let span = token.start as usize..token.end as usize;
                 let place = Place {
-                    span: token.start as usize..token.end as usize,
+                    words: vec![span.clone()],
+                    span,
                     dress: token.dress,
                 };
                 page.report(*entry, place, found);
@@ -88,7 +92,7 @@ impl Page<'_> {
 
     fn report(&self, entry: u32, place: Place, found: &mut Found) {
         let excuses = &self.lexicons.unless[entry as usize];
-        let excused = excuses.iter().any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place.span));
+        let excused = excuses.iter().any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place));
         found.hits.push(Hit {
             entry: entry as usize,
             span: place.span,
@@ -141,10 +145,14 @@ impl Page<'_> {
                 continue;
             }
             let mut tries = PLACES;
-            if let Some((end, hidden)) = self.go_on(i, &chain.steps[1..], &mut tries) {
+            let mut words = Vec::with_capacity(chain.steps.len());
+            if let Some(dress) = self.go_on(i, &chain.steps[1..], &mut tries, &mut words) {
+                words.reverse();
+                let end = words.last().map_or(token.end as usize, |w: &Range<usize>| w.end);
                 out.push(Place {
                     span: token.start as usize..end,
-                    dress: hidden.max(token.dress),
+                    dress,
+                    words,
                 });
                 if out.len() == PLACES {
                     break;
@@ -154,15 +162,17 @@ impl Page<'_> {
         out
     }
 
-    /// Where the rest of a chain ends after the word at `i`.
-    fn go_on(&self, i: usize, steps: &[(u16, u8)], tries: &mut usize) -> Option<(usize, Dress)> {
+    /// The words of the rest of a chain after the word at `i`, that word included, last word first.
+    fn go_on(&self, i: usize, steps: &[(u16, u8)], tries: &mut usize, words: &mut Vec<Range<usize>>) -> Option<Dress> {
         let token = &self.tokens[i];
+        let own = token.start as usize..token.end as usize;
         let Some(((group, gap), rest)) = steps.split_first() else {
-            return Some((token.end as usize, token.dress));
+            words.push(own);
+            return Some(token.dress);
         };
         let gap = usize::from(*gap);
         // A Latin word takes more room than a Chinese character.
-        let farthest = token.end as usize + gap * 14 + 8;
+        let farthest = own.end + gap * 14 + 8;
         let from = self.tokens.partition_point(|t| t.start < token.end);
         for (j, next) in self.tokens.iter().enumerate().skip(from) {
             if next.start as usize > farthest || *tries == 0 {
@@ -171,13 +181,14 @@ impl Page<'_> {
             if !self.is(next, *group) {
                 continue;
             }
-            let between = &self.text[token.end as usize..next.start as usize];
+            let between = &self.text[own.end..next.start as usize];
             if ends_sentence(between) || units(between) > gap {
                 return None;
             }
             *tries -= 1;
-            if let Some((end, hidden)) = self.go_on(j, rest, tries) {
-                return Some((end, hidden.max(token.dress)));
+            if let Some(dress) = self.go_on(j, rest, tries, words) {
+                words.push(own);
+                return Some(dress.max(token.dress));
             }
         }
         None
@@ -200,12 +211,15 @@ impl Page<'_> {
     }
 
     /// Whether surroundings make a hit harmless.
-    fn excuses(&self, excuse: &Excuse, hit: &Range<usize>) -> bool {
+    fn excuses(&self, excuse: &Excuse, place: &Place) -> bool {
+        let hit = &place.span;
         if excuse.message.iter().any(|g| self.has(*g)) {
             return true;
         }
         let one_of = |t: &Token, groups: &[u16]| groups.iter().any(|g| self.is(t, *g));
-        let outside = |t: &&Token| !((t.start as usize) >= hit.start && (t.end as usize) <= hit.end);
+        // A word of the excuse that is part of a word of the hit says nothing: `be sorry` is no apology.
+        let part_of = |t: &Token, w: &Range<usize>| w.start <= t.start as usize && t.end as usize <= w.end;
+        let outside = |t: &&Token| !place.words.iter().any(|w| part_of(t, w));
         let any = |groups: &[u16]| groups.iter().any(|g| self.has(*g));
         if any(&excuse.sentence) {
             let sentence = self.sentence(hit.start);
@@ -214,6 +228,10 @@ impl Page<'_> {
             }
         }
         if any(&excuse.before) {
+            // `we are not a court`: the negation stands inside the hit.
+            if self.within(hit).iter().filter(outside).any(|t| (t.end as usize) <= hit.end && one_of(t, &excuse.before)) {
+                return true;
+            }
             let room = excuse.within * 14 + 16;
             let range = hit.start.saturating_sub(room)..hit.start;
             let near = |t: &&Token| {

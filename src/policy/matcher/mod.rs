@@ -213,6 +213,8 @@ fn whole_words(text: &str, span: &Range<usize>, open: bool) -> bool {
     let bytes = text.as_bytes();
     let word = |at: Option<usize>| at.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
     let joined_before = word(Some(span.start)) && word(span.start.checked_sub(1));
-    let joined_after = !open && word(span.end.checked_sub(1)) && word(Some(span.end));
+    // `won` is not in `won't`.
+    let short = bytes.get(span.end) == Some(&b'\'') && bytes.get(span.end + 1) == Some(&b't');
+    let joined_after = !open && word(span.end.checked_sub(1)) && (short || word(Some(span.end)));
     !joined_before && !joined_after
 }
