@@ -14,7 +14,7 @@ use super::session::Session;
 use super::words::{Lang, word};
 use crate::dispatch::Rulebook;
 use crate::domain::Verdict;
-use crate::guard::classifier::{Classifier, Example, Fit, Speech, hints, train};
+use crate::guard::classifier::{Classifier, Example, Fit, Speech, hints, shipped, train};
 use crate::guard::content::{ContentRules, Input, Part, check};
 use crate::guard::report::{Judged, Report, Tally, Wording, page, percent, report};
 use crate::policy::fold::fold;
@@ -292,7 +292,7 @@ fn say(lang: Lang, key: &str) -> String {
 /// Who judges: the rules of every pack with the classifier, or the classifier alone.
 struct Judge {
     rulebook: Arc<Rulebook>,
-    classifier: Classifier,
+    classifier: &'static Classifier,
     alone: bool,
 }
 
@@ -300,7 +300,7 @@ impl Judge {
     fn new(session: &Session, alone: bool) -> anyhow::Result<Judge> {
         Ok(Judge {
             rulebook: session.rulebook()?,
-            classifier: Classifier::shipped(),
+            classifier: shipped(),
             alone,
         })
     }
@@ -325,7 +325,7 @@ impl Judge {
         let rules = ContentRules {
             lexicons: self.rulebook.policy.lexicons(),
             speaks: None,
-            classifier: Some(&self.classifier),
+            classifier: Some(self.classifier),
         };
         let review = check(&context(m), &[Part::plain("text", &m.text)], &rules);
         (review.verdict, review.categories())

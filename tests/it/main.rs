@@ -5,6 +5,7 @@ mod channels_smtp;
 mod cli;
 mod config;
 mod contract;
+mod corpus;
 mod crash;
 mod demo;
 mod replay;

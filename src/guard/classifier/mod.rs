@@ -9,6 +9,7 @@ mod train;
 mod weights;
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::content::{Input, Score, SecondOpinion};
 use crate::policy::Category;
@@ -19,6 +20,14 @@ pub use weights::WeightsError;
 
 /// The shipped weights.
 pub const SHIPPED: &[u8] = include_bytes!("weights.bin");
+
+/// The shipped model, read once.
+pub fn shipped() -> &'static Classifier {
+    // INVARIANT: a test reads the shipped weights.
+    static MODEL: LazyLock<Classifier> =
+        LazyLock::new(|| Classifier::from_bytes(SHIPPED).expect("the shipped weights are readable"));
+    &MODEL
+}
 
 /// Weights ready for scoring.
 #[derive(Clone)]
@@ -87,12 +96,6 @@ impl Classifier {
     /// Says what is wrong with the bytes: not weights, another version, cut off, or a category this program does not know.
     pub fn from_bytes(bytes: &[u8]) -> Result<Classifier, WeightsError> {
         weights::read(bytes)
-    }
-
-    /// The shipped model.
-    pub fn shipped() -> Classifier {
-        // INVARIANT: a test reads the shipped weights.
-        Classifier::from_bytes(SHIPPED).expect("the shipped weights are readable")
     }
 
     /// Scores a text. Bounded by its length.
@@ -258,3 +261,6 @@ impl Sink for Seen<'_> {
         self.feature(hash, 0..0);
     }
 }
+
+#[cfg(test)]
+mod tests;
