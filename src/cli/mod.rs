@@ -5,6 +5,7 @@
 
 mod account;
 mod campaign;
+mod check;
 pub mod demo;
 mod doctor;
 mod event;
@@ -105,6 +106,9 @@ enum Command {
     /// One message to one person, and what an officer decides
     #[command(subcommand)]
     Message(message::MessageCommand),
+    /// What the guard says about a message, a text, or a file of messages; nothing is queued
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<check::CheckArgs>),
     /// The story of one message: who asked, every verdict with its reasons, what became of it
     Explain(explain::ExplainArgs),
     /// What can be said
@@ -193,6 +197,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),
         Command::Campaign(command) => campaign::run(&session, command).await,
         Command::Message(command) => message::run(&session, command).await,
+        Command::Check(args) => message::check(&session, &args).await,
         Command::Explain(args) => explain::explain(&session, &args).await,
         Command::Serve(args) => serve::serve(&session, &args).await,
         Command::Demo(args) => demo::command(&session, &args).await,

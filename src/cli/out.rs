@@ -67,7 +67,7 @@ impl Out {
     /// Shows an answer on standard output.
     pub(super) fn show(&self, answer: &Answer) -> std::io::Result<()> {
         let mut stdout = std::io::stdout().lock();
-        if self.json {
+        if self.json && !answer.json.is_null() {
             serde_json::to_writer_pretty(&mut stdout, &answer.json)?;
             writeln!(stdout)?;
         } else if !self.quiet {

@@ -111,7 +111,9 @@ fn show(session: &Session, name: &str) -> anyhow::Result<Answer> {
 }
 
 fn all_rules(pack: &Pack) -> impl Iterator<Item = &Rule> {
-    pack.rules.iter().chain(pack.lexicon.entries.iter().map(|e| &e.rule))
+    pack.rules
+        .iter()
+        .chain(pack.lexicon.entries.iter().map(|e| &e.rule))
 }
 
 fn find<'p>(packs: &'p [std::sync::Arc<Pack>], name: &str) -> anyhow::Result<&'p Pack> {

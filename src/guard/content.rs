@@ -10,7 +10,10 @@ use std::ops::Range;
 use super::{Desk, classifier, detect};
 use crate::domain::Verdict;
 use crate::policy::fold::{Folded, Oddities, fold, fold_html};
-use crate::policy::{Applied, Builtin, Category, ContentContext, Entry, Found, Head, Hit, Lexicons, Outcome, PolicySet, core_rule};
+use crate::policy::{
+    Applied, Builtin, Category, ContentContext, Entry, Found, Head, Hit, Lexicons, Outcome, PolicySet,
+    core_rule,
+};
 
 /// One part of a message.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +144,11 @@ const HITS_SHOWN: usize = 5;
 /// Judges the words of a message.
 pub fn check(cx: &ContentContext, parts: &[Part<'_>], rules: &ContentRules<'_>) -> ContentReview {
     let folded: Vec<Folded> = parts.iter().map(folded).collect();
-    let pages: Vec<Page<'_>> = parts.iter().zip(&folded).map(|(part, folded)| Page { part: *part, folded }).collect();
+    let pages: Vec<Page<'_>> = parts
+        .iter()
+        .zip(&folded)
+        .map(|(part, folded)| Page { part: *part, folded })
+        .collect();
     judge(cx, &pages, rules)
 }
 
@@ -153,7 +160,11 @@ pub(super) struct Page<'t> {
 }
 
 pub(super) fn folded(part: &Part<'_>) -> Folded {
-    if part.html { fold_html(part.text) } else { fold(part.text) }
+    if part.html {
+        fold_html(part.text)
+    } else {
+        fold(part.text)
+    }
 }
 
 /// Judges pages that are folded already.
@@ -164,7 +175,13 @@ pub(super) fn judge(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRule
         signals: Signals::default(),
     };
     if !rules.lexicons.faults().is_empty() {
-        review.findings.push(core(Category::Deception, "content.unreadable_rules", "", 0..0, Verdict::Blocked));
+        review.findings.push(core(
+            Category::Deception,
+            "content.unreadable_rules",
+            "",
+            0..0,
+            Verdict::Blocked,
+        ));
     }
     for page in pages {
         let marks = detect::marks(page.folded, page.part.text, cx);
@@ -172,15 +189,31 @@ pub(super) fn judge(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRule
         let foreign = marks.iter().filter(|m| m.what == Builtin::Account);
         for mark in foreign.take(HITS_SHOWN) {
             let span = page.folded.original(mark.span.clone());
-            let repeated = page.part.html && review.findings.iter().any(|f| &*f.head.id == "payee.unregistered");
+            let repeated = page.part.html
+                && review
+                    .findings
+                    .iter()
+                    .any(|f| &*f.head.id == "payee.unregistered");
             if !repeated {
-                let found = core(Category::PrivateAccountPayment, "payee.unregistered", page.part.name, span, Verdict::Blocked);
+                let found = core(
+                    Category::PrivateAccountPayment,
+                    "payee.unregistered",
+                    page.part.name,
+                    span,
+                    Verdict::Blocked,
+                );
                 review.findings.push(found);
             }
         }
         if let Some(span) = page.folded.hidden() {
             let id = "content.hidden_characters";
-            review.findings.push(core(Category::Deception, id, page.part.name, span, Verdict::Blocked));
+            review.findings.push(core(
+                Category::Deception,
+                id,
+                page.part.name,
+                span,
+                Verdict::Blocked,
+            ));
         }
         of_entries(cx, page, &found, rules, &mut review);
         review.signals.take(&found);
@@ -188,7 +221,12 @@ pub(super) fn judge(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRule
     review.signals.tidy();
     doubt(cx, pages, rules, &mut review);
     review.findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
-    review.verdict = review.findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::Cleared);
+    review.verdict = review
+        .findings
+        .iter()
+        .map(|f| f.verdict)
+        .max()
+        .unwrap_or(Verdict::Cleared);
     review
 }
 
@@ -209,7 +247,13 @@ impl Signals {
     }
 }
 
-fn core(category: Category, id: &str, part: &'static str, span: Range<usize>, verdict: Verdict) -> ContentFinding {
+fn core(
+    category: Category,
+    id: &str,
+    part: &'static str,
+    span: Range<usize>,
+    verdict: Verdict,
+) -> ContentFinding {
     ContentFinding {
         category,
         head: core_rule(id).clone(),
@@ -221,13 +265,21 @@ fn core(category: Category, id: &str, part: &'static str, span: Range<usize>, ve
     }
 }
 
-fn of_entries(cx: &ContentContext, page: &Page<'_>, found: &Found, rules: &ContentRules<'_>, review: &mut ContentReview) {
+fn of_entries(
+    cx: &ContentContext,
+    page: &Page<'_>,
+    found: &Found,
+    rules: &ContentRules<'_>,
+    review: &mut ContentReview,
+) {
     let entries = rules.lexicons.entries();
     let mut shown = 0;
     let mut last = usize::MAX;
     for hit in &found.hits {
         let entry = &entries[hit.entry];
-        let speaks = rules.speaks.map_or_else(|| entry.when.holds_for(cx), |speaks| speaks[hit.entry]);
+        let speaks = rules
+            .speaks
+            .map_or_else(|| entry.when.holds_for(cx), |speaks| speaks[hit.entry]);
         if !speaks {
             continue;
         }
@@ -241,12 +293,20 @@ fn of_entries(cx: &ContentContext, page: &Page<'_>, found: &Found, rules: &Conte
         }
         shown += 1;
         // The page of an e-mail says the same words again.
-        let repeated = page.part.html && review.findings.iter().any(|f| f.entry == Some(hit.entry) && f.part != page.part.name);
+        let repeated = page.part.html
+            && review
+                .findings
+                .iter()
+                .any(|f| f.entry == Some(hit.entry) && f.part != page.part.name);
         if shown > HITS_SHOWN || repeated {
             continue;
         }
         let span = page.folded.original(hit.span.clone());
-        let in_variable = page.part.variables.iter().any(|v| v.start <= span.start && span.end <= v.end);
+        let in_variable = page
+            .part
+            .variables
+            .iter()
+            .any(|v| v.start <= span.start && span.end <= v.end);
         review.findings.push(ContentFinding {
             category: entry.category,
             head: entry.rule.head.clone(),
@@ -272,7 +332,9 @@ fn verdict_of(entry: &Entry, hit: &Hit, in_variable: bool) -> Verdict {
 
 /// Asks the classifier, where there is one and nothing was found.
 fn doubt(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRules<'_>, review: &mut ContentReview) {
-    let Some(classifier) = rules.classifier else { return };
+    let Some(classifier) = rules.classifier else {
+        return;
+    };
     if !review.findings.is_empty() {
         return;
     }

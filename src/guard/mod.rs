@@ -8,6 +8,7 @@ mod caps;
 mod cases;
 pub mod classifier;
 pub mod content;
+pub mod instead;
 mod detect;
 mod elements;
 mod hours;
@@ -238,10 +239,18 @@ fn supplied(text: &str, s: &Situation) -> Vec<std::ops::Range<usize>> {
         Address::Postal(postal) => &postal.lines[..],
         _ => &[],
     };
-    let names = [s.debtor.name.as_str(), s.recipient.name.as_str(), &s.account.reference];
+    let names = [
+        s.debtor.name.as_str(),
+        s.recipient.name.as_str(),
+        &s.account.reference,
+    ];
     let all = names.into_iter().chain(postal.iter().map(String::as_str));
     all.filter(|known| !known.is_empty())
-        .flat_map(|known| text.match_indices(known).take(100).map(|(at, k)| at..at + k.len()))
+        .flat_map(|known| {
+            text.match_indices(known)
+                .take(100)
+                .map(|(at, k)| at..at + k.len())
+        })
         .collect()
 }
 

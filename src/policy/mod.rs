@@ -23,7 +23,8 @@ pub use calendar::{DayKind, Holidays};
 pub use cases::{Case, CaseBook, VerdictWord};
 pub use error::PolicyError;
 pub use lexicon::{
-    Audience, ContentContext, Entry, Item, Lexicon, Pattern, PayeeNumber, Reach, Step, Surroundings, When, WordGroup,
+    Audience, ContentContext, Entry, Item, Lexicon, Pattern, PayeeNumber, Reach, Step, Surroundings, When,
+    WordGroup,
 };
 pub use lint::{Lint, lint};
 pub use matcher::{Builtin, Found, Hit, Lexicons, Mark};

@@ -148,7 +148,8 @@ impl PolicySet {
         let cx = ContentContext::of(s);
         let speaks = |(pack, reach): (&Arc<Pack>, &Reach)| {
             let on = *reach != Reach::No;
-            let each = |e: &Entry| on && e.when.holds_for(&cx) && e.rule.concerns(s, now) && rule_place(&e.rule, s);
+            let each =
+                |e: &Entry| on && e.when.holds_for(&cx) && e.rule.concerns(s, now) && rule_place(&e.rule, s);
             pack.lexicon.entries.iter().map(each).collect::<Vec<bool>>()
         };
         let entries = self.packs.iter().zip(&reaches).flat_map(speaks).collect();

@@ -39,7 +39,13 @@ pub(super) enum Kind {
 
 /// Numbers that look like accounts, with what they are; telephone numbers too.
 pub(super) fn numbers(text: &str, cx: &ContentContext) -> Vec<(Kind, Range<usize>)> {
-    if text.chars().filter(|c| digit_of(*c, true).is_some()).take(7).count() < 7 {
+    if text
+        .chars()
+        .filter(|c| digit_of(*c, true).is_some())
+        .take(7)
+        .count()
+        < 7
+    {
         return Vec::new();
     }
     let payees: Vec<String> = cx.payees.iter().map(|p| alnum(&p.number)).collect();
@@ -299,7 +305,9 @@ fn groups(text: &str, numerals: bool) -> Vec<Group> {
         let mut digits = String::from(first);
         let mut end = at + c.len_utf8();
         while let Some((next_at, next)) = chars.peek().copied() {
-            let Some(digit) = digit_of(next, numerals) else { break };
+            let Some(digit) = digit_of(next, numerals) else {
+                break;
+            };
             digits.push(digit);
             end = next_at + next.len_utf8();
             chars.next();
@@ -480,7 +488,10 @@ mod tests {
         );
         check("NL91ABNA0417164300", &["NL91ABNA0417164300"]);
         check("1 2 3 4 5 6", &[]);
-        check("请转六二二二零二一二三四五六七八九", &["六二二二零二一二三四五六七八九"]);
+        check(
+            "请转六二二二零二一二三四五六七八九",
+            &["六二二二零二一二三四五六七八九"],
+        );
         check("逾期三十一天,一共四五六七元", &[]);
     }
 }

@@ -4,7 +4,9 @@ use sha2::{Digest, Sha256};
 
 /// ISO/IEC 7812-1 annex B (Luhn) over 13 to 19 digits whose first digits are those of a card network.
 pub(super) fn card(digits: &str) -> bool {
-    let network = matches!(digits.as_bytes().first(), Some(b'3'..=b'6')) || in_range(digits, 4, 2221, 2720) || in_range(digits, 4, 2200, 2204);
+    let network = matches!(digits.as_bytes().first(), Some(b'3'..=b'6'))
+        || in_range(digits, 4, 2221, 2720)
+        || in_range(digits, 4, 2200, 2204);
     (13..=19).contains(&digits.len()) && network && luhn(digits)
 }
 
@@ -37,9 +39,14 @@ pub(super) fn mainland_id(id: &str) -> bool {
         return false;
     }
     let region = in_range(id, 2, 11, 65) || in_range(id, 2, 71, 71) || in_range(id, 2, 81, 83);
-    let born = in_range(&id[6..], 4, 1900, 2100) && in_range(&id[10..], 2, 1, 12) && in_range(&id[12..], 2, 1, 31);
+    let born =
+        in_range(&id[6..], 4, 1900, 2100) && in_range(&id[10..], 2, 1, 12) && in_range(&id[12..], 2, 1, 31);
     let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let sum: u32 = bytes[..17].iter().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
+    let sum: u32 = bytes[..17]
+        .iter()
+        .zip(weights)
+        .map(|(b, w)| u32::from(b - b'0') * w)
+        .sum();
     let check = b"10x98765432"[(sum % 11) as usize];
     region && born && bytes[17].to_ascii_lowercase() == check
 }
@@ -66,13 +73,27 @@ pub(super) fn taiwan_id(id: &str) -> bool {
 pub(super) fn hong_kong_id(id: &str) -> bool {
     let bytes = id.as_bytes();
     let letters = bytes.iter().take_while(|b| b.is_ascii_lowercase()).count();
-    if !(1..=2).contains(&letters) || bytes.len() != letters + 7 || !bytes[letters..letters + 6].iter().all(u8::is_ascii_digit) {
+    if !(1..=2).contains(&letters)
+        || bytes.len() != letters + 7
+        || !bytes[letters..letters + 6].iter().all(u8::is_ascii_digit)
+    {
         return false;
     }
-    let value = |b: u8| if b.is_ascii_digit() { u32::from(b - b'0') } else { u32::from(b - b'a') + 10 };
+    let value = |b: u8| {
+        if b.is_ascii_digit() {
+            u32::from(b - b'0')
+        } else {
+            u32::from(b - b'a') + 10
+        }
+    };
     let blank = if letters == 1 { 36 * 9 } else { 0 };
     let weights = (2..=8u32 + letters as u32 - 1).rev();
-    let sum: u32 = blank + bytes[..letters + 6].iter().zip(weights).map(|(b, w)| value(*b) * w).sum::<u32>();
+    let sum: u32 = blank
+        + bytes[..letters + 6]
+            .iter()
+            .zip(weights)
+            .map(|(b, w)| value(*b) * w)
+            .sum::<u32>();
     let check = match bytes[letters + 6] {
         b'a' => 10,
         b @ b'0'..=b'9' => u32::from(b - b'0'),
@@ -92,7 +113,9 @@ pub(super) fn us_ssn(groups: [&str; 3]) -> bool {
 pub(super) fn uk_nino(id: &str) -> bool {
     let bytes = id.as_bytes();
     bytes.len() == 9
-        && bytes[..2].iter().all(|b| b.is_ascii_lowercase() && !matches!(b, b'd' | b'f' | b'i' | b'q' | b'u' | b'v'))
+        && bytes[..2]
+            .iter()
+            .all(|b| b.is_ascii_lowercase() && !matches!(b, b'd' | b'f' | b'i' | b'q' | b'u' | b'v'))
         && bytes[2..8].iter().all(u8::is_ascii_digit)
         && matches!(bytes[8], b'a'..=b'd')
 }
@@ -102,7 +125,11 @@ pub(super) fn us_routing(digits: &str) -> bool {
     if digits.len() != 9 {
         return false;
     }
-    let sum: u32 = digits.bytes().zip([3, 7, 1].into_iter().cycle()).map(|(b, w)| u32::from(b - b'0') * w).sum();
+    let sum: u32 = digits
+        .bytes()
+        .zip([3, 7, 1].into_iter().cycle())
+        .map(|(b, w)| u32::from(b - b'0') * w)
+        .sum();
     let head = in_range(digits, 2, 1, 12) || in_range(digits, 2, 21, 32) || in_range(digits, 2, 61, 72);
     head && sum % 10 == 0
 }
@@ -147,7 +174,11 @@ fn bech32(token: &str) -> bool {
     }
     let prefix = &token[..2];
     let mut sum = 1u32;
-    let expanded = prefix.bytes().map(|b| u32::from(b >> 5)).chain([0]).chain(prefix.bytes().map(|b| u32::from(b & 31)));
+    let expanded = prefix
+        .bytes()
+        .map(|b| u32::from(b >> 5))
+        .chain([0])
+        .chain(prefix.bytes().map(|b| u32::from(b & 31)));
     for value in expanded {
         sum = polymod(sum, value);
     }
@@ -163,7 +194,10 @@ fn bech32(token: &str) -> bool {
 fn polymod(sum: u32, value: u32) -> u32 {
     let top = sum >> 25;
     let mut next = (sum & 0x1FF_FFFF) << 5 ^ value;
-    for (i, generator) in [0x3B6A_57B2u32, 0x2650_8E6D, 0x1EA1_19FA, 0x3D42_33DD, 0x2A14_62B3].iter().enumerate() {
+    for (i, generator) in [0x3B6A_57B2u32, 0x2650_8E6D, 0x1EA1_19FA, 0x3D42_33DD, 0x2A14_62B3]
+        .iter()
+        .enumerate()
+    {
         if top >> i & 1 == 1 {
             next ^= generator;
         }
@@ -184,7 +218,9 @@ mod tests {
         assert!(us_routing("021000021") && !us_routing("021000022"));
         assert!(us_ssn(["219", "09", "9999"]) && !us_ssn(["000", "09", "9999"]));
         assert!(uk_nino("ab123456c") && !uk_nino("qq123456c"));
-        assert!(wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2") && !wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3"));
+        assert!(
+            wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2") && !wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3")
+        );
         assert!(wallet("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"));
         assert!(wallet("0x52908400098527886E0F7030069857D2E4169EE7"));
     }

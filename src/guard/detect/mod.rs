@@ -49,7 +49,10 @@ fn names(text: &str, cx: &ContentContext, out: &mut Vec<Mark>) {
 
 /// A row of digits that is long enough for an account: what else it may be.
 fn number(text: &str, kind: Kind, span: Range<usize>, out: &mut Vec<Mark>) {
-    let digits: String = text[span.clone()].chars().filter_map(|c| digit_of(c, true)).collect();
+    let digits: String = text[span.clone()]
+        .chars()
+        .filter_map(|c| digit_of(c, true))
+        .collect();
     match kind {
         Kind::Payee => out.push(mark(Builtin::Authorised, span)),
         Kind::Phone => out.push(mark(Builtin::Phone, span)),
@@ -99,12 +102,34 @@ fn sums(text: &str, out: &mut Vec<Mark>) {
             last = n;
             chars.next();
         }
-        let currency = before.is_some_and(|(at, b)| at + b.len_utf8() == start && matches!(b, '$' | '¥' | '£' | '€' | '￥'));
+        let currency = before
+            .is_some_and(|(at, b)| at + b.len_utf8() == start && matches!(b, '$' | '¥' | '£' | '€' | '￥'));
         let rest = text[end..].trim_start_matches(' ');
-        let unit = ["元", "块", "圆", "塊", "刀", "usd", "rmb", "cny", "dollar", "pound", "euro", "quid", "grand", "bucks", "k ", "人民币"];
+        let unit = [
+            "元",
+            "块",
+            "圆",
+            "塊",
+            "刀",
+            "usd",
+            "rmb",
+            "cny",
+            "dollar",
+            "pound",
+            "euro",
+            "quid",
+            "grand",
+            "bucks",
+            "k ",
+            "人民币",
+        ];
         if currency || unit.iter().any(|u| rest.starts_with(u)) || big && (length >= 2 || last != '万') {
             out.push(mark(Builtin::Money, start..end));
-        } else if ["%", "折", "成", "percent", "per cent"].iter().any(|u| rest.starts_with(u)) && length <= 6 {
+        } else if ["%", "折", "成", "percent", "per cent"]
+            .iter()
+            .any(|u| rest.starts_with(u))
+            && length <= 6
+        {
             out.push(mark(Builtin::Percent, start..end));
         }
         before = Some((start, last));
@@ -122,7 +147,10 @@ fn tokens(folded: &Folded, original: &str, out: &mut Vec<Mark>) {
             continue;
         }
         let start = at;
-        while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'_' | b'-' | b'.' | b'@' | b'/' | b':')) {
+        while at < bytes.len()
+            && (bytes[at].is_ascii_alphanumeric()
+                || matches!(bytes[at], b'_' | b'-' | b'.' | b'@' | b'/' | b':'))
+        {
             at += 1;
         }
         let mut end = at;
@@ -157,15 +185,28 @@ fn token(token: &str, start: usize, folded: &Folded, original: &str, out: &mut V
     }
     let parts: Vec<&str> = token.split('-').collect();
     let ssn = parts.len() == 3 && letters == 0 && checks::us_ssn([parts[0], parts[1], parts[2]]);
-    let lettered = letters > 0 && (checks::taiwan_id(token) || checks::uk_nino(token) || checks::hong_kong_id(token));
+    let lettered =
+        letters > 0 && (checks::taiwan_id(token) || checks::uk_nino(token) || checks::hong_kong_id(token));
     if ssn || lettered {
         out.push(mark(Builtin::IdNumber, start..end));
         return;
     }
-    let known = |what: Builtin| out.iter().any(|m| m.what == what && m.span.start < end && start < m.span.end);
-    if token.starts_with('@') && letters >= 3 || letters > 0 && digits >= 2 && (5..=24).contains(&token.len()) {
+    let known = |what: Builtin| {
+        out.iter()
+            .any(|m| m.what == what && m.span.start < end && start < m.span.end)
+    };
+    if known(Builtin::IdNumber) || known(Builtin::Card) {
+        return;
+    }
+    if token.starts_with('@') && letters >= 3 || letters > 0 && digits >= 2 && (5..=24).contains(&token.len())
+    {
         out.push(mark(Builtin::Handle, start..end));
-    } else if letters == 0 && digits >= 5 && !known(Builtin::Money) && !known(Builtin::Phone) && !known(Builtin::Authorised) {
+    } else if letters == 0
+        && digits >= 5
+        && !known(Builtin::Money)
+        && !known(Builtin::Phone)
+        && !known(Builtin::Authorised)
+    {
         let dashed = token.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         if digits >= 7 && dashed && !known(Builtin::Account) {
             out.push(mark(Builtin::Number, start..end));
@@ -184,9 +225,17 @@ fn is_link(token: &str) -> bool {
         return true;
     }
     let host = token.split('/').next().unwrap_or("");
-    let Some((name, top)) = host.rsplit_once('.') else { return false };
-    let top_level = ["com", "cn", "net", "org", "io", "ly", "gl", "me", "cc", "top", "vip", "xyz", "club", "tw", "hk", "uk", "us", "app", "link", "info", "co", "im", "la", "example", "test"];
-    top_level.contains(&top) && !name.is_empty() && !token.contains('@') && name.bytes().any(|b| b.is_ascii_lowercase())
+    let Some((name, top)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let top_level = [
+        "com", "cn", "net", "org", "io", "ly", "gl", "me", "cc", "top", "vip", "xyz", "club", "tw", "hk",
+        "uk", "us", "app", "link", "info", "co", "im", "la", "example", "test",
+    ];
+    top_level.contains(&top)
+        && !name.is_empty()
+        && !token.contains('@')
+        && name.bytes().any(|b| b.is_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -106,4 +106,3 @@ fn reference(rest: &str) -> Option<(char, usize)> {
     };
     Some((c, end + 2))
 }
-

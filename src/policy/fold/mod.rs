@@ -331,7 +331,10 @@ fn joint(glyphs: &[Glyph], at: usize, lone: bool) -> Option<usize> {
 }
 
 fn is_bracket(c: char) -> bool {
-    matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '「' | '」' | '『' | '』' | '【' | '】' | '〔' | '〕')
+    matches!(
+        c,
+        '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '「' | '」' | '『' | '』' | '【' | '】' | '〔' | '〕'
+    )
 }
 
 fn is_sign(c: char) -> bool {

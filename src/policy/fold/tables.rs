@@ -34,7 +34,9 @@ const SLOW: u32 = 0x11_0004;
 static BMP: LazyLock<Vec<u32>> = LazyLock::new(|| (0..0x1_0000).map(entry).collect());
 
 fn entry(code: u32) -> u32 {
-    let Some(c) = char::from_u32(code) else { return MARK };
+    let Some(c) = char::from_u32(code) else {
+        return MARK;
+    };
     if matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}') {
         return LINE;
     }
@@ -113,9 +115,9 @@ fn boxed_letter(c: char) -> Option<char> {
 
 /// First characters of the decimal digits of other scripts (Unicode category Nd).
 const ZEROS: &[u32] = &[
-    0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6, 0x0E50,
-    0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50,
-    0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xAA50, 0xABF0,
+    0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6,
+    0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0,
+    0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xAA50, 0xABF0,
 ];
 
 fn digit(c: char) -> Option<char> {
@@ -141,7 +143,10 @@ static EMOJI: LazyLock<HashMap<char, (&'static str, &'static str)>> = LazyLock::
 
 static LOOKALIKES: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
     let mut table = HashMap::new();
-    for line in include_str!("lookalikes.txt").lines().filter(|l| !l.starts_with('#')) {
+    for line in include_str!("lookalikes.txt")
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+    {
         let mut chars = line.chars();
         while let (Some(from), Some(to)) = (chars.next(), chars.next()) {
             table.insert(from, to);
@@ -238,7 +243,9 @@ impl Readings {
     /// Every reading of a character, the first one first.
     pub(super) fn all(&self, c: char) -> impl Iterator<Item = char> {
         let more = self.more.get(&c).map_or(&[][..], Vec::as_slice);
-        self.of(c).into_iter().chain(more.iter().take(2).map(|id| stand_in(*id)))
+        self.of(c)
+            .into_iter()
+            .chain(more.iter().take(2).map(|id| stand_in(*id)))
     }
 
     /// The stand-in of a syllable written in Latin letters.
@@ -321,8 +328,18 @@ static SPLITS: LazyLock<HashMap<(char, char), char>> = LazyLock::new(|| {
 
 /// Radicals and the full characters that writers put in their place.
 const RADICALS: &[(char, char)] = &[
-    ('讠', '言'), ('钅', '金'), ('亻', '人'), ('氵', '水'), ('扌', '手'), ('纟', '丝'), ('饣', '食'), ('犭', '犬'),
-    ('忄', '心'), ('衤', '衣'), ('礻', '示'), ('刂', '刀'),
+    ('讠', '言'),
+    ('钅', '金'),
+    ('亻', '人'),
+    ('氵', '水'),
+    ('扌', '手'),
+    ('纟', '丝'),
+    ('饣', '食'),
+    ('犭', '犬'),
+    ('忄', '心'),
+    ('衤', '衣'),
+    ('礻', '示'),
+    ('刂', '刀'),
 ];
 
 /// Whether a character can be the left part of a taken-apart character; a cheap first question.
@@ -331,7 +348,9 @@ pub(super) fn joined(a: char, b: char) -> Option<char> {
 }
 
 static ENGLISH: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    let lines = include_str!("english.txt").lines().filter(|l| !l.starts_with('#'));
+    let lines = include_str!("english.txt")
+        .lines()
+        .filter(|l| !l.starts_with('#'));
     lines.flat_map(|l| l.split(' ')).chain(["a", "i"]).collect()
 });
 

@@ -78,7 +78,12 @@ impl std::fmt::Debug for ContentContext {
 
 impl ContentContext {
     /// A speaker and a reader; nothing is approved and no account may be named until it is said.
-    pub fn new(sender: SenderKind, sender_name: &str, creditor_name: &str, creditor_is_bank: bool) -> ContentContext {
+    pub fn new(
+        sender: SenderKind,
+        sender_name: &str,
+        creditor_name: &str,
+        creditor_is_bank: bool,
+    ) -> ContentContext {
         ContentContext {
             sender,
             sender_names: names_of(sender_name),
@@ -108,7 +113,12 @@ impl ContentContext {
             s.sender.licence.clone(),
             s.sender.mandate.clone(),
         ];
-        let mut cx = ContentContext::new(s.sender.kind, &s.sender.name, &s.creditor.name, s.creditor.is_bank);
+        let mut cx = ContentContext::new(
+            s.sender.kind,
+            &s.sender.name,
+            &s.creditor.name,
+            s.creditor.is_bank,
+        );
         cx.sender_names.extend(names_of(&s.sender.signature));
         cx.audience = match s.role {
             crate::domain::Role::Debtor => Audience::Debtor,
@@ -145,8 +155,20 @@ impl ContentContext {
 
 /// Endings of company names that people leave out.
 const ENDINGS: &[&str] = &[
-    "股份有限公司", "有限责任公司", "集团有限公司", "管理有限公司", "有限公司", " co., ltd", " co ltd", " ltd", " limited",
-    " plc", " inc", " llc", " llp", " group",
+    "股份有限公司",
+    "有限责任公司",
+    "集团有限公司",
+    "管理有限公司",
+    "有限公司",
+    " co., ltd",
+    " co ltd",
+    " ltd",
+    " limited",
+    " plc",
+    " inc",
+    " llc",
+    " llp",
+    " group",
 ];
 
 /// A name as folded text, then without its ending.

@@ -63,9 +63,11 @@ pub(crate) fn parse(source: &str) -> Result<Pattern, String> {
                 pattern.chains.push((reach, Vec::new()));
             }
             w if w.starts_with("..") => {
-                let n: u8 = w[2..].parse().ok().filter(|n| (1..=WIDEST).contains(n)).ok_or_else(|| {
-                    format!("`..n` with n from 1 to {WIDEST}, found `{w}`")
-                })?;
+                let n: u8 = w[2..]
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=WIDEST).contains(n))
+                    .ok_or_else(|| format!("`..n` with n from 1 to {WIDEST}, found `{w}`"))?;
                 gap = Some(n);
             }
             w if w.starts_with("!!") => pattern.without.push((Reach::Part, item(&w[2..])?)),
@@ -137,13 +139,17 @@ pub(crate) fn item(word: &str) -> Result<Item, String> {
         let name = name.strip_suffix('>').ok_or("`>` after the name of a group")?;
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '@');
         if name.is_empty() || !name.chars().all(fits) {
-            return Err(format!("a group name of small letters, digits and `_`, found `{name}`"));
+            return Err(format!(
+                "a group name of small letters, digits and `_`, found `{name}`"
+            ));
         }
         return Ok(Item::Group(name.to_owned()));
     }
     let literals: Vec<String> = word.split('|').map(folded).collect();
     if literals.iter().any(|l| l.trim_end_matches('*').is_empty()) {
-        return Err(format!("words that leave something after folding, found `{word}`"));
+        return Err(format!(
+            "words that leave something after folding, found `{word}`"
+        ));
     }
     Ok(Item::Literal(literals))
 }
@@ -151,7 +157,10 @@ pub(crate) fn item(word: &str) -> Result<Item, String> {
 /// A word as texts are folded; a `*` at its end stays.
 pub(crate) fn folded(word: &str) -> String {
     let (word, star) = word.strip_suffix('*').map_or((word, ""), |w| (w, "*"));
-    format!("{}{star}", fold(word).text().trim_matches(|c| matches!(c, ' ' | '\n')))
+    format!(
+        "{}{star}",
+        fold(word).text().trim_matches(|c| matches!(c, ' ' | '\n'))
+    )
 }
 
 #[cfg(test)]
@@ -167,7 +176,10 @@ mod tests {
         assert_eq!(p.without, vec![(Reach::Part, Item::Group("sorry".to_owned()))]);
         let p = parse("<a><b> 'or else'|否则").unwrap();
         assert_eq!(p.chains[0].1.len(), 3);
-        assert_eq!(p.chains[0].1[2].item, Item::Literal(vec!["or else".to_owned(), "否则".to_owned()]));
+        assert_eq!(
+            p.chains[0].1[2].item,
+            Item::Literal(vec!["or else".to_owned(), "否则".to_owned()])
+        );
     }
 
     #[test]

@@ -93,7 +93,11 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<Lexicon, PolicyError> {
         }
         surroundings.push(set);
     }
-    let entries = raw.entry.into_iter().map(|e| entry(e, cx)).collect::<Result<_, _>>()?;
+    let entries = raw
+        .entry
+        .into_iter()
+        .map(|e| entry(e, cx))
+        .collect::<Result<_, _>>()?;
     Ok(Lexicon {
         groups,
         surroundings,
@@ -104,7 +108,11 @@ pub(crate) fn read(cx: &Context<'_>) -> Result<Lexicon, PolicyError> {
 fn group(raw: RawWords, known: &[WordGroup], cx: &Context<'_>) -> Result<WordGroup, PolicyError> {
     let (byte, name) = (raw.name.span().start, raw.name.into_inner());
     if !matches!(pattern::item(&format!("<{name}>")), Ok(Item::Group(_))) || name.starts_with('@') {
-        return Err(cx.wrong(byte, format!("`{name}`"), "a name of small letters, digits and `_`"));
+        return Err(cx.wrong(
+            byte,
+            format!("`{name}`"),
+            "a name of small letters, digits and `_`",
+        ));
     }
     if known.iter().any(|g| g.name == name) {
         return Err(cx.wrong(byte, format!("`{name}` twice"), "one table for each name"));
@@ -128,7 +136,11 @@ fn group(raw: RawWords, known: &[WordGroup], cx: &Context<'_>) -> Result<WordGro
 
 /// The error that is told should something named here turn out to be unknown.
 fn place(cx: &Context<'_>, byte: usize, name: &str) -> Place {
-    Place(cx.wrong(byte, format!("`{name}`"), "names of groups and surroundings that a lexicon has"))
+    Place(cx.wrong(
+        byte,
+        format!("`{name}`"),
+        "names of groups and surroundings that a lexicon has",
+    ))
 }
 
 fn surrounding(raw: RawSurroundings, cx: &Context<'_>) -> Result<Surroundings, PolicyError> {
@@ -173,7 +185,11 @@ fn entry(mut raw: RawEntry, cx: &Context<'_>) -> Result<Entry, PolicyError> {
     }
     let mut patterns = Vec::with_capacity(raw.phrases.len() + raw.patterns.len());
     for phrase in &raw.phrases {
-        patterns.push(pattern::phrase(literal(phrase.get_ref(), phrase.span().start, cx)?));
+        patterns.push(pattern::phrase(literal(
+            phrase.get_ref(),
+            phrase.span().start,
+            cx,
+        )?));
     }
     for source in &raw.patterns {
         let read = pattern::parse(source.get_ref());

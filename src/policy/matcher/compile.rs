@@ -78,7 +78,9 @@ impl Compiler {
         let chars: Vec<char> = letters.chars().collect();
         if (2..=3).contains(&chars.len()) && chars.iter().all(|c| is_han(*c)) {
             for i in 0..chars.len() {
-                let Some(initial) = lanes::initial(chars[i]) else { continue };
+                let Some(initial) = lanes::initial(chars[i]) else {
+                    continue;
+                };
                 let mut short = chars.clone();
                 short[i] = initial;
                 to(self.word(short.into_iter().collect(), false, false, true));
@@ -205,7 +207,11 @@ impl Lexicons {
         c.declare(lexicons);
         let mut excuses = Vec::new();
         let mut names_of_excuses: Vec<(usize, String)> = Vec::new();
-        for (i, set) in lexicons.iter().enumerate().flat_map(|(i, l)| l.surroundings.iter().map(move |s| (i, s))) {
+        for (i, set) in lexicons
+            .iter()
+            .enumerate()
+            .flat_map(|(i, l)| l.surroundings.iter().map(move |s| (i, s)))
+        {
             names_of_excuses.push((i, set.name.clone()));
             let excuse = c.excuse(set);
             excuses.push(excuse);
@@ -213,7 +219,11 @@ impl Lexicons {
         let mut entries = Vec::new();
         let mut patterns = Vec::new();
         let mut unless = Vec::new();
-        for (i, entry) in lexicons.iter().enumerate().flat_map(|(i, l)| l.entries.iter().map(move |e| (i, e))) {
+        for (i, entry) in lexicons
+            .iter()
+            .enumerate()
+            .flat_map(|(i, l)| l.entries.iter().map(move |e| (i, e)))
+        {
             let id = entries.len() as u32;
             for pattern in &entry.patterns {
                 if let Some(literal) = as_phrase(pattern) {
@@ -264,7 +274,12 @@ impl Lexicons {
 fn as_phrase(pattern: &Pattern) -> Option<&str> {
     match (&pattern.chains[..], &pattern.without[..]) {
         ([(_, steps)], []) => match &steps[..] {
-            [Step { item: Item::Literal(all), .. }] if all.len() == 1 => all.first().map(String::as_str),
+            [
+                Step {
+                    item: Item::Literal(all),
+                    ..
+                },
+            ] if all.len() == 1 => all.first().map(String::as_str),
             _ => None,
         },
         _ => None,
@@ -307,7 +322,10 @@ fn woken_by(patterns: &[Compiled], groups: usize) -> Vec<Vec<u32>> {
 fn spelled(words: &[Word]) -> HashMap<String, Vec<u32>> {
     let mut by_letters: HashMap<String, Vec<u32>> = HashMap::new();
     for (i, word) in words.iter().enumerate().filter(|(_, w)| !w.chars.is_empty()) {
-        by_letters.entry(word.chars.iter().collect()).or_default().push(i as u32);
+        by_letters
+            .entry(word.chars.iter().collect())
+            .or_default()
+            .push(i as u32);
     }
     by_letters
 }
@@ -327,13 +345,18 @@ fn automaton_of_sounds(words: &[Word]) -> (Vec<Vec<u32>>, Option<CharwiseDoubleA
     automaton(by_sound)
 }
 
-fn automaton(by_letters: HashMap<String, Vec<u32>>) -> (Vec<Vec<u32>>, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
+fn automaton(
+    by_letters: HashMap<String, Vec<u32>>,
+) -> (Vec<Vec<u32>>, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
     let mut all: Vec<(String, Vec<u32>)> = by_letters.into_iter().collect();
     if all.is_empty() {
         return (Vec::new(), None);
     }
     all.sort_unstable();
-    let numbered = all.iter().enumerate().map(|(i, (letters, _))| (letters.as_str(), i as u32));
+    let numbered = all
+        .iter()
+        .enumerate()
+        .map(|(i, (letters, _))| (letters.as_str(), i as u32));
     let built = CharwiseDoubleArrayAhoCorasickBuilder::new()
         .build_with_values(numbered)
         .expect("invariant: letters are not empty and stand once each");

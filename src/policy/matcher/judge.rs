@@ -68,7 +68,9 @@ impl Lexicons {
             }
         }
         found.groups.sort_unstable();
-        found.hits.sort_by_key(|h| (h.entry, h.span.start, std::cmp::Reverse(h.span.end)));
+        found
+            .hits
+            .sort_by_key(|h| (h.entry, h.span.start, std::cmp::Reverse(h.span.end)));
         found.hits.dedup_by(|b, a| {
             let same = a.entry == b.entry && b.span.start < a.span.end;
             if same {
@@ -92,7 +94,9 @@ impl Page<'_> {
 
     fn report(&self, entry: u32, place: Place, found: &mut Found) {
         let excuses = &self.lexicons.unless[entry as usize];
-        let excused = excuses.iter().any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place));
+        let excused = excuses
+            .iter()
+            .any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place));
         found.hits.push(Hit {
             entry: entry as usize,
             span: place.span,
@@ -106,7 +110,11 @@ impl Page<'_> {
         if !pattern.required.iter().all(|g| self.has(*g)) {
             return;
         }
-        if pattern.without.iter().any(|(part_wide, g)| *part_wide && self.has(*g)) {
+        if pattern
+            .without
+            .iter()
+            .any(|(part_wide, g)| *part_wide && self.has(*g))
+        {
             return;
         }
         let mut places = self.places(&pattern.chains[0]);
@@ -139,7 +147,9 @@ impl Page<'_> {
     /// Places where a chain stands.
     fn places(&self, chain: &Chain) -> Vec<Place> {
         let mut out: Vec<Place> = Vec::new();
-        let Some((first, _)) = chain.steps.first() else { return out };
+        let Some((first, _)) = chain.steps.first() else {
+            return out;
+        };
         for (i, token) in self.tokens.iter().enumerate() {
             if !self.is(token, *first) {
                 continue;
@@ -163,7 +173,13 @@ impl Page<'_> {
     }
 
     /// The words of the rest of a chain after the word at `i`, that word included, last word first.
-    fn go_on(&self, i: usize, steps: &[(u16, u8)], tries: &mut usize, words: &mut Vec<Range<usize>>) -> Option<Dress> {
+    fn go_on(
+        &self,
+        i: usize,
+        steps: &[(u16, u8)],
+        tries: &mut usize,
+        words: &mut Vec<Range<usize>>,
+    ) -> Option<Dress> {
         let token = &self.tokens[i];
         let own = token.start as usize..token.end as usize;
         let Some(((group, gap), rest)) = steps.split_first() else {
@@ -223,13 +239,23 @@ impl Page<'_> {
         let any = |groups: &[u16]| groups.iter().any(|g| self.has(*g));
         if any(&excuse.sentence) {
             let sentence = self.sentence(hit.start);
-            if self.within(&sentence).iter().filter(outside).any(|t| one_of(t, &excuse.sentence)) {
+            if self
+                .within(&sentence)
+                .iter()
+                .filter(outside)
+                .any(|t| one_of(t, &excuse.sentence))
+            {
                 return true;
             }
         }
         if any(&excuse.before) {
             // `we are not a court`: the negation stands inside the hit.
-            if self.within(hit).iter().filter(outside).any(|t| (t.end as usize) <= hit.end && one_of(t, &excuse.before)) {
+            if self
+                .within(hit)
+                .iter()
+                .filter(outside)
+                .any(|t| (t.end as usize) <= hit.end && one_of(t, &excuse.before))
+            {
                 return true;
             }
             let room = excuse.within * 14 + 16;

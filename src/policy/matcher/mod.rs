@@ -53,8 +53,21 @@ pub enum Builtin {
 impl Builtin {
     /// Their names in patterns, in order.
     pub const NAMES: [&'static str; 15] = [
-        "@start", "@creditor", "@sender", "@holder", "@money", "@percent", "@number", "@account", "@authorised", "@card",
-        "@id_number", "@wallet", "@handle", "@phone", "@link",
+        "@start",
+        "@creditor",
+        "@sender",
+        "@holder",
+        "@money",
+        "@percent",
+        "@number",
+        "@account",
+        "@authorised",
+        "@card",
+        "@id_number",
+        "@wallet",
+        "@handle",
+        "@phone",
+        "@link",
     ];
 }
 
@@ -211,7 +224,10 @@ impl Lexicons {
 /// Whether a hit is of whole Latin words: `die` is not in `diet`.
 fn whole_words(text: &str, span: &Range<usize>, open: bool) -> bool {
     let bytes = text.as_bytes();
-    let word = |at: Option<usize>| at.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
+    let word = |at: Option<usize>| {
+        at.and_then(|i| bytes.get(i))
+            .is_some_and(u8::is_ascii_alphanumeric)
+    };
     let joined_before = word(Some(span.start)) && word(span.start.checked_sub(1));
     // `won` is not in `won't`.
     let short = bytes.get(span.end) == Some(&b'\'') && bytes.get(span.end + 1) == Some(&b't');

@@ -65,7 +65,11 @@ impl Lexicons {
                     start: span.start as u32,
                     end: word_end(text, span.end, word),
                     word: *id,
-                    dress: if word.shortened { Dress::OnPurpose } else { Dress::Plain },
+                    dress: if word.shortened {
+                        Dress::OnPurpose
+                    } else {
+                        Dress::Plain
+                    },
                 });
             }
         }
@@ -80,7 +84,10 @@ impl Lexicons {
             if !variant.differs(&span) {
                 continue;
             }
-            let begins = span.start == 0 || !letter(span.start - 1) || !letter(span.start) || variant.may_part(span.start);
+            let begins = span.start == 0
+                || !letter(span.start - 1)
+                || !letter(span.start)
+                || variant.may_part(span.start);
             let closes = !letter(span.end) || !letter(span.end - 1) || variant.may_part(span.end);
             for id in &self.spellings[m.value() as usize] {
                 let word = &self.words[*id as usize];
@@ -121,9 +128,14 @@ impl Lexicons {
     fn without_names(&self, text: &str, tokens: &mut Vec<Token>) {
         let is_name = |t: &Token| {
             let word = &self.words[t.word as usize];
-            word.chars.is_empty() && (1..=3).contains(&t.word) || self.names.is_some_and(|n| word.groups.contains(&n))
+            word.chars.is_empty() && (1..=3).contains(&t.word)
+                || self.names.is_some_and(|n| word.groups.contains(&n))
         };
-        let mut covers: Vec<(u32, u32)> = tokens.iter().filter(|t| is_name(t)).map(|t| (t.start, t.end)).collect();
+        let mut covers: Vec<(u32, u32)> = tokens
+            .iter()
+            .filter(|t| is_name(t))
+            .map(|t| (t.start, t.end))
+            .collect();
         covers.extend(titles(text));
         let follows = self.followed_by_suffix(text, tokens);
         if covers.is_empty() && follows.is_empty() {
@@ -149,7 +161,9 @@ impl Lexicons {
 
     /// Places in `tokens` of words that may be part of a name and are followed by what ends one.
     fn followed_by_suffix(&self, text: &str, tokens: &[Token]) -> Vec<usize> {
-        let Some(suffix) = self.name_suffix else { return Vec::new() };
+        let Some(suffix) = self.name_suffix else {
+            return Vec::new();
+        };
         let begins: Vec<u32> = tokens
             .iter()
             .filter(|t| self.words[t.word as usize].groups.contains(&suffix))
@@ -162,7 +176,9 @@ impl Lexicons {
             let from = begins.partition_point(|b| *b < t.end);
             let near = begins.get(from).filter(|b| **b - t.end <= 14)?;
             let between = &text[t.end as usize..*near as usize];
-            let closed = between.chars().all(|c| is_han(c) || matches!(c, ' ' | '”' | '"' | '’' | '\'' | '》' | '」' | '-'));
+            let closed = between
+                .chars()
+                .all(|c| is_han(c) || matches!(c, ' ' | '”' | '"' | '’' | '\'' | '》' | '」' | '-'));
             (closed && super::judge::units(between) <= 2).then_some(())
         };
         let named = |(i, t): (usize, &Token)| {
@@ -178,7 +194,11 @@ fn word_end(text: &str, end: usize, word: &Word) -> u32 {
     if !word.open {
         return end as u32;
     }
-    let rest = text.as_bytes()[end..].iter().take(24).take_while(|b| b.is_ascii_alphabetic()).count();
+    let rest = text.as_bytes()[end..]
+        .iter()
+        .take(24)
+        .take_while(|b| b.is_ascii_alphabetic())
+        .count();
     (end + rest) as u32
 }
 
