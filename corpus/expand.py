@@ -296,7 +296,8 @@ class Stage:
             return channel, text
         colon, subject = (":", "Subject: ") if self.lang in ("en", "mixed") else (":", "主旨:" if self.place in ("tw", "hk") else "主题:")
         gap = "\n\n" if self.lang == "en" else "\n"
-        greeting = self.addressee + ("," if self.lang == "en" else colon)
+        addressee = self.person_addressed() if self.role == "third_party" else self.addressee
+        greeting = addressee + ("," if self.lang == "en" else colon)
         head = subject + rng.choice(SUBJECTS.get(self.lang if self.lang == "mixed" else self.place)) + "\n" if channel == "email" else ""
         return channel, f"{head}{gap[1:] if head else ''}{greeting}{gap}{text}{gap}{self.sender}"
 

@@ -3,10 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dunwell::domain::SenderKind;
-use dunwell::guard::classifier::{Speech, shipped};
-use dunwell::policy::ContentContext;
-use dunwell::policy::fold::fold;
 use serde_json::Value;
 
 fn messages(name: &str) -> Vec<Value> {
@@ -63,26 +59,45 @@ fn every_category_disguise_language_and_channel_is_there() {
     }
 }
 
+/// What `guard report` says of the held-back scenarios.
+fn measured(options: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/heldout.jsonl");
+    let said = std::process::Command::new(env!("CARGO_BIN_EXE_dunwell"))
+        .current_dir(folder.path())
+        .args(["--json", "guard", "report"])
+        .arg(&file)
+        .args(options)
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let all: Value = serde_json::from_slice(&said.stdout).unwrap();
+    all[0].clone()
+}
+
 #[test]
 fn the_classifier_keeps_its_level_on_unseen_situations() {
-    let (mut harmful, mut caught, mut proper, mut alarms) = (0.0, 0.0, 0.0, 0.0);
-    for m in messages("corpus/heldout.jsonl") {
-        let sender = &m["sender"];
-        let kind: SenderKind = text(sender, "kind").parse().unwrap();
-        let is_bank = sender["creditor_is_bank"].as_bool().unwrap();
-        let cx = ContentContext::new(kind, text(sender, "name"), text(sender, "creditor_name"), is_bank);
-        let words = fold(text(&m, "text")).text().to_owned();
-        let third_party = text(&m, "recipient_role") == "third_party";
-        let guarantor = text(&m, "recipient_role") == "guarantor";
-        let speech = Speech { third_party, guarantor, ..Speech::new(&words, &cx, &[]) };
-        let stopped = f64::from(u8::from(shipped().read(&speech).raises_review()));
-        if text(&m, "expect") == "block" {
-            (harmful, caught) = (harmful + 1.0, caught + stopped);
-        } else {
-            (proper, alarms) = (proper + 1.0, alarms + stopped);
-        }
+    let alone = measured(&["--classifier-only"]);
+    let share = |name: &str| alone["total"][name].as_f64().unwrap();
+    assert!(share("recall") > 0.55, "recall {}", share("recall"));
+    assert!(share("false_alarms") < 0.015, "false alarms {}", share("false_alarms"));
+    assert_eq!(alone["total"]["blocked"], 0, "it never blocks");
+}
+
+#[test]
+fn a_report_names_what_was_wrong_and_draws_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let report = measured(&["--html", page.to_str().unwrap()]);
+    let total = &report["total"];
+    let count = |name: &str| total[name].as_u64().unwrap();
+    let listed = |name: &str| report[name].as_array().unwrap().len() as u64;
+    assert_eq!(listed("missed"), count("harmful") - count("stopped"));
+    assert_eq!(listed("false_alarms"), count("alarms"));
+    assert!(report["pairs"].as_u64().unwrap() >= 10);
+    for by in ["category", "language", "channel", "disguise", "sender", "reader"] {
+        assert!(report["by"][by].as_object().is_some_and(|rows| rows.len() >= 3), "{by}");
     }
-    // Without the hints of the rules; with them it does better (docs/guard-quality.md).
-    assert!(caught / harmful > 0.45, "caught {:.3}", caught / harmful);
-    assert!(alarms / proper < 0.02, "false alarms {:.3}", alarms / proper);
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(html.contains("<svg") && !html.contains("<script") && !html.contains("http"));
 }

@@ -152,7 +152,7 @@ impl<'p> Bench<'p> {
         let rules = ContentRules {
             lexicons: self.policy.lexicons(),
             speaks: Some(&speaks),
-            classifier: None,
+            classifier: Some(crate::guard::classifier::shipped()),
         };
         let part = Part::plain("text", &line.text);
         let review = check(&cx, &[part], &rules);
