@@ -48,7 +48,12 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     into: Option<PathBuf>,
     /// Another name of the place for `--into`, instead of `figures`
-    #[arg(long = "as", value_name = "NAME", default_value = "figures", requires = "into")]
+    #[arg(
+        long = "as",
+        value_name = "NAME",
+        default_value = "figures",
+        requires = "into"
+    )]
     place: String,
     /// Lists wrong answers with their words, not with their names alone
     #[arg(long)]
@@ -96,13 +101,18 @@ fn quality(session: &Session, args: &ReportArgs) -> anyhow::Result<Answer> {
         let judged: Vec<Judged> = messages.iter().map(|m| judge.judged(m)).collect();
         let wrong = messages.iter().zip(&judged).filter(|(_, j)| !j.right());
         sheets.push(Sheet {
-            name: file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            name: file
+                .file_name()
+                .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             report: report(&judged),
             wrong: wrong.map(|(m, _)| one_line(m)).collect(),
         });
     }
     if let Some(path) = &args.html {
-        let reports: Vec<(String, Report)> = sheets.iter().map(|s| (s.name.clone(), s.report.clone())).collect();
+        let reports: Vec<(String, Report)> = sheets
+            .iter()
+            .map(|s| (s.name.clone(), s.report.clone()))
+            .collect();
         write(path, &page(&reports, &wording(lang)))?;
     }
     if let Some(path) = &args.into {
@@ -126,17 +136,41 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 fn put_into(path: &Path, place: &str, figures: &str) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let (begin, end) = (format!("<!-- {place} -->\n"), format!("<!-- end of {place} -->"));
-    let parts = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let parts = text
+        .split_once(&begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
     let Some((before, after)) = parts else {
-        bail!("`{}` has no lines `{}` and `{end}`", path.display(), begin.trim_end());
+        bail!(
+            "`{}` has no lines `{}` and `{end}`",
+            path.display(),
+            begin.trim_end()
+        );
     };
     write(path, &format!("{before}{begin}\n{figures}\n{end}{after}"))
 }
 
 fn head(lang: Lang) -> [&'static str; 8] {
     lang.pick(
-        ["", "违规", "拦下", "其中拦截", "原因正确", "合规", "误报", "精确率"],
-        ["", "harmful", "stopped", "blocked", "reason right", "proper", "false alarms", "precision"],
+        [
+            "",
+            "违规",
+            "拦下",
+            "其中拦截",
+            "原因正确",
+            "合规",
+            "误报",
+            "精确率",
+        ],
+        [
+            "",
+            "harmful",
+            "stopped",
+            "blocked",
+            "reason right",
+            "proper",
+            "false alarms",
+            "precision",
+        ],
     )
 }
 
@@ -160,7 +194,10 @@ fn rows(sheet: &Sheet, lang: Lang) -> Vec<Vec<String>> {
     let mut rows = vec![cells(lang.pick("合计", "all").to_owned(), &sheet.report.total)];
     for (by, group) in &sheet.report.groups {
         for (key, tally) in group {
-            rows.push(cells(format!("{}: {}", say(lang, by.as_str()), say(lang, key)), tally));
+            rows.push(cells(
+                format!("{}: {}", say(lang, by.as_str()), say(lang, key)),
+                tally,
+            ));
         }
     }
     rows
@@ -168,7 +205,10 @@ fn rows(sheet: &Sheet, lang: Lang) -> Vec<Vec<String>> {
 
 fn pairs_line(r: &Report, lang: Lang) -> String {
     lang.pick(
-        format!("成对消息(仅发送方、收件人或账户不同)两条都判对:{} / {}", r.pairs_right, r.pairs),
+        format!(
+            "成对消息(仅发送方、收件人或账户不同)两条都判对:{} / {}",
+            r.pairs_right, r.pairs
+        ),
         format!(
             "pairs that differ in sender, reader or account alone, both halves right: {} / {}",
             r.pairs_right, r.pairs
@@ -178,12 +218,24 @@ fn pairs_line(r: &Report, lang: Lang) -> String {
 
 fn shown(sheet: &Sheet, texts: bool, lang: Lang) -> String {
     let r = &sheet.report;
-    let mut out = format!("{}\n\n{}\n{}\n", sheet.name, table(&head(lang), 1, rows(sheet, lang)), pairs_line(r, lang));
+    let mut out = format!(
+        "{}\n\n{}\n{}\n",
+        sheet.name,
+        table(&head(lang), 1, rows(sheet, lang)),
+        pairs_line(r, lang)
+    );
     if texts {
-        out += &format!("{}\n{}\n", lang.pick("判错的消息:", "wrong answers:"), sheet.wrong.join("\n"));
+        out += &format!(
+            "{}\n{}\n",
+            lang.pick("判错的消息:", "wrong answers:"),
+            sheet.wrong.join("\n")
+        );
         return out;
     }
-    for (words, ids) in [(lang.pick("漏判", "missed"), &r.misses), (lang.pick("误报", "false alarms"), &r.alarms)] {
+    for (words, ids) in [
+        (lang.pick("漏判", "missed"), &r.misses),
+        (lang.pick("误报", "false alarms"), &r.alarms),
+    ] {
         out += &format!("{words} ({}): {}\n", ids.len(), ids.join(" "));
     }
     out
@@ -197,9 +249,16 @@ fn markdown(sheet: &Sheet, lang: Lang) -> String {
     rows(sheet, lang).iter().for_each(|row| out += &line(row));
     out += &format!("\n{}\n\n", pairs_line(&sheet.report, lang));
     let most = 120;
-    for (words, ids) in [("missed", &sheet.report.misses), ("false alarms", &sheet.report.alarms)] {
+    for (words, ids) in [
+        ("missed", &sheet.report.misses),
+        ("false alarms", &sheet.report.alarms),
+    ] {
         let more = ids.len().saturating_sub(most);
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let rest = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         let first = &ids[..ids.len().min(most)];
         out += &format!("{words} ({}): {}{rest}\n\n", ids.len(), first.join(" "));
     }
@@ -212,9 +271,14 @@ fn json_of(sheet: &Sheet) -> Value {
             "alarms": t.alarms, "hard_alarms": t.hard_alarms, "recall": t.recall(), "blocking": t.blocking(),
             "precision": t.precision(), "false_alarms": t.false_alarms()})
     };
-    let group = |rows: &[(String, Tally)]| -> Value { rows.iter().map(|(key, t)| (key.clone(), tally(t))).collect() };
+    let group =
+        |rows: &[(String, Tally)]| -> Value { rows.iter().map(|(key, t)| (key.clone(), tally(t))).collect() };
     let r = &sheet.report;
-    let groups: Value = r.groups.iter().map(|(by, rows)| (by.as_str().to_owned(), group(rows))).collect();
+    let groups: Value = r
+        .groups
+        .iter()
+        .map(|(by, rows)| (by.as_str().to_owned(), group(rows)))
+        .collect();
     json!({"file": sheet.name, "total": tally(&r.total), "by": groups, "pairs": r.pairs, "pairs_right": r.pairs_right,
         "missed": r.misses, "false_alarms": r.alarms})
 }
@@ -223,10 +287,21 @@ fn wording(lang: Lang) -> Wording<'static> {
     Wording {
         lang: lang.pick("zh", "en"),
         title: lang.pick("内容审核质量", "Quality of the content guard"),
-        legend: lang.pick(["拦下(含复核)", "直接拦截", "误报"], ["stopped", "blocked", "false alarms"]),
+        legend: lang.pick(
+            ["拦下(含复核)", "直接拦截", "误报"],
+            ["stopped", "blocked", "false alarms"],
+        ),
         head: lang.pick(
             ["", "违规", "拦下", "其中拦截", "合规", "误报", "精确率"],
-            ["", "harmful", "stopped", "blocked", "proper", "false alarms", "precision"],
+            [
+                "",
+                "harmful",
+                "stopped",
+                "blocked",
+                "proper",
+                "false alarms",
+                "precision",
+            ],
         ),
         total: lang.pick("合计", "all"),
         pairs: lang.pick("成对消息两条都判对", "pairs with both halves right"),
@@ -306,7 +381,11 @@ impl Judge {
     }
 
     fn judged(&self, m: &Labelled) -> Judged {
-        let (verdict, found) = if self.alone { self.opinion(m) } else { self.verdict(m) };
+        let (verdict, found) = if self.alone {
+            self.opinion(m)
+        } else {
+            self.verdict(m)
+        };
         Judged {
             id: m.id.clone(),
             lang: m.lang.clone(),
@@ -334,7 +413,11 @@ impl Judge {
     fn opinion(&self, m: &Labelled) -> (Verdict, Vec<Category>) {
         let ready = Ready::new(m, self.rulebook.policy.lexicons());
         let reading = self.classifier.read(&ready.speech());
-        let verdict = if reading.raises_review() { Verdict::Review } else { Verdict::Cleared };
+        let verdict = if reading.raises_review() {
+            Verdict::Review
+        } else {
+            Verdict::Cleared
+        };
         (verdict, reading.category.into_iter().collect())
     }
 }
@@ -401,7 +484,8 @@ fn learn(session: &Session, args: &TrainArgs) -> anyhow::Result<Answer> {
         ..Fit::default()
     };
     let trained = train(&examples, &fit);
-    std::fs::write(&args.out, &trained.bytes).with_context(|| format!("cannot write `{}`", args.out.display()))?;
+    std::fs::write(&args.out, &trained.bytes)
+        .with_context(|| format!("cannot write `{}`", args.out.display()))?;
     let share = |s: f32| percent(Some(f64::from(s)));
     let (caught, alarms) = (share(trained.caught), share(trained.false_alarms));
     let text = lang.pick(

@@ -101,7 +101,11 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Labelled>> {
 
 fn message(line: &str) -> anyhow::Result<Labelled> {
     let line: Line = serde_json::from_str(line).context("this is no labelled message")?;
-    let categories = line.categories.iter().map(|c| c.parse::<Category>()).collect::<Result<Vec<_>, _>>();
+    let categories = line
+        .categories
+        .iter()
+        .map(|c| c.parse::<Category>())
+        .collect::<Result<Vec<_>, _>>();
     let categories = categories.context("field `categories`")?;
     match (line.expect.as_str(), categories.is_empty()) {
         ("block", false) | ("allow", true) => {}
@@ -156,7 +160,9 @@ fn same_words_are_pairs(all: &mut [Labelled]) {
     for (words, members) in by_words {
         let harmful = members.iter().filter(|i| !all[**i].categories.is_empty()).count();
         if words.chars().count() >= 6 && harmful > 0 && harmful < members.len() {
-            members.iter().for_each(|i| all[*i].pair = Some(format!("words-{}", all[members[0]].id)));
+            members
+                .iter()
+                .for_each(|i| all[*i].pair = Some(format!("words-{}", all[members[0]].id)));
         }
     }
 }

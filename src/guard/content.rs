@@ -399,7 +399,11 @@ pub(super) fn report(desk: &mut Desk<'_>, policy: &PolicySet, applied: &Applied<
             desk.pass(&entry.rule.head);
         }
     }
-    for id in ["content.hidden_characters", "payee.unregistered", "content.classifier"] {
+    for id in [
+        "content.hidden_characters",
+        "payee.unregistered",
+        "content.classifier",
+    ] {
         if !review.findings.iter().any(|f| f.head.id.starts_with(id)) {
             desk.pass(core_rule(id));
         }

@@ -8,7 +8,9 @@ use serde_json::Value;
 fn messages(name: &str) -> Vec<Value> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn text<'v>(message: &'v Value, field: &str) -> &'v str {
@@ -23,7 +25,8 @@ fn no_situation_is_both_learnt_and_measured() {
     let (learnt, measured) = (scenarios(&train), scenarios(&held));
     assert_eq!(learnt.intersection(&measured).count(), 0);
     assert!(learnt.len() + measured.len() > 400);
-    let words = |all: &[Value]| -> BTreeSet<String> { all.iter().map(|m| text(m, "text").to_owned()).collect() };
+    let words =
+        |all: &[Value]| -> BTreeSet<String> { all.iter().map(|m| text(m, "text").to_owned()).collect() };
     assert_eq!(words(&train).intersection(&words(&held)).count(), 0);
 }
 
@@ -35,7 +38,10 @@ fn every_category_disguise_language_and_channel_is_there() {
         let mut ids = BTreeSet::new();
         for m in &all {
             assert!(ids.insert(text(m, "id").to_owned()), "{} twice", m["id"]);
-            assert_eq!(text(m, "expect") == "block", !m["categories"].as_array().unwrap().is_empty());
+            assert_eq!(
+                text(m, "expect") == "block",
+                !m["categories"].as_array().unwrap().is_empty()
+            );
             for category in m["categories"].as_array().unwrap() {
                 *counts.entry(category.as_str().unwrap().to_owned()).or_default() += 1;
             }
@@ -48,8 +54,26 @@ fn every_category_disguise_language_and_channel_is_there() {
             assert!(counts[category.as_str()] >= 20, "{name}: {category}");
         }
         for value in [
-            "spacing", "homophone", "pinyin", "traditional", "fullwidth", "emoji", "leetspeak", "split", "zero_width",
-            "synonym", "paraphrase", "code_switch", "zh-CN", "zh-TW", "en", "mixed", "sms", "email", "letter", "third_party",
+            "spacing",
+            "homophone",
+            "pinyin",
+            "traditional",
+            "fullwidth",
+            "emoji",
+            "leetspeak",
+            "split",
+            "zero_width",
+            "synonym",
+            "paraphrase",
+            "code_switch",
+            "zh-CN",
+            "zh-TW",
+            "en",
+            "mixed",
+            "sms",
+            "email",
+            "letter",
+            "third_party",
             "guarantor",
         ] {
             assert!(counts.get(value).is_some_and(|n| *n >= 4), "{name}: {value}");
@@ -80,7 +104,11 @@ fn the_classifier_keeps_its_level_on_unseen_situations() {
     let alone = measured(&["--classifier-only"]);
     let share = |name: &str| alone["total"][name].as_f64().unwrap();
     assert!(share("recall") > 0.55, "recall {}", share("recall"));
-    assert!(share("false_alarms") < 0.015, "false alarms {}", share("false_alarms"));
+    assert!(
+        share("false_alarms") < 0.015,
+        "false alarms {}",
+        share("false_alarms")
+    );
     assert_eq!(alone["total"]["blocked"], 0, "it never blocks");
 }
 
@@ -96,7 +124,10 @@ fn a_report_names_what_was_wrong_and_draws_it() {
     assert_eq!(listed("false_alarms"), count("alarms"));
     assert!(report["pairs"].as_u64().unwrap() >= 10);
     for by in ["category", "language", "channel", "disguise", "sender", "reader"] {
-        assert!(report["by"][by].as_object().is_some_and(|rows| rows.len() >= 3), "{by}");
+        assert!(
+            report["by"][by].as_object().is_some_and(|rows| rows.len() >= 3),
+            "{by}"
+        );
     }
     let html = std::fs::read_to_string(page).unwrap();
     assert!(html.contains("<svg") && !html.contains("<script") && !html.contains("http"));

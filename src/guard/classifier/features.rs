@@ -145,7 +145,10 @@ fn names(input: &Speech<'_>) -> Vec<(Range<usize>, u32)> {
         }
         for (at, _) in input.text.match_indices(name.as_str()) {
             let range = at..at + name.len();
-            if !found.iter().any(|(r, _)| r.start < range.end && range.start < r.end) {
+            if !found
+                .iter()
+                .any(|(r, _)| r.start < range.end && range.start < r.end)
+            {
                 found.push((range, symbol));
             }
         }
@@ -198,7 +201,9 @@ impl Run {
     }
 
     fn end_word(&mut self, end: usize, sink: &mut impl Sink) {
-        let Some((hash, start)) = self.word.take() else { return };
+        let Some((hash, start)) = self.word.take() else {
+            return;
+        };
         self.emit(hash, start..end, true, sink);
         let (before, from) = self.previous_word;
         if before != 0 {
@@ -225,13 +230,12 @@ impl Run {
 
     fn push(&mut self, symbol: u32, at: Range<usize>, short: bool, sink: &mut impl Sink) {
         let mut longer = [(mix(0, symbol), at.start); 4];
-        for n in 0..self.held {
-            longer[n + 1] = (mix(self.last[n].0, symbol), self.last[n].1);
+        for (next, last) in longer[1..].iter_mut().zip(&self.last[..self.held]) {
+            *next = (mix(last.0, symbol), last.1);
         }
         // One or two letters or digits say nothing; one or two Chinese characters are words.
         let from = if short { 0 } else { 2 };
-        for n in from..=self.held {
-            let (hash, start) = longer[n];
+        for (n, (hash, start)) in longer.into_iter().enumerate().take(self.held + 1).skip(from) {
             self.emit(mix(hash, n as u32), start..at.end, n == 1 && short, sink);
         }
         self.held = (self.held + 1).min(3);

@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 
 use super::content::{Input, Score, SecondOpinion};
 use crate::policy::Category;
-pub use features::{Speech, hint};
 use features::{Sink, walk};
+pub use features::{Speech, hint};
 pub use train::{Example, Fit, Trained, train};
 pub use weights::WeightsError;
 
@@ -58,7 +58,12 @@ const DAMPING: f32 = 12.0;
 
 impl std::fmt::Debug for Classifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Classifier({} slots, threshold {})", self.harmful.len(), self.threshold)
+        write!(
+            f,
+            "Classifier({} slots, threshold {})",
+            self.harmful.len(),
+            self.threshold
+        )
     }
 }
 
@@ -113,7 +118,11 @@ impl Classifier {
 
     /// The likeliest category, were the text harmful.
     pub fn category(&self, input: &Speech<'_>) -> Category {
-        let mut rows = Rows { kinds: &self.kinds, sums: [0; ROW], count: 0 };
+        let mut rows = Rows {
+            kinds: &self.kinds,
+            sums: [0; ROW],
+            count: 0,
+        };
         walk(input, &mut rows);
         let root = (rows.count as f32 + DAMPING).sqrt();
         let of = |i: usize| self.kinds_bias[i] + rows.sums[i] as f32 * self.kinds_scale / root;
@@ -124,18 +133,26 @@ impl Classifier {
     /// The features that moved the score most, strongest first, with the text they stand on. Longer runs that say the
     /// same as a shorter one inside them are left out.
     pub fn strongest(&self, input: &Speech<'_>, most: usize) -> Vec<Share> {
-        let mut seen = Seen { harmful: &self.harmful, shares: Vec::new() };
+        let mut seen = Seen {
+            harmful: &self.harmful,
+            shares: Vec::new(),
+        };
         walk(input, &mut seen);
         let root = (seen.shares.len() as f32 + DAMPING).sqrt();
-        seen.shares.sort_by(|a, b| b.1.abs().cmp(&a.1.abs()).then(a.0.start.cmp(&b.0.start)));
+        seen.shares
+            .sort_by(|a, b| b.1.abs().cmp(&a.1.abs()).then(a.0.start.cmp(&b.0.start)));
         let mut out: Vec<Share> = Vec::new();
         for (at, weight) in seen.shares {
-            let inside = |s: &Share| s.at.start < at.end && at.start < s.at.end && (s.weight > 0.0) == (weight > 0);
+            let inside =
+                |s: &Share| s.at.start < at.end && at.start < s.at.end && (s.weight > 0.0) == (weight > 0);
             if out.len() == most || weight == 0 {
                 break;
             }
             if !out.iter().any(inside) {
-                out.push(Share { at, weight: f32::from(weight) * self.harmful_scale / root });
+                out.push(Share {
+                    at,
+                    weight: f32::from(weight) * self.harmful_scale / root,
+                });
             }
         }
         out
@@ -150,7 +167,11 @@ impl SecondOpinion for Classifier {
         let hints = hints(input);
         let speech = Speech::new(input.text, input.cx, &hints);
         let reading = self.read(&speech);
-        let told = if reading.raises_review() { self.strongest(&speech, TOLD) } else { Vec::new() };
+        let told = if reading.raises_review() {
+            self.strongest(&speech, TOLD)
+        } else {
+            Vec::new()
+        };
         let words = |s: Share| (input.text.get(s.at).unwrap_or_default().to_owned(), s.weight);
         Score {
             probability: reading.probability,
@@ -165,7 +186,11 @@ impl SecondOpinion for Classifier {
 /// Entries that judged are left out: a model that leans on them learns nothing for texts they do not know.
 pub fn hints(input: &Input<'_>) -> Vec<u32> {
     let names = input.lexicons.group_names();
-    let named = input.signals.groups.iter().filter_map(|g| names.get(usize::from(*g)));
+    let named = input
+        .signals
+        .groups
+        .iter()
+        .filter_map(|g| names.get(usize::from(*g)));
     named.map(|name| hint(name)).collect()
 }
 
@@ -185,7 +210,13 @@ struct Sums<'a> {
 
 impl Sums<'_> {
     fn new(harmful: &[i8]) -> Sums<'_> {
-        Sums { harmful, context: 0, whole: (0, 0), sentence: (0, 0), best: f32::MIN }
+        Sums {
+            harmful,
+            context: 0,
+            whole: (0, 0),
+            sentence: (0, 0),
+            best: f32::MIN,
+        }
     }
 
     fn level((sum, count): (i32, u32), context: i32) -> f32 {

@@ -40,7 +40,10 @@ fn harmful_words_score_above_proper_ones() {
     ];
     for (good, bad) in proper.iter().zip(harmful) {
         let (good, bad) = (read(good), read(bad));
-        assert!(bad.margin > good.margin + 0.3 && !good.raises_review(), "{good:?} {bad:?}");
+        assert!(
+            bad.margin > good.margin + 0.3 && !good.raises_review(),
+            "{good:?} {bad:?}"
+        );
         assert!(bad.probability > good.probability && bad.probability <= 1.0);
         assert_eq!(bad.category.is_some(), bad.raises_review());
     }
@@ -52,7 +55,11 @@ fn a_score_is_explained_by_the_words_it_rests_on() {
     let shares = shipped().strongest(&speech(&text, &[]), 5);
     assert!(!shares.is_empty() && shares.len() <= 5);
     assert!(shares.windows(2).all(|w| w[0].weight.abs() >= w[1].weight.abs()));
-    assert!(shares.iter().any(|s| s.weight > 0.0 && !s.at.is_empty() && text.get(s.at.clone()).is_some()));
+    assert!(
+        shares
+            .iter()
+            .any(|s| s.weight > 0.0 && !s.at.is_empty() && text.get(s.at.clone()).is_some())
+    );
 }
 
 #[test]
@@ -96,7 +103,12 @@ fn learning_is_repeatable_and_learns() {
         // Nothing tells this one from the line above.
         ("please pay the invoice", true),
     ];
-    let fit = Fit { passes: 30, false_alarms: 0.0, folds: 2, ..Fit::default() };
+    let fit = Fit {
+        passes: 30,
+        false_alarms: 0.0,
+        folds: 2,
+        ..Fit::default()
+    };
     let first = train(&small(&texts), &fit);
     assert_eq!(first.bytes, train(&small(&texts), &fit).bytes);
     assert_eq!((first.examples, first.contradicted), (6, 1));
@@ -118,7 +130,10 @@ fn the_most_telling_sentence_counts() {
 fn who_reads_and_who_speaks_is_part_of_the_score() {
     let text = fold("您的贷款已逾期,请尽快还款。").text().to_owned();
     let debtor = shipped().read(&speech(&text, &[]));
-    let stranger = Speech { third_party: true, ..speech(&text, &[]) };
+    let stranger = Speech {
+        third_party: true,
+        ..speech(&text, &[])
+    };
     assert!(shipped().read(&stranger).margin > debtor.margin);
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::features::{Speech, Sink, walk};
+use super::features::{Sink, Speech, walk};
 use super::weights::{logistic, quantised, write};
 use super::{CONTEXT_SHARE, Classifier, DAMPING, HARMFUL_BITS, KIND_BITS, ROW, slot};
 use crate::policy::Category;
@@ -164,7 +164,10 @@ fn compile(examples: &[Example<'_>], categories: &[Category], folds: usize) -> (
     }
     let looks = |c: &Compiled| (c.context.clone(), c.sentences.clone());
     let proper: BTreeSet<_> = out.iter().filter(|c| !c.harmful).map(looks).collect();
-    let kept: Vec<bool> = out.iter().map(|c| !c.harmful || !proper.contains(&looks(c))).collect();
+    let kept: Vec<bool> = out
+        .iter()
+        .map(|c| !c.harmful || !proper.contains(&looks(c)))
+        .collect();
     let mut marks = kept.iter();
     out.retain(|_| marks.next().is_some_and(|kept| *kept));
     (out, kept)
@@ -180,7 +183,12 @@ struct Learnt {
 
 impl Learnt {
     fn new(slots: usize, fit: &Fit) -> Learnt {
-        Learnt { weights: vec![0.0; slots], squares: vec![fit.start; slots], bias: 0.0, bias_square: 1e-2 }
+        Learnt {
+            weights: vec![0.0; slots],
+            squares: vec![fit.start; slots],
+            bias: 0.0,
+            bias_square: 1e-2,
+        }
     }
 
     /// One step on one slot.
@@ -207,7 +215,11 @@ fn level<'a>(learnt: &Learnt, hashes: impl Iterator<Item = &'a u32>, context: f3
 
 /// The best level of a message and the sentence it comes from; none for the message as a whole.
 fn best(learnt: &Learnt, c: &Compiled) -> (f32, Option<usize>) {
-    let context: f32 = c.context.iter().map(|h| learnt.weights[slot(*h, HARMFUL_BITS)]).sum();
+    let context: f32 = c
+        .context
+        .iter()
+        .map(|h| learnt.weights[slot(*h, HARMFUL_BITS)])
+        .sum();
     let mut best = (level(learnt, c.sentences.iter().flatten(), context), None);
     if c.sentences.len() > 1 {
         for (i, sentence) in c.sentences.iter().enumerate() {
@@ -317,8 +329,12 @@ fn calibrate(compiled: &[Compiled], margins: &[f32]) -> (f32, f32) {
 
 /// The lowest margin that no more than the given share of proper messages exceed.
 fn threshold(compiled: &[Compiled], margins: &[f32], false_alarms: f32) -> f32 {
-    let mut proper: Vec<f32> =
-        compiled.iter().zip(margins).filter(|(c, _)| !c.harmful).map(|(_, m)| *m).collect();
+    let mut proper: Vec<f32> = compiled
+        .iter()
+        .zip(margins)
+        .filter(|(c, _)| !c.harmful)
+        .map(|(_, m)| *m)
+        .collect();
     proper.sort_by(|a, b| b.total_cmp(a));
     let allowed = (proper.len() as f32 * false_alarms) as usize;
     proper.get(allowed).copied().unwrap_or(0.0)

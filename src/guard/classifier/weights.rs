@@ -32,8 +32,13 @@ const NUMBERS: usize = 6 + ROW;
 
 /// Reads weights; everything is checked before anything is used.
 pub(super) fn read(bytes: &[u8]) -> Result<Classifier, WeightsError> {
-    let rest = bytes.strip_prefix(MAGIC.as_bytes()).ok_or(WeightsError::NotWeights)?;
-    let line = rest.iter().position(|b| *b == b'\n').ok_or(WeightsError::NotWeights)?;
+    let rest = bytes
+        .strip_prefix(MAGIC.as_bytes())
+        .ok_or(WeightsError::NotWeights)?;
+    let line = rest
+        .iter()
+        .position(|b| *b == b'\n')
+        .ok_or(WeightsError::NotWeights)?;
     let names = std::str::from_utf8(&rest[..line]).map_err(|_| WeightsError::NotWeights)?;
     let category = |name: &str| {
         name.parse::<Category>()
@@ -79,7 +84,14 @@ pub(super) fn write(c: &Classifier) -> Vec<u8> {
     let mut out = MAGIC.as_bytes().to_vec();
     out.extend(names.join(" ").bytes());
     out.push(b'\n');
-    let head = [c.harmful_scale, c.bias, c.calibration.0, c.calibration.1, c.threshold, c.kinds_scale];
+    let head = [
+        c.harmful_scale,
+        c.bias,
+        c.calibration.0,
+        c.calibration.1,
+        c.threshold,
+        c.kinds_scale,
+    ];
     for number in head.iter().chain(&c.kinds_bias) {
         out.extend(number.to_le_bytes());
     }

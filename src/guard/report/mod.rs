@@ -128,8 +128,14 @@ pub enum By {
 
 impl By {
     /// Every grouping, in the order of reports.
-    pub const ALL: &'static [By] =
-        &[By::Category, By::Language, By::Channel, By::Disguise, By::Sender, By::Reader];
+    pub const ALL: &'static [By] = &[
+        By::Category,
+        By::Language,
+        By::Channel,
+        By::Disguise,
+        By::Sender,
+        By::Reader,
+    ];
 
     /// Its fixed word.
     pub fn as_str(self) -> &'static str {
@@ -177,7 +183,11 @@ pub fn report(messages: &[Judged]) -> Report {
     let mut total = Tally::default();
     messages.iter().for_each(|m| total.add(m));
     let names = |wrong: &dyn Fn(&Judged) -> bool| -> Vec<String> {
-        messages.iter().filter(|m| wrong(m)).map(|m| m.id.clone()).collect()
+        messages
+            .iter()
+            .filter(|m| wrong(m))
+            .map(|m| m.id.clone())
+            .collect()
     };
     let (pairs, pairs_right) = pairs(messages);
     Report {
@@ -211,7 +221,10 @@ fn pairs(messages: &[Judged]) -> (usize, usize) {
     }
     let whole = |h: &&Vec<&Judged>| h.iter().any(|m| m.harmful()) && h.iter().any(|m| !m.harmful());
     let all: Vec<&Vec<&Judged>> = halves.values().filter(whole).collect();
-    (all.len(), all.iter().filter(|h| h.iter().all(|m| m.right())).count())
+    (
+        all.len(),
+        all.iter().filter(|h| h.iter().all(|m| m.right())).count(),
+    )
 }
 
 #[cfg(test)]
@@ -257,7 +270,17 @@ mod tests {
         assert_eq!((r.misses, r.alarms), (vec!["c".to_owned()], vec!["e".to_owned()]));
         assert_eq!((r.pairs, r.pairs_right), (1, 0));
         let of = |by: By| r.groups.iter().find(|g| g.0 == by).unwrap().1.clone();
-        assert_eq!(of(By::Category), vec![("threat".to_owned(), Tally { proper: 0, alarms: 0, ..expected })]);
+        assert_eq!(
+            of(By::Category),
+            vec![(
+                "threat".to_owned(),
+                Tally {
+                    proper: 0,
+                    alarms: 0,
+                    ..expected
+                }
+            )]
+        );
         assert_eq!(of(By::Disguise), vec![("none".to_owned(), expected)]);
     }
 

@@ -43,7 +43,13 @@ pub fn page(reports: &[(String, Report)], w: &Wording<'_>) -> String {
         let _ = writeln!(out, "<h2>{}</h2>", escaped(name));
         out += &table(&[(w.total.to_owned(), report.total)], w);
         if report.pairs > 0 {
-            let _ = writeln!(out, "<p>{}: {} / {}</p>", escaped(w.pairs), report.pairs_right, report.pairs);
+            let _ = writeln!(
+                out,
+                "<p>{}: {} / {}</p>",
+                escaped(w.pairs),
+                report.pairs_right,
+                report.pairs
+            );
         }
         for (by, rows) in &report.groups {
             let named: Vec<(String, Tally)> = rows.iter().map(|(key, t)| ((w.word)(key), *t)).collect();
@@ -70,7 +76,12 @@ fn table(rows: &[(String, Tally)], w: &Wording<'_>) -> String {
             percent(t.false_alarms()),
             percent(t.precision()),
         ];
-        let _ = writeln!(out, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), cells.join("</td><td>"));
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td>{}</td></tr>",
+            escaped(name),
+            cells.join("</td><td>")
+        );
     }
     out + "</table>\n"
 }
@@ -99,7 +110,13 @@ fn bars(rows: &[(String, Tally)], by: By, w: &Wording<'_>) -> String {
     }
     for (i, (name, t)) in rows.iter().enumerate() {
         let y = 26 + i * ROW;
-        let _ = writeln!(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", LEFT - 8, y + 14, escaped(name));
+        let _ = writeln!(
+            out,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            LEFT - 8,
+            y + 14,
+            escaped(name)
+        );
         let mut bar = |share: Option<f64>, dy: usize, high: usize, colour: &str| {
             if let Some(share) = share {
                 let width = share * WIDE as f64;
@@ -113,8 +130,17 @@ fn bars(rows: &[(String, Tally)], by: By, w: &Wording<'_>) -> String {
         bar(t.recall(), 2, 12, colours[0]);
         bar(t.blocking(), 2, 12, colours[1]);
         bar(t.false_alarms(), 16, 6, colours[2]);
-        let said = if t.harmful > 0 { percent(t.recall()) } else { percent(t.false_alarms()) };
-        let _ = writeln!(out, "<text x=\"{}\" y=\"{}\">{said}</text>", LEFT + WIDE + 6, y + 13);
+        let said = if t.harmful > 0 {
+            percent(t.recall())
+        } else {
+            percent(t.false_alarms())
+        };
+        let _ = writeln!(
+            out,
+            "<text x=\"{}\" y=\"{}\">{said}</text>",
+            LEFT + WIDE + 6,
+            y + 13
+        );
     }
     out + "</svg>\n"
 }
@@ -125,7 +151,10 @@ pub fn percent(share: Option<f64>) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -134,7 +163,15 @@ mod tests {
 
     #[test]
     fn a_page_shows_bars_and_lets_no_markup_in() {
-        let t = Tally { harmful: 4, stopped: 3, blocked: 2, named: 2, proper: 10, alarms: 1, hard_alarms: 0 };
+        let t = Tally {
+            harmful: 4,
+            stopped: 3,
+            blocked: 2,
+            named: 2,
+            proper: 10,
+            alarms: 1,
+            hard_alarms: 0,
+        };
         let report = Report {
             total: t,
             groups: vec![(By::Language, vec![("<en>".to_owned(), t)])],
@@ -147,13 +184,29 @@ mod tests {
             lang: "en",
             title: "Quality",
             legend: ["stopped", "blocked", "false alarms"],
-            head: ["", "harmful", "stopped", "blocked", "proper", "false alarms", "precision"],
+            head: [
+                "",
+                "harmful",
+                "stopped",
+                "blocked",
+                "proper",
+                "false alarms",
+                "precision",
+            ],
             total: "all",
             pairs: "pairs",
             word: str::to_owned,
         };
         let page = page(&[("a&b".to_owned(), report)], &w);
-        for part in ["<h2>a&amp;b</h2>", "&lt;en&gt;", "75.0 %", "50.0 %", "10.0 %", "width=\"360.0\"", "1 / 2"] {
+        for part in [
+            "<h2>a&amp;b</h2>",
+            "&lt;en&gt;",
+            "75.0 %",
+            "50.0 %",
+            "10.0 %",
+            "width=\"360.0\"",
+            "1 / 2",
+        ] {
             assert!(page.contains(part), "{part}");
         }
         assert!(!page.contains("<en>") && !page.contains("<script"));
