@@ -429,3 +429,102 @@ pub fn cited(own: &Head, place: Option<&Head>) -> Head {
         _ => own.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::SenderKind;
+    use crate::policy::{Pack, PackFiles};
+
+    static LEXICONS: LazyLock<Lexicons> = LazyLock::new(|| {
+        let pack = Pack::parse(&PackFiles {
+            name: "house-safe-default",
+            policy: include_str!("../../policies/house-safe-default/policy.toml"),
+            lexicon: include_str!("../../policies/house-safe-default/lexicon.toml"),
+            cases: "",
+        });
+        Lexicons::compile(&[&pack.unwrap_or_else(|e| panic!("{e}")).lexicon])
+    });
+
+    fn agency() -> ContentContext {
+        ContentContext::new(SenderKind::Agency, "甲咨询", "乙银行", true)
+    }
+
+    fn judged(cx: &ContentContext, text: &str) -> ContentReview {
+        let rules = ContentRules {
+            lexicons: &LEXICONS,
+            speaks: None,
+            classifier: None,
+        };
+        check(cx, &[Part::plain("text", text)], &rules)
+    }
+
+    #[test]
+    fn what_is_offered_instead_passes() {
+        for entry in LEXICONS.entries() {
+            let Some(instead) = &entry.rule.head.instead else {
+                continue;
+            };
+            for text in instead.split(" / ") {
+                let found = judged(&agency(), text);
+                assert_eq!(found.verdict, Verdict::Cleared, "{text}: {:?}", found.findings);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_words_depend_on_who_speaks_and_who_reads() {
+        let check = |cx: &ContentContext, text: &str, expected: Verdict| {
+            let found = judged(cx, text);
+            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+        };
+        let mut bank = ContentContext::new(SenderKind::Creditor, "乙银行", "乙银行", true);
+        check(&agency(), "本行已停用您的卡片。", Verdict::Blocked);
+        check(&bank, "本行已停用您的卡片。", Verdict::Cleared);
+        check(&bank, "您的贷款已逾期,请尽快还款。", Verdict::Cleared);
+        bank.audience = crate::policy::Audience::ThirdParty;
+        check(&bank, "您的贷款已逾期,请尽快还款。", Verdict::Blocked);
+        bank.audience = crate::policy::Audience::Guarantor;
+        check(&bank, "您的贷款已逾期,请尽快还款。", Verdict::Cleared);
+        let account = "请付至账号3100 0765-4321 0987 654。";
+        check(&bank, account, Verdict::Blocked);
+        bank.pay_to(vec![crate::policy::PayeeNumber {
+            holder: "乙银行股份有限公司".to_owned(),
+            bank: "乙银行".to_owned(),
+            number: "3100076543210987654".to_owned(),
+        }]);
+        check(&bank, account, Verdict::Cleared);
+    }
+
+    #[test]
+    fn long_and_strange_texts_are_judged_in_time() {
+        let check = |text: String| {
+            let start = text.len();
+            let found = judged(&agency(), &text);
+            assert!(found.findings.iter().all(|f| f.span.end <= start));
+        };
+        check("打断你的腿,".repeat(20_000));
+        check("不会".repeat(150_000));
+        check(format!("e{}", "\u{0301}".repeat(100_000)));
+        check("\u{202E}".repeat(50_000));
+        check("a b ".repeat(100_000));
+        check("6 ".repeat(200_000));
+        check("法(fa)".repeat(50_000));
+        check("《".repeat(100_000));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_an_answer_on_its_own_characters(text in ".{0,200}", han in "[\u{4e00}-\u{4fff}a-z0-9 .*]{0,80}") {
+            for text in [text, han] {
+                for finding in judged(&agency(), &text).findings {
+                    prop_assert!(text.get(finding.span.clone()).is_some());
+                }
+            }
+        }
+    }
+}

@@ -724,8 +724,8 @@ pub(crate) fn initial(c: char) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fold;
     use super::*;
+    use crate::policy::fold::fold;
 
     #[test]
     fn latin_is_put_back_together() {

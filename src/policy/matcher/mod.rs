@@ -209,6 +209,15 @@ impl Lexicons {
         of(&self.automaton) + of(&self.sounds)
     }
 
+    /// The letters of every word as written, for comparison with other matchers.
+    pub fn letters(&self) -> impl Iterator<Item = String> {
+        let written = self
+            .words
+            .iter()
+            .filter(|w| !w.chars.is_empty() && !w.tight && !w.shortened);
+        written.map(|w| w.chars.iter().collect())
+    }
+
     /// Everything that stands in a folded text, with what detectors marked in it.
     pub fn find(&self, folded: &Folded, marks: &[Mark]) -> Found {
         let mut found = Found {
