@@ -1,9 +1,9 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test bench bench-policy demo
+.PHONY: help check format test bench bench-policy demo guard-report
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
 check: ## format and lints; warnings are errors
 	cargo fmt --all --check
@@ -27,3 +27,10 @@ bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an eq
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo
+
+guard-report: ## learn the classifier, measure the content guard, write docs/guard-quality.md
+	python3 corpus/expand.py --check
+	cargo run --locked -- guard train corpus/train.jsonl --out src/guard/classifier/weights.bin
+	mkdir -p target/guard
+	cargo run --locked -- --lang en guard report tests/data/corpus.jsonl corpus/heldout.jsonl corpus/train.jsonl --into docs/guard-quality.md --html target/guard/quality.html
+	cargo run --locked -- --lang en guard report tests/data/corpus.jsonl corpus/heldout.jsonl --classifier-only --into docs/guard-quality.md --as classifier

@@ -12,9 +12,9 @@ use super::session::{Session, sentence};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, policies, templates};
 use crate::dispatch::{Rulebook, carriers, check_set};
+use crate::domain::Moment;
 use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
-use crate::domain::Moment;
 use crate::store::Store;
 
 /// How one check came out.

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::account::AccountRef;
+use super::check::CheckArgs;
 use super::out::{Answer, table};
 use super::portfolio::read_text;
 use super::session::Session;
@@ -38,14 +39,9 @@ pub(super) enum MessageCommand {
         #[arg(long)]
         by: String,
     },
-    /// Judges a message without queueing it
-    #[command(
-        after_help = "Examples:\n  dunwell message check --account 0000200001 --channel sms --text 您好,请尽快还款\n  dunwell message check --account 0000200001 --channel sms --file draft.txt --json"
-    )]
-    Check {
-        #[command(flatten)]
-        what: MessageArgs,
-    },
+    /// Judges a message, a text or a file of messages without queueing anything
+    #[command(after_help = super::check::EXAMPLES)]
+    Check(Box<CheckArgs>),
     /// Shows messages, newest first
     #[command(
         after_help = "Examples:\n  dunwell message list --state blocked\n  dunwell message list --portfolio trade --limit 200 --json"
@@ -111,7 +107,7 @@ pub(super) async fn run(session: &Session, command: MessageCommand) -> anyhow::R
     use OfficerAction::{Approve, ConfirmNotSent, ConfirmSent, Reject};
     match command {
         MessageCommand::Queue { what, at, by } => queue(session, &what, at.as_deref(), &by).await,
-        MessageCommand::Check { what } => check(session, &what).await,
+        MessageCommand::Check(args) => check(session, &args).await,
         MessageCommand::List {
             state,
             portfolio,
@@ -235,15 +231,40 @@ async fn queue(session: &Session, what: &MessageArgs, at: Option<&str>, by: &str
     Ok(Answer::new(text, json).ending(verdict::code(&judged)))
 }
 
-async fn check(session: &Session, what: &MessageArgs) -> anyhow::Result<Answer> {
+/// Judges without queueing: words alone, or a message to the debtor of an account.
+pub(super) async fn check(session: &Session, args: &CheckArgs) -> anyhow::Result<Answer> {
+    if let Some(answer) = super::check::words_alone(session, args)? {
+        return Ok(answer);
+    }
+    let what = MessageArgs::of(args)?;
     let store = session.store().await?;
     let rulebook = &session.in_force(&store).await?.rulebook;
-    let (attempt, _) = ask(&store, rulebook, what, None, "").await?;
+    let (attempt, _) = ask(&store, rulebook, &what, None, "").await?;
     let now = store.clock().now();
     let situation = store.situation_of(&attempt, now).await?;
     let judged = judge(rulebook, &situation, now);
     let text = verdict::text(&session.out, &judged, situation.zones().shown());
     Ok(Answer::new(text, verdict::json_of(&judged)).ending(verdict::code(&judged)))
+}
+
+impl MessageArgs {
+    /// The part of `check` that is about an account.
+    fn of(args: &CheckArgs) -> anyhow::Result<MessageArgs> {
+        if args.template.is_none() && args.text.is_none() && args.file.is_none() {
+            bail!("there are no words\ngive `--template`, `--text` or `--file`");
+        }
+        Ok(MessageArgs {
+            account: AccountRef {
+                reference: args.reference.clone().context("`--account` is missing")?,
+                portfolio: args.portfolio.clone(),
+            },
+            channel: args.channel.context("`--channel` is missing")?,
+            template: args.template.clone(),
+            text: args.text.clone(),
+            file: args.file.clone(),
+            subject: args.subject.clone(),
+        })
+    }
 }
 
 async fn list(

@@ -6,6 +6,7 @@
 mod account;
 mod campaign;
 mod campaign_why;
+mod check;
 pub mod demo;
 mod doctor;
 mod event;
@@ -13,8 +14,10 @@ mod evidence;
 mod explain;
 mod explain_decision;
 mod export;
+mod guard;
 mod import;
 mod init;
+mod labelled;
 mod ladder;
 mod message;
 mod out;
@@ -110,6 +113,9 @@ enum Command {
     /// One message to one person, and what an officer decides
     #[command(subcommand)]
     Message(message::MessageCommand),
+    /// What the guard says about a message, a text, or a file of messages; nothing is queued
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<check::CheckArgs>),
     /// The story of one message: who asked, every verdict with its reasons, what became of it
     Explain(explain::ExplainArgs),
     /// What can be said
@@ -118,6 +124,9 @@ enum Command {
     /// When, how often, to whom and in which words debtors may be reminded
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// How good the judgement of words is, on labelled messages
+    #[command(subcommand)]
+    Guard(guard::GuardCommand),
     /// The stages that accounts walk through
     #[command(subcommand)]
     Ladder(ladder::LadderCommand),
@@ -193,11 +202,13 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Ladder(command) => ladder::run(&session, command),
         Command::Evidence(command) => evidence::run(&session, command).await,
         Command::Witness(command) => witness::run(&session, command).await,
+        Command::Guard(command) => guard::run(&session, command),
         Command::Doctor => doctor::doctor(&session).await,
         Command::Config(command) => settings::run(&session, &command),
         Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),
         Command::Campaign(command) => campaign::run(&session, command).await,
         Command::Message(command) => message::run(&session, command).await,
+        Command::Check(args) => message::check(&session, &args).await,
         Command::Explain(args) => explain::explain(&session, &args).await,
         Command::Serve(args) => serve::serve(&session, &args).await,
         Command::Demo(args) => demo::command(&session, &args).await,

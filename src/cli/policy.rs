@@ -125,7 +125,7 @@ fn list(session: &Session) -> anyhow::Result<Answer> {
             p.name.to_string(),
             p.version.to_string(),
             p.rules.len().to_string(),
-            p.lexicon.len().to_string(),
+            p.lexicon.entries.len().to_string(),
             p.cases.cases.len().to_string(),
             lang.pick(&p.title_zh, &p.title_en).clone(),
         ]
@@ -136,7 +136,7 @@ fn list(session: &Session) -> anyhow::Result<Answer> {
     );
     let json = packs.iter().map(|p| {
         json!({"name": p.name.to_string(), "version": p.version.to_string(), "digest": p.digest,
-            "title": {"zh": p.title_zh, "en": p.title_en}, "rules": p.rules.len(), "entries": p.lexicon.len(),
+            "title": {"zh": p.title_zh, "en": p.title_en}, "rules": p.rules.len(), "entries": p.lexicon.entries.len(),
             "cases": p.cases.cases.len()})
     });
     let json = json!({"digest": rulebook.policy.digest(), "packs": json.collect::<Vec<_>>()});
@@ -176,7 +176,9 @@ fn show(session: &Session, name: &str) -> anyhow::Result<Answer> {
 }
 
 fn all_rules(pack: &Pack) -> impl Iterator<Item = &Rule> {
-    pack.rules.iter().chain(pack.lexicon.iter().map(|e| &e.rule))
+    pack.rules
+        .iter()
+        .chain(pack.lexicon.entries.iter().map(|e| &e.rule))
 }
 
 fn find<'p>(packs: &'p [std::sync::Arc<Pack>], name: &str) -> anyhow::Result<&'p Pack> {

@@ -125,9 +125,13 @@ impl Rulebook {
                 .iter()
                 .map(|(path, content)| (format!("templates/{path}"), Sha256::digest(content).into())),
         );
+        let policy = PolicySet::new(packs, holidays);
+        if let Some(fault) = policy.lexicons().faults().first() {
+            return Err(fault.clone().into());
+        }
         Ok(Rulebook {
             catalogue,
-            policy: PolicySet::new(packs, holidays),
+            policy,
             ladders,
             documents,
         })

@@ -7,15 +7,18 @@
 mod ask;
 mod cases;
 mod claims;
+pub mod classifier;
 mod combined;
 mod conditions;
-mod content;
+pub mod content;
 mod counts;
+mod detect;
 mod elements;
 mod facts_of;
+pub mod instead;
 mod judge;
 mod offsets;
-mod payee;
+pub mod report;
 mod status;
 mod timetable;
 
@@ -118,7 +121,10 @@ impl Clearance {
 /// One part of the draft as rules see it.
 struct Part {
     name: &'static str,
+    text: String,
     folded: Folded,
+    /// Byte ranges that came from data of others.
+    variables: Vec<std::ops::Range<usize>>,
 }
 
 /// Where findings are gathered.
@@ -207,12 +213,12 @@ fn verdict_of(outcome: Outcome) -> Verdict {
 
 /// Judges a draft. Total: whatever is missing or in doubt becomes a finding.
 pub fn review(draft: &Draft, situation: &Situation, policy: &PolicySet, now: Moment) -> Review {
-    let parts = parts_of(draft);
+    let parts = parts_of(draft, situation);
     let facts = facts_of(situation, now);
     let asked = Asked::Beside(&situation.portfolio.packs);
     let mut applied = policy.applied(&facts, asked);
     applied.entries = policy.speaking(&facts, asked);
-    for (speaks, entry) in applied.entries.iter_mut().zip(policy.entries()) {
+    for (speaks, entry) in applied.entries.iter_mut().zip(policy.lexicons().entries()) {
         *speaks = *speaks && entry.when.holds(situation);
     }
     let mut desk = Desk {
@@ -227,7 +233,7 @@ pub fn review(draft: &Draft, situation: &Situation, policy: &PolicySet, now: Mom
     desk.core_if(!applied.missing.is_empty(), "policy.missing", Verdict::Blocked);
     status::judge(&mut desk);
     words(&mut desk);
-    content::judge(&mut desk, policy, &applied);
+    content::report(&mut desk, policy, &applied);
     let views = elements::views(draft, &parts);
     let timetable = Timetable::new(&facts, policy.holidays(), 0);
     let asking = Asking::new(&timetable);
@@ -239,42 +245,43 @@ pub fn review(draft: &Draft, situation: &Situation, policy: &PolicySet, now: Mom
     finish(desk, claims, ends)
 }
 
-fn parts_of(draft: &Draft) -> Vec<Part> {
+fn parts_of(draft: &Draft, s: &Situation) -> Vec<Part> {
     let part = |(name, text): (&'static str, String)| Part {
         folded: if name == "html" {
             fold_html(&text)
         } else {
             fold(&text)
         },
+        variables: supplied(&text, s),
+        text,
         name,
     };
     draft.parts().into_iter().map(part).collect()
 }
 
-/// Core rules about words: nothing hidden, nothing empty, no foreign account.
+/// Where data of others stands in a text: names, the account's reference, lines of addresses.
+fn supplied(text: &str, s: &Situation) -> Vec<std::ops::Range<usize>> {
+    let postal = match &s.contact_point.address {
+        Address::Postal(postal) => &postal.lines[..],
+        _ => &[],
+    };
+    let names = [
+        s.debtor.name.as_str(),
+        s.recipient.name.as_str(),
+        &s.account.reference,
+    ];
+    let all = names.into_iter().chain(postal.iter().map(String::as_str));
+    all.filter(|known| !known.is_empty())
+        .flat_map(|known| {
+            text.match_indices(known)
+                .take(100)
+                .map(|(at, k)| at..at + k.len())
+        })
+        .collect()
+}
+
+/// The core rule about words that are not there.
 fn words(desk: &mut Desk<'_>) {
-    for part in desk.parts {
-        if let Some(span) = part.folded.hidden() {
-            desk.report(
-                core_rule("content.hidden_characters"),
-                Verdict::Blocked,
-                Some((part.name, span)),
-            );
-        }
-        for span in payee::unregistered(part.folded.text(), desk.s) {
-            let span = part.folded.original(span);
-            desk.report(
-                core_rule("payee.unregistered"),
-                Verdict::Blocked,
-                Some((part.name, span)),
-            );
-        }
-    }
-    for id in ["content.hidden_characters", "payee.unregistered"] {
-        if !desk.findings.iter().any(|f| f.rule == id) {
-            desk.pass(core_rule(id));
-        }
-    }
     let empty = desk.parts.iter().all(|p| p.folded.text().trim().is_empty());
     desk.core_if(
         empty && desk.s.attempt.channel != Channel::Call,

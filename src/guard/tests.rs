@@ -127,7 +127,7 @@ fn the_span_of_a_finding_is_of_the_original_words() {
     });
     let review = review(&draft, s, &SET, now);
     let (part, span) = review.findings[0].span.clone().unwrap();
-    assert_eq!((part, &text[span]), ("text", "私 人 帳 戶"));
+    assert_eq!((part, &text[span]), ("text", "匯到私 人 帳 戶"));
 }
 
 fn sms(text: String) -> Draft {

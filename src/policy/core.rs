@@ -81,6 +81,20 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
         "what the person asked for stands on top of every window",
     ),
     (
+        "content.classifier",
+        "没有规则命中,但统计模型认为措辞可能不当,须人工复核。",
+        "No rule speaks, but a trained model doubts the wording; a person decides.",
+        "house rule",
+        "a polite threat carries no forbidden word",
+    ),
+    (
+        "content.unreadable_rules",
+        "词库中有不能使用的规则,已停止。",
+        "A rule about words cannot be used, so nothing can be cleared.",
+        "house rule",
+        "an unreadable rule blocks",
+    ),
+    (
         "content.hidden_characters",
         "文本含有不可见字符、双向控制符或零宽字符,请删除。",
         "The text holds hidden, bidirectional or zero-width characters.",

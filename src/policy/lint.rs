@@ -46,7 +46,7 @@ pub fn lint(pack: &Pack) -> Vec<Lint> {
         pack,
         out: Vec::new(),
     };
-    let entries = pack.lexicon.iter().map(|e| &e.rule);
+    let entries = pack.lexicon.entries.iter().map(|e| &e.rule);
     let all: Vec<&Rule> = pack.rules.iter().chain(entries).collect();
     for (i, rule) in all.iter().enumerate() {
         let id = &*rule.head.id;

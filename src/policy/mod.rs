@@ -37,10 +37,13 @@ pub use error::PolicyError;
 pub use examples::Example;
 pub use examples::blank;
 pub use facts::*;
-pub use lexicon::{Entry, Pattern, Surroundings, When};
+pub use lexicon::{
+    Audience, ContentContext, Entry, Item, Lexicon, Pattern, PayeeNumber, Reach, Step, Surroundings, When,
+    WordGroup,
+};
 pub use lint::{Lint, lint, lint_dates};
 pub use marks::*;
-pub use matcher::{Hit, Matcher};
+pub use matcher::{Builtin, Found, Hit, Lexicons, WordMark};
 pub use pack::{Pack, PackFiles, PackTexts};
 pub use place::{line_of_rule, rule_at_line, sources_of_rules};
 pub use rules::*;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::cases::{self, CaseBook};
 use super::error::{NEXT_FILE, PolicyError};
-use super::lexicon::{self, Entry};
+use super::lexicon::{self, Lexicon};
 use super::read::Context;
 use super::rules::{Applies, Kind, Rule, Source};
 use super::tables;
@@ -106,7 +106,7 @@ pub struct Pack {
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// Its prohibited words.
-    pub lexicon: Vec<Entry>,
+    pub lexicon: Lexicon,
     /// Its cases.
     pub cases: CaseBook,
 }

@@ -8,7 +8,7 @@ use super::calendar::Holidays;
 use super::core::{CORE, core_version};
 use super::facts::Facts;
 use super::lexicon::Entry;
-use super::matcher::Matcher;
+use super::matcher::Lexicons;
 use super::pack::{Pack, digest_of};
 use super::rules::{Body, Category, Kind, Rule};
 use super::sets::Set;
@@ -18,7 +18,7 @@ use super::sets::Set;
 pub struct PolicySet {
     packs: Vec<Arc<Pack>>,
     holidays: Holidays,
-    matcher: Matcher,
+    lexicons: Lexicons,
     digest: String,
 }
 
@@ -59,7 +59,7 @@ pub struct Applied<'p> {
     pub missing: Vec<String>,
     /// Kinds of rules for which a pack of the place speaks.
     pub answered: Set<Kind>,
-    /// Whether an entry of [`PolicySet::entries`] speaks, in its order; whoever judges words fills it.
+    /// Whether an entry of [`Lexicons::entries`] speaks, in its order; whoever judges words fills it.
     pub entries: Vec<bool>,
 }
 
@@ -80,12 +80,12 @@ impl PolicySet {
     pub fn new(packs: Vec<Arc<Pack>>, holidays: Holidays) -> PolicySet {
         let mut packs = packs;
         packs.sort_by(|a, b| a.name.cmp(&b.name));
-        let entries: Vec<&Entry> = packs.iter().flat_map(|p| &p.lexicon).collect();
-        let matcher = Matcher::new(&entries);
+        let all: Vec<_> = packs.iter().map(|p| &p.lexicon).collect();
+        let lexicons = Lexicons::compile(&all);
         let texts = packs.iter().map(|p| (&*p.name, p.digest.as_str()));
         let digest = digest_of(texts.chain([(CORE, core_version()), ("holidays", holidays.text())]));
         PolicySet {
-            matcher,
+            lexicons,
             digest,
             packs,
             holidays,
@@ -133,13 +133,9 @@ impl PolicySet {
             .max()
     }
 
-    /// Every entry of every lexicon; the matcher counts in this order.
-    pub(crate) fn entries(&self) -> Vec<&Entry> {
-        self.packs.iter().flat_map(|p| &p.lexicon).collect()
-    }
-
-    pub(crate) fn matcher(&self) -> &Matcher {
-        &self.matcher
+    /// All lexicons, compiled together.
+    pub fn lexicons(&self) -> &Lexicons {
+        &self.lexicons
     }
 
     /// The rules that speak about these facts.
@@ -212,14 +208,14 @@ impl PolicySet {
         }
     }
 
-    /// Which entries of [`PolicySet::entries`] speak, in their order; the conditions of each entry are its own.
+    /// Which entries of [`Lexicons::entries`] speak, in their order; the conditions of each entry are its own.
     pub(crate) fn speaking(&self, f: &Facts, asked: Asked<'_>) -> Vec<bool> {
         let today = today(f).unwrap_or_else(|| f.at.utc().date_naive());
         let mut all = Vec::new();
         for pack in &self.packs {
             let on = reach(pack, f, today, asked) != Reach::No;
             let each = |e: &Entry| on && e.rule.concerns(f, today) && e.rule.fits_place(f);
-            all.extend(pack.lexicon.iter().map(each));
+            all.extend(pack.lexicon.entries.iter().map(each));
         }
         all
     }

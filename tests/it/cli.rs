@@ -559,3 +559,97 @@ zone = "America/New_York"
         (&2466.into(), &2466.into(), &0.into())
     );
 }
+
+/// What `check --jsonl` says to lines: each answer as JSON, and how the program ended.
+fn check_lines(desk: &Desk, lines: &str) -> (Vec<Value>, i32) {
+    use std::io::Write;
+    let mut command = desk.command(&["check", "--jsonl"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let said = said(child.wait_with_output().unwrap());
+    let answers = said.out.lines().map(|l| serde_json::from_str(l).unwrap());
+    (answers.collect(), said.code)
+}
+
+#[test]
+fn a_file_of_messages_is_judged_by_its_words() {
+    let desk = Desk::empty();
+    let line = |role: &str, text: &str| {
+        format!(
+            r#"{{"id":"a","lang":"zh-CN","channel":"sms","sender":{{"kind":"agency","name":"甲咨询","creditor_name":"乙银行","creditor_is_bank":true}},"recipient_role":"{role}","authorised_accounts":[],"text":"{text}","expect":"block","categories":["x"]}}"#
+        )
+    };
+    let check = |line: &str, verdict: &str, category: Option<&str>, code: i32| {
+        let (answers, ended) = check_lines(&desk, line);
+        let answer = &answers[0];
+        assert_eq!(
+            (answer["verdict"].as_str(), ended),
+            (Some(verdict), code),
+            "{line}\n{answer}"
+        );
+        let found = answer["categories"].as_array().unwrap();
+        assert!(category.is_none_or(|c| found.iter().any(|f| f == c)), "{answer}");
+    };
+    check(&line("debtor", "您好,请尽快还款。"), "cleared", None, 0);
+    check(&line("debtor", "请打断*你*的*腿"), "blocked", Some("threat"), 0);
+    check(
+        &line("third_party", "您好,请尽快还款。"),
+        "blocked",
+        Some("third_party_disclosure"),
+        0,
+    );
+    check(&line("debtor", r"您好\ud800"), "blocked", None, 0);
+    check(&line("nobody", "您好"), "blocked", None, 4);
+    check("{", "blocked", None, 4);
+    let (answers, _) = check_lines(&desk, &line("debtor", "您好,小心打断你的腿。谢谢"));
+    let finding = &answers[0]["findings"][0];
+    let span: Vec<u64> = finding["span"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_u64)
+        .collect();
+    let shown: String = "您好,小心打断你的腿。谢谢"
+        .chars()
+        .skip(span[0] as usize)
+        .take((span[1] - span[0]) as usize)
+        .collect();
+    assert_eq!(finding["text"], shown.as_str());
+    assert!(finding["citation"].as_str().is_some_and(|c| !c.is_empty()));
+}
+
+#[test]
+fn one_text_is_judged_without_a_database() {
+    let desk = Desk::empty();
+    let shown = desk.ends(
+        3,
+        &[
+            "message",
+            "check",
+            "--sender",
+            "agency",
+            "--channel",
+            "sms",
+            "--text",
+            "打断你的腿",
+            "--lang",
+            "en",
+        ],
+    );
+    assert!(shown.out.contains("content.threat.violence"), "{}", shown.out);
+    let answer = desk.json(&[
+        "check",
+        "--sender",
+        "creditor",
+        "--channel",
+        "sms",
+        "--text",
+        "请尽快付款",
+    ]);
+    assert_eq!(answer["verdict"], "cleared");
+}

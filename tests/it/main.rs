@@ -6,6 +6,7 @@ mod cli;
 mod cli_policy;
 mod config;
 mod contract;
+mod corpus;
 mod crash;
 mod demo;
 mod evidence;

@@ -1,11 +1,12 @@
 //! Money may go to the creditor only: every number that looks like an account must be a confirmed payee.
 //!
-//! Works on folded text, so that full-width digits and split numbers read alike. Telephone numbers, dates, amounts,
-//! the account's own reference and random ids are not accounts.
+//! Works on folded text, so that full-width digits and split numbers read alike; long rows of Chinese numerals are
+//! digits too. Telephone numbers, dates, amounts, the account's own reference and random ids are not accounts.
 
 use std::ops::Range;
 
-use crate::domain::{Address, PhoneNumber, Situation};
+use crate::domain::PhoneNumber;
+use crate::policy::ContentContext;
 
 /// Digits in one piece, and how many separators stand between it and the piece before.
 struct Group {
@@ -25,33 +26,96 @@ const SHORTEST: usize = 12;
 /// Longest number that a payee has.
 const LONGEST: usize = 34;
 
-/// The spans of all numbers that look like accounts and are none of the confirmed payees.
-pub(crate) fn unregistered(text: &str, s: &Situation) -> Vec<Range<usize>> {
-    if text.bytes().filter(u8::is_ascii_digit).take(SHORTEST).count() < 2 {
+/// What a row of digits turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Looks like an account and is none that may be named.
+    Foreign,
+    /// An account that may be named.
+    Payee,
+    /// A telephone number.
+    Phone,
+}
+
+/// Numbers that look like accounts, with what they are; telephone numbers too.
+pub(super) fn numbers(text: &str, cx: &ContentContext) -> Vec<(Kind, Range<usize>)> {
+    if text
+        .chars()
+        .filter(|c| digit_of(*c, true).is_some())
+        .take(7)
+        .count()
+        < 7
+    {
         return Vec::new();
     }
-    let payees: Vec<String> = s
-        .payees
-        .iter()
-        .filter(|p| p.confirmed)
-        .map(|p| alnum(&p.number))
-        .collect();
+    let payees: Vec<String> = cx.payees.iter().map(|p| alnum(&p.number)).collect();
     let mut text = text.to_owned();
-    blank_known(&mut text, s, &payees);
-    let mut found: Vec<Range<usize>> = ibans(&text);
-    let groups = groups(&text);
+    let mut found: Vec<(Kind, Range<usize>)> = blank_known(&mut text, cx, &payees)
+        .into_iter()
+        .map(|span| (Kind::Payee, span))
+        .collect();
+    found.extend(ibans(&text).into_iter().map(|span| (Kind::Foreign, span)));
+    let groups = groups(&text, numerals_count(&text));
     let mut start = 0;
     while start < groups.len() {
         let mut end = start + 1;
         while end < groups.len() && groups[end].joined {
             end += 1;
         }
-        judge(&groups[start..end], s, &payees, &mut found);
+        judge(&groups[start..end], cx, &payees, &mut found);
         start = end;
     }
-    found.sort_by_key(|r| (r.start, std::cmp::Reverse(r.end)));
-    found.dedup_by(|b, a| b.start < a.end);
+    found.sort_by_key(|(_, r)| (r.start, std::cmp::Reverse(r.end)));
+    found.dedup_by(|(_, b), (_, a)| b.start < a.end);
     found
+}
+
+/// The spans of all numbers that look like accounts and are none of the confirmed payees.
+#[cfg(test)]
+fn unregistered(text: &str, cx: &ContentContext) -> Vec<Range<usize>> {
+    let foreign = |(kind, span)| (kind == Kind::Foreign).then_some(span);
+    numbers(text, cx).into_iter().filter_map(foreign).collect()
+}
+
+/// The digit that a character stands for; Chinese numerals count where `numerals` says so.
+pub(super) fn digit_of(c: char, numerals: bool) -> Option<char> {
+    if c.is_ascii_digit() {
+        return Some(c);
+    }
+    if !numerals {
+        return None;
+    }
+    Some(match c {
+        '零' | '〇' | '○' => '0',
+        '一' | '壹' | '幺' => '1',
+        '二' | '贰' => '2',
+        '三' | '叁' => '3',
+        '四' | '肆' => '4',
+        '五' | '伍' => '5',
+        '六' | '陆' => '6',
+        '七' | '柒' => '7',
+        '八' | '捌' => '8',
+        '九' | '玖' => '9',
+        _ => return None,
+    })
+}
+
+/// Whether Chinese numerals stand in rows as digits of a number do.
+fn numerals_count(text: &str) -> bool {
+    let mut row = 0;
+    for c in text.chars() {
+        row = if digit_of(c, true).is_some() && !c.is_ascii_digit() {
+            row + 1
+        } else if is_joint(c) {
+            row
+        } else {
+            0
+        };
+        if row >= 6 {
+            return true;
+        }
+    }
+    false
 }
 
 /// Letters and digits only, lower case.
@@ -62,14 +126,10 @@ fn alnum(text: &str) -> String {
         .collect()
 }
 
-/// Replaces what is certainly no account by `~`, byte for byte, so that spans stay true.
-fn blank_known(text: &mut String, s: &Situation, payees: &[String]) {
-    let own: [Option<&str>; 3] = [
-        Some(s.account.reference.as_str()),
-        s.sender.licence.as_deref(),
-        s.sender.mandate.as_deref(),
-    ];
-    for known in own.into_iter().flatten() {
+/// Replaces what is certainly no account by `~`, byte for byte, so that spans stay true. Gives back where payees
+/// with letters in their number stand.
+fn blank_known(text: &mut String, cx: &ContentContext, payees: &[String]) -> Vec<Range<usize>> {
+    for known in &cx.references {
         let known = known.to_lowercase();
         // A short reference could be part of anything; a reference that is a payee's look-alike is still no payee.
         if known.len() >= 4 && !payees.contains(&alnum(&known)) {
@@ -82,14 +142,25 @@ fn blank_known(text: &mut String, s: &Situation, payees: &[String]) {
         .collect();
     let bytes = text.as_bytes();
     let mut spans: Vec<Range<usize>> = Vec::new();
+    let mut named: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
+        if !bytes[at].is_ascii_alphanumeric() {
+            at += 1;
+            continue;
+        }
         let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
         let rest = &bytes[at..];
-        let payee = || lettered.iter().find_map(|p| spelled(rest, p.as_bytes()));
+        let payee = lettered
+            .iter()
+            .filter(|_| begins)
+            .find_map(|p| spelled(rest, p.as_bytes()));
+        if let Some(length) = payee {
+            named.push(at..at + length);
+        }
         let shape = begins
             .then(|| {
-                payee()
+                payee
                     .or_else(|| uuid(rest))
                     .or_else(|| date(rest))
                     .or_else(|| amount(rest))
@@ -105,6 +176,7 @@ fn blank_known(text: &mut String, s: &Situation, payees: &[String]) {
     for span in spans {
         text.replace_range(span.clone(), &"~".repeat(span.len()));
     }
+    named
 }
 
 fn blank_each(text: &mut String, known: &str) {
@@ -218,23 +290,26 @@ fn is_joint(c: char) -> bool {
     matches!(c, ' ' | '-' | '.' | '_' | '*' | '/' | '|' | '·' | '•' | '‐'..='―')
 }
 
-fn groups(text: &str) -> Vec<Group> {
+fn groups(text: &str, numerals: bool) -> Vec<Group> {
     let mut out: Vec<Group> = Vec::new();
     let mut chars = text.char_indices().peekable();
     // Separators since the last group; `None` once something else came between.
     let mut gap: Option<usize> = None;
     let mut before = ' ';
     while let Some((at, c)) = chars.next() {
-        let Some(_) = c.to_digit(10) else {
+        let Some(first) = digit_of(c, numerals) else {
             gap = gap.map(|n| n + 1).filter(|n| is_joint(c) && *n <= 3);
             before = c;
             continue;
         };
-        let mut digits = String::from(c);
+        let mut digits = String::from(first);
         let mut end = at + c.len_utf8();
-        while let Some((next_at, next)) = chars.peek().copied().filter(|(_, n)| n.is_ascii_digit()) {
-            digits.push(next);
-            end = next_at + 1;
+        while let Some((next_at, next)) = chars.peek().copied() {
+            let Some(digit) = digit_of(next, numerals) else {
+                break;
+            };
+            digits.push(digit);
+            end = next_at + next.len_utf8();
             chars.next();
         }
         let after = chars.peek().is_some_and(|(_, n)| n.is_ascii_alphabetic());
@@ -253,13 +328,14 @@ fn groups(text: &str) -> Vec<Group> {
 
 /// Judges pieces that may form one number together. Pieces that form a payee or a telephone number are taken out;
 /// what remains between them is judged alone.
-fn judge(groups: &[Group], s: &Situation, payees: &[String], found: &mut Vec<Range<usize>>) {
+fn judge(groups: &[Group], cx: &ContentContext, payees: &[String], found: &mut Vec<(Kind, Range<usize>)>) {
     let mut rest_from = 0;
     let mut at = 0;
     while at < groups.len() {
-        match known_length(&groups[at..], s, payees) {
-            Some(length) => {
+        match known_length(&groups[at..], cx, payees) {
+            Some((kind, length)) => {
                 suspect(&groups[rest_from..at], found);
+                found.push((kind, groups[at].span.start..groups[at + length - 1].span.end));
                 at += length;
                 rest_from = at;
             }
@@ -270,7 +346,7 @@ fn judge(groups: &[Group], s: &Situation, payees: &[String], found: &mut Vec<Ran
 }
 
 /// How many pieces at the start form a payee or a telephone number; the longest.
-fn known_length(groups: &[Group], s: &Situation, payees: &[String]) -> Option<usize> {
+fn known_length(groups: &[Group], cx: &ContentContext, payees: &[String]) -> Option<(Kind, usize)> {
     let mut digits = String::new();
     let mut best = None;
     for (i, group) in groups.iter().enumerate() {
@@ -278,14 +354,16 @@ fn known_length(groups: &[Group], s: &Situation, payees: &[String]) -> Option<us
         if digits.len() > LONGEST {
             break;
         }
-        if payees.contains(&digits) || is_phone(&groups[..=i], &digits, s) {
-            best = Some(i + 1);
+        if payees.contains(&digits) {
+            best = Some((Kind::Payee, i + 1));
+        } else if is_phone(&groups[..=i], &digits, cx) {
+            best = Some((Kind::Phone, i + 1));
         }
     }
     best
 }
 
-fn suspect(groups: &[Group], found: &mut Vec<Range<usize>>) {
+fn suspect(groups: &[Group], found: &mut Vec<(Kind, Range<usize>)>) {
     let (Some(first), Some(last)) = (groups.first(), groups.last()) else {
         return;
     };
@@ -293,24 +371,16 @@ fn suspect(groups: &[Group], found: &mut Vec<Range<usize>>) {
     let long_piece = groups.iter().any(|g| g.digits.len() >= SHORTEST);
     let spelled_apart = total >= SHORTEST && groups.iter().all(|g| !g.lettered);
     if long_piece || spelled_apart {
-        found.push(first.span.start..last.span.end);
+        found.push((Kind::Foreign, first.span.start..last.span.end));
     }
 }
 
 /// Whether pieces form a telephone number: ours, the recipient's, an international or a plain national one.
-fn is_phone(run: &[Group], digits: &str, s: &Situation) -> bool {
+fn is_phone(run: &[Group], digits: &str, cx: &ContentContext) -> bool {
     if run.iter().any(|g| g.lettered) || !(7..=15).contains(&digits.len()) {
         return false;
     }
-    let to = match &s.contact_point.address {
-        Address::Phone(phone) => Some(phone),
-        _ => None,
-    };
-    if [s.sender.phone.as_ref(), to]
-        .into_iter()
-        .flatten()
-        .any(|p| same_phone(p, digits))
-    {
+    if cx.phones.iter().any(|p| same_phone(p, digits)) {
         return true;
     }
     if run[0].plus {
@@ -388,9 +458,10 @@ mod tests {
     #[test]
     fn accounts_are_told_from_other_numbers() {
         let s = situation();
+        let cx = ContentContext::of(&s);
         let check = |text: &str, expected: &[&str]| {
             let folded = fold(text);
-            let found: Vec<&str> = unregistered(folded.text(), &s)
+            let found: Vec<&str> = unregistered(folded.text(), &cx)
                 .into_iter()
                 .map(|r| &text[folded.original(r)])
                 .collect();
@@ -417,5 +488,10 @@ mod tests {
         );
         check("NL91ABNA0417164300", &["NL91ABNA0417164300"]);
         check("1 2 3 4 5 6", &[]);
+        check(
+            "请转六二二二零二一二三四五六七八九",
+            &["六二二二零二一二三四五六七八九"],
+        );
+        check("逾期三十一天,一共四五六七元", &[]);
     }
 }

@@ -1,0 +1,360 @@
+//! Learning the weights from labelled messages: logistic regression with adaptive steps, where a message stands for its
+//! most telling sentence. The same examples in the same order give the same bytes on every machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::features::{Sink, Speech, walk};
+use super::weights::{logistic, quantised, write};
+use super::{CONTEXT_SHARE, Classifier, DAMPING, HARMFUL_BITS, KIND_BITS, ROW, slot};
+use crate::policy::Category;
+
+/// One labelled message.
+#[derive(Debug, Clone)]
+pub struct Example<'a> {
+    /// What a score would be asked about.
+    pub input: Speech<'a>,
+    /// Why it must be stopped; empty for a proper message.
+    pub categories: Vec<Category>,
+    /// The situation it tells; messages of one scenario are never on both sides of a check.
+    pub scenario: &'a str,
+}
+
+/// How to learn.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit {
+    /// Passes over the examples.
+    pub passes: usize,
+    /// Length of a step.
+    pub step: f32,
+    /// What the sum of squared gradients of a weight begins with: the more, the slower rare features move.
+    pub start: f32,
+    /// Pull of every weight towards nothing.
+    pub pull: f32,
+    /// The share of proper messages, unseen in training, that may raise `review`.
+    pub false_alarms: f32,
+    /// Parts into which scenarios are dealt for calibration.
+    pub folds: usize,
+}
+
+impl Default for Fit {
+    fn default() -> Fit {
+        Fit {
+            passes: 10,
+            step: 0.2,
+            start: 1.0,
+            pull: 0.0,
+            false_alarms: 0.005,
+            folds: 5,
+        }
+    }
+}
+
+/// What was learnt.
+#[derive(Debug)]
+pub struct Trained {
+    /// The weights, as [`Classifier::from_bytes`] reads them.
+    pub bytes: Vec<u8>,
+    /// Messages learnt from.
+    pub examples: usize,
+    /// Messages left out because a proper message looks exactly the same to the model.
+    pub contradicted: usize,
+    /// The share of harmful messages above the threshold, each scored by weights that had not seen its scenario.
+    pub caught: f32,
+    /// The same for proper messages.
+    pub false_alarms: f32,
+    /// Distance of every example from the threshold, by weights that had not seen its scenario; none if left out.
+    pub unseen: Vec<Option<f32>>,
+}
+
+/// A message as slots.
+struct Compiled {
+    harmful: bool,
+    kinds: Vec<usize>,
+    fold: usize,
+    context: Vec<u32>,
+    sentences: Vec<Vec<u32>>,
+}
+
+/// Collects full hashes; slots are taken from their upper bits.
+#[derive(Default)]
+struct Collect {
+    context: Vec<u32>,
+    sentences: Vec<Vec<u32>>,
+    open: Vec<u32>,
+}
+
+impl Sink for Collect {
+    fn feature(&mut self, hash: u32, _: Range<usize>) {
+        self.open.push(hash);
+    }
+
+    fn cut(&mut self) {
+        if !self.open.is_empty() {
+            self.sentences.push(std::mem::take(&mut self.open));
+        }
+    }
+
+    fn context(&mut self, hash: u32) {
+        self.context.push(hash);
+    }
+}
+
+/// Learns weights and the threshold.
+pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
+    let categories = Category::ALL.to_vec();
+    let (compiled, kept) = compile(examples, &categories, fit.folds.max(2));
+    let contradicted = examples.len() - compiled.len();
+    let margins = unseen_margins(&compiled, fit);
+    let (slope, offset) = calibrate(&compiled, &margins);
+    let threshold = threshold(&compiled, &margins, fit.false_alarms);
+    let all: Vec<&Compiled> = compiled.iter().collect();
+    let harmful = learn_harmful(&all, fit);
+    let (kinds, kinds_bias) = learn_kinds(&all, categories.len(), fit);
+    let (harmful_small, harmful_scale) = quantised(&harmful.weights);
+    let (kinds_small, kinds_scale) = quantised(&kinds);
+    let classifier = Classifier {
+        harmful: harmful_small,
+        harmful_scale,
+        bias: harmful.bias,
+        calibration: (slope, offset),
+        threshold,
+        kinds: kinds_small,
+        kinds_scale,
+        kinds_bias,
+        categories,
+    };
+    let share = |bad: bool| {
+        let of = compiled.iter().zip(&margins).filter(|(c, _)| c.harmful == bad);
+        let above = of.clone().filter(|(_, m)| **m > threshold).count();
+        above as f32 / of.count().max(1) as f32
+    };
+    Trained {
+        bytes: write(&classifier),
+        examples: compiled.len(),
+        contradicted,
+        caught: share(true),
+        false_alarms: share(false),
+        unseen: unseen(&kept, &margins, threshold),
+    }
+}
+
+/// Margins beside the examples they belong to, as distances from the threshold.
+fn unseen(kept: &[bool], margins: &[f32], threshold: f32) -> Vec<Option<f32>> {
+    let mut margins = margins.iter();
+    let next = |kept: &bool| kept.then(|| margins.next().map(|m| m - threshold)).flatten();
+    kept.iter().map(next).collect()
+}
+
+fn compile(examples: &[Example<'_>], categories: &[Category], folds: usize) -> (Vec<Compiled>, Vec<bool>) {
+    let mut names: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut out: Vec<Compiled> = Vec::with_capacity(examples.len());
+    for e in examples {
+        let mut sink = Collect::default();
+        walk(&e.input, &mut sink);
+        names.entry(e.scenario).or_insert_with(|| super::hint(e.scenario));
+        let place = |c: &Category| categories.iter().position(|known| known == c);
+        out.push(Compiled {
+            harmful: !e.categories.is_empty(),
+            kinds: e.categories.iter().filter_map(place).collect(),
+            fold: (names[e.scenario] >> 12) as usize % folds,
+            context: sink.context,
+            sentences: sink.sentences,
+        });
+    }
+    let looks = |c: &Compiled| (c.context.clone(), c.sentences.clone());
+    let proper: BTreeSet<_> = out.iter().filter(|c| !c.harmful).map(looks).collect();
+    let kept: Vec<bool> = out
+        .iter()
+        .map(|c| !c.harmful || !proper.contains(&looks(c)))
+        .collect();
+    let mut marks = kept.iter();
+    out.retain(|_| marks.next().is_some_and(|kept| *kept));
+    (out, kept)
+}
+
+/// Weights while they are learnt.
+struct Learnt {
+    weights: Vec<f32>,
+    squares: Vec<f32>,
+    bias: f32,
+    bias_square: f32,
+}
+
+impl Learnt {
+    fn new(slots: usize, fit: &Fit) -> Learnt {
+        Learnt {
+            weights: vec![0.0; slots],
+            squares: vec![fit.start; slots],
+            bias: 0.0,
+            bias_square: 1e-2,
+        }
+    }
+
+    /// One step on one slot.
+    fn step(&mut self, slot: usize, gradient: f32, fit: &Fit) {
+        self.squares[slot] += gradient * gradient;
+        let length = fit.step / self.squares[slot].sqrt();
+        self.weights[slot] -= length * gradient + fit.pull * self.weights[slot];
+    }
+
+    fn step_bias(&mut self, gradient: f32, fit: &Fit) {
+        self.bias_square += gradient * gradient;
+        self.bias -= 0.2 * fit.step * gradient / self.bias_square.sqrt();
+    }
+}
+
+fn level<'a>(learnt: &Learnt, hashes: impl Iterator<Item = &'a u32>, context: f32) -> f32 {
+    let (mut sum, mut count) = (0.0, 0usize);
+    for hash in hashes {
+        sum += learnt.weights[slot(*hash, HARMFUL_BITS)];
+        count += 1;
+    }
+    sum / (count as f32 + DAMPING).sqrt() + context * CONTEXT_SHARE
+}
+
+/// The best level of a message and the sentence it comes from; none for the message as a whole.
+fn best(learnt: &Learnt, c: &Compiled) -> (f32, Option<usize>) {
+    let context: f32 = c
+        .context
+        .iter()
+        .map(|h| learnt.weights[slot(*h, HARMFUL_BITS)])
+        .sum();
+    let mut best = (level(learnt, c.sentences.iter().flatten(), context), None);
+    if c.sentences.len() > 1 {
+        for (i, sentence) in c.sentences.iter().enumerate() {
+            let here = level(learnt, sentence.iter(), context);
+            if here > best.0 {
+                best = (here, Some(i));
+            }
+        }
+    }
+    (best.0 + learnt.bias, best.1)
+}
+
+fn learn_harmful(examples: &[&Compiled], fit: &Fit) -> Learnt {
+    let mut learnt = Learnt::new(1 << HARMFUL_BITS, fit);
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    for _ in 0..fit.passes {
+        dice.shuffle(&mut order);
+        for i in &order {
+            let c = examples[*i];
+            let (z, sentence) = best(&learnt, c);
+            let gradient = logistic(z) - f32::from(u8::from(c.harmful));
+            if gradient.abs() < 1e-3 {
+                continue;
+            }
+            let chosen: Vec<u32> = match sentence {
+                Some(one) => c.sentences[one].clone(),
+                None => c.sentences.iter().flatten().copied().collect(),
+            };
+            let share = gradient / (chosen.len() as f32 + DAMPING).sqrt();
+            for hash in chosen {
+                learnt.step(slot(hash, HARMFUL_BITS), share, fit);
+            }
+            for hash in &c.context {
+                learnt.step(slot(*hash, HARMFUL_BITS), gradient * CONTEXT_SHARE, fit);
+            }
+            learnt.step_bias(gradient, fit);
+        }
+    }
+    learnt
+}
+
+/// One against all others for each category, on harmful messages only.
+fn learn_kinds(examples: &[&Compiled], categories: usize, fit: &Fit) -> (Vec<f32>, [f32; ROW]) {
+    let mut table = vec![0.0f32; ROW << KIND_BITS];
+    let mut biases = [0.0; ROW];
+    let harmful: Vec<&&Compiled> = examples.iter().filter(|c| c.harmful).collect();
+    for kind in 0..categories {
+        let mut learnt = Learnt::new(1 << KIND_BITS, fit);
+        let mut order: Vec<usize> = (0..harmful.len()).collect();
+        let mut dice = Dice(0xD1B5_4A32_D192_ED03 ^ kind as u64);
+        for _ in 0..fit.passes / 2 {
+            dice.shuffle(&mut order);
+            for i in &order {
+                let c = harmful[*i];
+                let hashes = || c.sentences.iter().flatten().chain(&c.context);
+                let root = (hashes().count() as f32 + DAMPING).sqrt();
+                let sum: f32 = hashes().map(|h| learnt.weights[slot(*h, KIND_BITS)]).sum();
+                let gradient =
+                    logistic(sum / root + learnt.bias) - f32::from(u8::from(c.kinds.contains(&kind)));
+                if gradient.abs() < 1e-3 {
+                    continue;
+                }
+                for hash in hashes() {
+                    learnt.step(slot(*hash, KIND_BITS), gradient / root, fit);
+                }
+                learnt.step_bias(gradient, fit);
+            }
+        }
+        biases[kind] = learnt.bias;
+        for (i, weight) in learnt.weights.iter().enumerate() {
+            table[i * ROW + kind] = *weight;
+        }
+    }
+    (table, biases)
+}
+
+/// The margin of every message by weights that have not seen its scenario.
+fn unseen_margins(compiled: &[Compiled], fit: &Fit) -> Vec<f32> {
+    let mut margins = vec![0.0; compiled.len()];
+    for fold in 0..fit.folds.max(2) {
+        let seen: Vec<&Compiled> = compiled.iter().filter(|c| c.fold != fold).collect();
+        let learnt = learn_harmful(&seen, fit);
+        for (margin, c) in margins.iter_mut().zip(compiled).filter(|(_, c)| c.fold == fold) {
+            *margin = best(&learnt, c).0;
+        }
+    }
+    margins
+}
+
+/// Slope and offset that turn margins into probabilities.
+fn calibrate(compiled: &[Compiled], margins: &[f32]) -> (f32, f32) {
+    let (mut slope, mut offset) = (1.0f32, 0.0f32);
+    for _ in 0..400 {
+        let (mut of_slope, mut of_offset) = (0.0, 0.0);
+        for (c, margin) in compiled.iter().zip(margins) {
+            let error = logistic(slope * margin + offset) - f32::from(u8::from(c.harmful));
+            of_slope += error * margin;
+            of_offset += error;
+        }
+        let n = compiled.len().max(1) as f32;
+        slope -= 0.2 * of_slope / n;
+        offset -= 0.2 * of_offset / n;
+    }
+    (slope, offset)
+}
+
+/// The lowest margin that no more than the given share of proper messages exceed.
+fn threshold(compiled: &[Compiled], margins: &[f32], false_alarms: f32) -> f32 {
+    let mut proper: Vec<f32> = compiled
+        .iter()
+        .zip(margins)
+        .filter(|(c, _)| !c.harmful)
+        .map(|(_, m)| *m)
+        .collect();
+    proper.sort_by(|a, b| b.total_cmp(a));
+    let allowed = (proper.len() as f32 * false_alarms) as usize;
+    proper.get(allowed).copied().unwrap_or(0.0)
+}
+
+/// Numbers that look like chance and are always the same (splitmix).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn shuffle(&mut self, order: &mut [usize]) {
+        for i in (1..order.len()).rev() {
+            order.swap(i, (self.next() % (i as u64 + 1)) as usize);
+        }
+    }
+}
