@@ -183,8 +183,9 @@ fn token(token: &str, start: usize, folded: &Folded, original: &str, out: &mut V
         out.push(mark(Builtin::Wallet, start..end));
         return;
     }
-    let parts: Vec<&str> = token.split('-').collect();
-    let ssn = parts.len() == 3 && letters == 0 && checks::us_ssn([parts[0], parts[1], parts[2]]);
+    let mut parts = token.split('-');
+    let three = [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
+    let ssn = letters == 0 && digits == 9 && parts.next().is_none() && checks::us_ssn(three);
     let lettered =
         letters > 0 && (checks::taiwan_id(token) || checks::uk_nino(token) || checks::hong_kong_id(token));
     if ssn || lettered {

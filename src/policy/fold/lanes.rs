@@ -576,6 +576,10 @@ fn counted(c: char) -> bool {
 fn pinyin_runs(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut out = Vec::new();
+    let has_han = bytes.iter().any(|b| (0xE4..=0xE9).contains(b));
+    if !has_han && mostly_english(text) {
+        return out;
+    }
     let mut at = 0;
     let mut run: Option<Run> = None;
     while at < bytes.len() {
@@ -624,7 +628,7 @@ fn pinyin_runs(text: &str) -> Vec<Range<usize>> {
         at = next.max(end);
     }
     close(run, text, &mut out);
-    if !text.chars().any(is_han) {
+    if !has_han {
         // English words read as pinyin by chance; a text in pinyin is in pinyin throughout.
         let letters = text.bytes().filter(u8::is_ascii_lowercase).count();
         let read: usize = out.iter().map(Range::len).sum();
@@ -633,6 +637,16 @@ fn pinyin_runs(text: &str) -> Vec<Range<usize>> {
         }
     }
     out
+}
+
+/// Whether most words of a text without Han characters are short English words.
+fn mostly_english(text: &str) -> bool {
+    let words = || {
+        text.split(|c: char| !c.is_ascii_lowercase())
+            .filter(|w| !w.is_empty())
+    };
+    let known = words().filter(|w| w.len() <= 6 && english(w)).count();
+    known * 2 > words().count()
 }
 
 struct Run {

@@ -347,16 +347,37 @@ pub(super) fn joined(a: char, b: char) -> Option<char> {
     SPLITS.get(&(a, b)).copied()
 }
 
-static ENGLISH: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+/// Short English words as a filter; about one other word in a thousand passes too.
+static ENGLISH: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let lines = include_str!("english.txt")
         .lines()
         .filter(|l| !l.starts_with('#'));
-    lines.flat_map(|l| l.split(' ')).chain(["a", "i"]).collect()
+    let mut filter = vec![0u64; ENGLISH_BITS / 64];
+    for word in lines.flat_map(|l| l.split(' ')).chain(["a", "i"]) {
+        for bit in word_bits(word) {
+            filter[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+    filter
 });
+
+const ENGLISH_BITS: usize = 1 << 18;
+
+/// FNV-1a over the bytes, cut into two.
+fn word_bits(word: &str) -> [usize; 2] {
+    let mix = |hash: u64, b: u8| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3);
+    let hash = word.bytes().fold(0xCBF2_9CE4_8422_2325, mix);
+    [
+        (hash >> 40) as usize % ENGLISH_BITS,
+        (hash >> 8) as usize % ENGLISH_BITS,
+    ]
+}
 
 /// Whether a short Latin word is English in common use.
 pub(super) fn english(word: &str) -> bool {
-    ENGLISH.contains(word)
+    word_bits(word)
+        .iter()
+        .all(|bit| ENGLISH[bit / 64] & (1 << (bit % 64)) != 0)
 }
 
 #[cfg(test)]

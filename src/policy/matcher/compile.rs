@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use daachorse::{CharwiseDoubleArrayAhoCorasick, CharwiseDoubleArrayAhoCorasickBuilder};
 
-use super::{Builtin, Chain, Compiled, Excuse, Lexicons, Word};
+use super::{Builtin, Chain, Compiled, Excuse, Lexicons, Lists, Word, WordId};
 use crate::policy::error::PolicyError;
 use crate::policy::fold::{is_han, lanes};
 use crate::policy::lexicon::{Item, Lexicon, Pattern, Place, Reach, Step, Surroundings};
@@ -249,7 +249,7 @@ impl Lexicons {
         }
         let woken_by = woken_by(&patterns, c.group_names.len());
         let words: Vec<Word> = c.words.into_iter().map(|w| finished(w, &c.in_names)).collect();
-        let (spellings, automaton) = automaton(spelled(&words));
+        let (spellings, automaton) = automaton(spelled(&words), &words);
         let (soundings, sounds) = automaton_of_sounds(&words);
         Lexicons {
             names: c.groups.get("names").copied(),
@@ -330,7 +330,7 @@ fn spelled(words: &[Word]) -> HashMap<String, Vec<u32>> {
     by_letters
 }
 
-fn automaton_of_sounds(words: &[Word]) -> (Vec<Vec<u32>>, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
+fn automaton_of_sounds(words: &[Word]) -> (Lists, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
     let mut by_sound: HashMap<String, Vec<u32>> = HashMap::new();
     for (i, word) in words.iter().enumerate() {
         let fits = (1..=LONGEST_SPOKEN).contains(&word.chars.len()) && word.chars.iter().all(|c| is_han(*c));
@@ -342,15 +342,16 @@ fn automaton_of_sounds(words: &[Word]) -> (Vec<Vec<u32>>, Option<CharwiseDoubleA
             by_sound.entry(sound).or_default().push(i as u32);
         }
     }
-    automaton(by_sound)
+    automaton(by_sound, words)
 }
 
 fn automaton(
     by_letters: HashMap<String, Vec<u32>>,
-) -> (Vec<Vec<u32>>, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
+    words: &[Word],
+) -> (Lists, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
     let mut all: Vec<(String, Vec<u32>)> = by_letters.into_iter().collect();
     if all.is_empty() {
-        return (Vec::new(), None);
+        return (Lists::default(), None);
     }
     all.sort_unstable();
     let numbered = all
@@ -360,5 +361,13 @@ fn automaton(
     let built = CharwiseDoubleArrayAhoCorasickBuilder::new()
         .build_with_values(numbered)
         .expect("invariant: letters are not empty and stand once each");
-    (all.into_iter().map(|(_, words)| words).collect(), Some(built))
+    let mut lists = Lists::default();
+    for (_, ids) in all {
+        lists.ids.extend(
+            ids.iter()
+                .map(|id| WordId::new(*id as usize, &words[*id as usize])),
+        );
+        lists.ends.push(lists.ids.len() as u32);
+    }
+    (lists, Some(built))
 }

@@ -27,30 +27,27 @@ struct Page<'t> {
     lexicons: &'t Lexicons,
     text: &'t str,
     tokens: &'t [Token],
-    present: Vec<u64>,
+    /// For each group where its places in `by_group` end.
+    ends_of: Vec<u32>,
+    /// Places in `tokens`, group by group, in reading order.
+    by_group: Vec<u32>,
     ends: OnceCell<Vec<u32>>,
 }
 
 impl Lexicons {
     /// Hits of all phrases and patterns.
     pub(super) fn judge(&self, text: &str, tokens: &[Token], found: &mut Found) {
-        let mut page = Page {
+        let (ends_of, by_group) = self.sorted(tokens);
+        let page = Page {
             lexicons: self,
             text,
             tokens,
-            present: vec![0; self.group_names.len() / 64 + 1],
+            ends_of,
+            by_group,
             ends: OnceCell::new(),
         };
-        for token in tokens {
-            let word = &self.words[token.word as usize];
-            for group in &word.groups {
-                let (at, bit) = (*group as usize / 64, 1 << (group % 64));
-                if page.present[at] & bit == 0 {
-                    page.present[at] |= bit;
-                    found.groups.push(*group);
-                }
-            }
-        }
+        let groups = 0..self.group_names.len() as u16;
+        found.groups.extend(groups.filter(|g| page.has(*g)));
         for token in tokens {
             for entry in &self.words[token.word as usize].phrases {
                 let span = token.start as usize..token.end as usize;
@@ -67,7 +64,6 @@ impl Lexicons {
                 page.pattern(&self.patterns[*id as usize], found);
             }
         }
-        found.groups.sort_unstable();
         found
             .hits
             .sort_by_key(|h| (h.entry, h.span.start, std::cmp::Reverse(h.span.end)));
@@ -83,9 +79,42 @@ impl Lexicons {
     }
 }
 
+impl Lexicons {
+    /// The places of the words of each group: where each group's end, and all of them one group after the other.
+    fn sorted(&self, tokens: &[Token]) -> (Vec<u32>, Vec<u32>) {
+        let groups = |t: &Token| self.words[t.word as usize].groups.iter();
+        let mut ends = vec![0u32; self.group_names.len()];
+        for group in tokens.iter().flat_map(groups) {
+            ends[*group as usize] += 1;
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += std::mem::replace(end, sum);
+        }
+        let mut all = vec![0u32; sum as usize];
+        for (i, token) in tokens.iter().enumerate() {
+            for group in groups(token) {
+                let slot = &mut ends[*group as usize];
+                all[*slot as usize] = i as u32;
+                *slot += 1;
+            }
+        }
+        (ends, all)
+    }
+}
+
 impl Page<'_> {
+    /// Places in `tokens` of the words of a group, in reading order.
+    fn of(&self, group: u16) -> &[u32] {
+        let at = group as usize;
+        let start = at
+            .checked_sub(1)
+            .map_or(0, |before| self.ends_of[before] as usize);
+        &self.by_group[start..self.ends_of[at] as usize]
+    }
+
     fn has(&self, group: u16) -> bool {
-        self.present[group as usize / 64] & (1 << (group % 64)) != 0
+        !self.of(group).is_empty()
     }
 
     fn is(&self, token: &Token, group: u16) -> bool {
@@ -150,10 +179,9 @@ impl Page<'_> {
         let Some((first, _)) = chain.steps.first() else {
             return out;
         };
-        for (i, token) in self.tokens.iter().enumerate() {
-            if !self.is(token, *first) {
-                continue;
-            }
+        for i in self.of(*first) {
+            let i = *i as usize;
+            let token = &self.tokens[i];
             let mut tries = PLACES;
             let mut words = Vec::with_capacity(chain.steps.len());
             if let Some(dress) = self.go_on(i, &chain.steps[1..], &mut tries, &mut words) {
@@ -189,13 +217,13 @@ impl Page<'_> {
         let gap = usize::from(*gap);
         // A Latin word takes more room than a Chinese character.
         let farthest = own.end + gap * 14 + 8;
-        let from = self.tokens.partition_point(|t| t.start < token.end);
-        for (j, next) in self.tokens.iter().enumerate().skip(from) {
+        let places = self.of(*group);
+        let from = places.partition_point(|j| self.tokens[*j as usize].start < token.end);
+        for j in &places[from..] {
+            let j = *j as usize;
+            let next = &self.tokens[j];
             if next.start as usize > farthest || *tries == 0 {
                 return None;
-            }
-            if !self.is(next, *group) {
-                continue;
             }
             let between = &self.text[own.end..next.start as usize];
             if ends_sentence(between) || units(between) > gap {

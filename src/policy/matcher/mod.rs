@@ -152,15 +152,58 @@ struct Excuse {
     message: Vec<u16>,
 }
 
+/// For each value of an automaton the words that have it, laid down one after the other.
+#[derive(Debug, Default)]
+struct Lists {
+    ends: Vec<u32>,
+    ids: Vec<WordId>,
+}
+
+/// Number of a word, with what must be known before the word itself is looked at.
+#[derive(Debug, Clone, Copy)]
+struct WordId(u32);
+
+impl WordId {
+    const OPEN: u32 = 1 << 31;
+    const TIGHT: u32 = 1 << 30;
+    const SHORTENED: u32 = 1 << 29;
+
+    fn new(id: usize, word: &Word) -> WordId {
+        let flag = |on: bool, bit: u32| if on { bit } else { 0 };
+        WordId(
+            id as u32
+                | flag(word.open, Self::OPEN)
+                | flag(word.tight, Self::TIGHT)
+                | flag(word.shortened, Self::SHORTENED),
+        )
+    }
+
+    fn id(self) -> u32 {
+        self.0 & (Self::SHORTENED - 1)
+    }
+
+    fn is(self, flag: u32) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+impl Lists {
+    fn of(&self, value: u32) -> &[WordId] {
+        let at = value as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.ids[start..self.ends[at] as usize]
+    }
+}
+
 /// All lexicons, compiled.
 pub struct Lexicons {
     entries: Vec<Entry>,
     words: Vec<Word>,
     /// For each value of the automaton the words with these letters.
-    spellings: Vec<Vec<u32>>,
+    spellings: Lists,
     automaton: Option<CharwiseDoubleArrayAhoCorasick<u32>>,
     /// For each value of the automaton of sounds the words that sound so.
-    soundings: Vec<Vec<u32>>,
+    soundings: Lists,
     sounds: Option<CharwiseDoubleArrayAhoCorasick<u32>>,
     patterns: Vec<Compiled>,
     /// For each group the patterns that it wakes.

@@ -1,6 +1,6 @@
 //! The words that stand in a text, in every reading of it, on the bytes of the folded text.
 
-use super::{Found, Lexicons, Word, WordMark, whole_words};
+use super::{Found, Lexicons, Word, WordId, WordMark, whole_words};
 use crate::policy::fold::lanes::{self, Source, Syllable, Variant};
 use crate::policy::fold::{Folded, is_han};
 
@@ -55,17 +55,21 @@ impl Lexicons {
     fn as_written(&self, text: &str, tokens: &mut Vec<Token>) {
         let Some(automaton) = &self.automaton else { return };
         for m in automaton.find_overlapping_iter(text) {
-            for id in &self.spellings[m.value() as usize] {
-                let word = &self.words[*id as usize];
-                let span = m.start()..m.end();
-                if word.tight || !whole_words(text, &span, word.open) {
+            let span = m.start()..m.end();
+            for id in self.spellings.of(m.value()) {
+                let open = id.is(WordId::OPEN);
+                if id.is(WordId::TIGHT) || !whole_words(text, &span, open) {
                     continue;
                 }
                 tokens.push(Token {
                     start: span.start as u32,
-                    end: word_end(text, span.end, word),
-                    word: *id,
-                    dress: if word.shortened {
+                    end: if open {
+                        word_end(text, span.end)
+                    } else {
+                        span.end as u32
+                    },
+                    word: id.id(),
+                    dress: if id.is(WordId::SHORTENED) {
                         Dress::OnPurpose
                     } else {
                         Dress::Plain
@@ -89,14 +93,13 @@ impl Lexicons {
                 || !letter(span.start)
                 || variant.may_part(span.start);
             let closes = !letter(span.end) || !letter(span.end - 1) || variant.may_part(span.end);
-            for id in &self.spellings[m.value() as usize] {
-                let word = &self.words[*id as usize];
-                if begins && (closes || word.open) && !word.shortened {
+            for id in self.spellings.of(m.value()) {
+                if begins && (closes || id.is(WordId::OPEN)) && !id.is(WordId::SHORTENED) {
                     let span = variant.folded(&span);
                     tokens.push(Token {
                         start: span.start as u32,
                         end: span.end as u32,
-                        word: *id,
+                        word: id.id(),
                         dress: Dress::OnPurpose,
                     });
                 }
@@ -108,8 +111,8 @@ impl Lexicons {
         let Some(automaton) = &self.sounds else { return };
         for m in automaton.find_overlapping_iter(&sounds.text) {
             let syllables = sounds.range(&(m.start()..m.end()));
-            for id in &self.soundings[m.value() as usize] {
-                if !meant(&self.words[*id as usize], syllables) {
+            for id in self.soundings.of(m.value()) {
+                if !meant(&self.words[id.id() as usize], syllables) {
                     continue;
                 }
                 let span = lanes::span_of(syllables);
@@ -117,7 +120,7 @@ impl Lexicons {
                 tokens.push(Token {
                     start: span.start as u32,
                     end: span.end as u32,
-                    word: *id,
+                    word: id.id(),
                     dress: if latin { Dress::OnPurpose } else { Dress::BySound },
                 });
             }
@@ -190,10 +193,7 @@ impl Lexicons {
 }
 
 /// Where an open Latin word ends.
-fn word_end(text: &str, end: usize, word: &Word) -> u32 {
-    if !word.open {
-        return end as u32;
-    }
+fn word_end(text: &str, end: usize) -> u32 {
     let rest = text.as_bytes()[end..]
         .iter()
         .take(24)
