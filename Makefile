@@ -23,7 +23,7 @@ bench: ## measure the pipeline and the log on both databases; prints tables and 
 
 bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an equivalent rule set
 	cargo bench --locked --no-default-features --bench verdict
-	cargo run --locked --release --manifest-path benches/rivals/Cargo.toml
+	cargo run --release --manifest-path benches/rivals/Cargo.toml
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo
