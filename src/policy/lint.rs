@@ -279,8 +279,8 @@ fn margin(remarks: &mut Remarks<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pack::PackFiles;
     use super::*;
+    use crate::policy::PackFiles;
 
     const HEAD: &str = "pack = \"x\"\ntitle = { zh = \"甲\", en = \"x\" }\n";
     const SOURCE: &str = "[[sources]]\nname = \"Act 1\"\nissuer = \"Parliament\"\n";
