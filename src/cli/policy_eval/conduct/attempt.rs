@@ -335,6 +335,9 @@ fn answer(line: Line<'_, '_>, f: &mut Facts, stopped: Option<Moment>) {
     if line.attempt.get("in_reply_to").is_none() && !f.aim.has(Aim::Reply) {
         return;
     }
+    if f.marks.has(Mark::AsksAboutDebt) && line.attempt.get("purpose").is_none() {
+        f.aim = Aim::Reply.with_class();
+    }
     let past = entries(line);
     let wrote = past
         .iter()

@@ -187,7 +187,12 @@ fn stop_marks(line: Line<'_, '_>, said: &[Said<'_>], stops: &[Stop], f: &mut Fac
         marks.note(Mark::StoppedAddress, stop.address.is_some());
         last = last.max(Some(stop.at));
     }
-    for stop in stops.iter().filter(|s| s.all) {
+    // Somebody else who asks that it stop wants to be left out of it.
+    let stranger = matches!(
+        f.role,
+        RoleWord::ThirdParty | RoleWord::ContactPerson | RoleWord::Heir
+    );
+    for stop in stops.iter().filter(|s| s.all || stranger) {
         marks.note(Mark::Cease, true);
         marks.note(Mark::CeaseWritten, stop.written);
     }
@@ -372,7 +377,9 @@ fn lawyers(line: Line<'_, '_>, said: &[Said<'_>], f: &mut Facts) {
                 marks.note(Mark::CounselWritten, s.written);
                 marks.note(Mark::AdviserOnly, s.written && s.signal.get("adviser").is_some());
             }
-            "contact_request" | "free_text" if by && s.written && words.contains("adviser") => {
+            "contact_request" | "free_text"
+                if by && s.written && ["advis", "counsel", "trustee"].iter().any(|w| words.contains(w)) =>
+            {
                 marks.note(Mark::AdviserOnly, true);
             }
             _ => {}
