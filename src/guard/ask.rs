@@ -6,7 +6,7 @@ use super::conditions;
 use super::counts::{Counter, Room};
 use super::timetable::{REACH_DAYS, Timetable, days_after};
 use crate::domain::Moment;
-use crate::policy::{Body, Cap, Hours, Kind, Medium, Outcome, Rule};
+use crate::policy::{Body, Cap, Hours, Medium, Outcome, Rule};
 
 /// What one rule says about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,19 +125,20 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// Whether every pack that speaks knows a consent, or the one answer, that lifts the person's own hours at `at`.
     fn personal_lifted(&self, rules: &[&Rule], at: Moment) -> bool {
-        let mut any = false;
-        for rule in rules.iter().filter(|r| r.kind() == Kind::Hours) {
-            let Body::Hours(hours) = &rule.body else { continue };
-            if !conditions::speaks(rule, self.t.f) {
-                continue;
-            }
-            if self.t.consent(rule, at).is_none() && !self.t.answers(hours, at) {
-                return false;
-            }
-            any = true;
+        if self.t.f.allowed.is_empty() && self.t.f.inbound.is_none() {
+            return false;
         }
-        any
+        let lifts = |r: &&&Rule| match &r.body {
+            Body::Hours(hours) if conditions::speaks(r, self.t.f) => {
+                self.t.consent(r, at).is_some() || self.t.answers(hours, at)
+            }
+            _ => false,
+        };
+        let by_pack = rules.chunk_by(|a, b| a.head.pack == b.head.pack);
+        let mut packs = by_pack.map(|pack| pack.iter().any(|r| lifts(&r)));
+        !rules.is_empty() && packs.all(|lifted| lifted)
     }
 
     /// The first instant from `from` on that suits every rule that has a clock or a count, nothing else happening.
@@ -145,7 +146,7 @@ impl<'a> Asking<'a> {
     pub(crate) fn lawful(&self, rules: &[&Rule], from: Moment) -> Option<Moment> {
         let f = self.t.f;
         let limit = from + TimeDelta::days(REACH_DAYS as i64);
-        let rules: Vec<&Rule> = rules
+        let timed_rules: Vec<&Rule> = rules
             .iter()
             .filter(|r| {
                 matches!(
@@ -162,7 +163,7 @@ impl<'a> Asking<'a> {
             at = at.max(until);
         }
         'again: while at <= limit {
-            for rule in &rules {
+            for rule in &timed_rules {
                 let next = match &rule.body {
                     Body::Hours(hours) => self.t.next(rule, hours, at)?,
                     Body::Cap(cap) => self.counter.next(rule, cap, at)?,
@@ -178,7 +179,7 @@ impl<'a> Asking<'a> {
                     continue 'again;
                 }
             }
-            if timed && !f.personal.is_empty() && !self.personal_lifted(&rules, at) {
+            if timed && !f.personal.is_empty() && !self.personal_lifted(rules, at) {
                 let next = self.t.next_personal(at)?;
                 if next > at {
                     at = next;

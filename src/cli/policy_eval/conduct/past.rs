@@ -105,20 +105,20 @@ pub(super) fn entries<'v>(line: Line<'_, 'v>) -> Vec<Entry<'v>> {
 /// Reads deeds, days and states.
 pub(super) fn read(line: Line<'_, '_>, f: &mut Facts) {
     let all = entries(line);
-    let mut deeds: Vec<(Moment, u32, Set<Deed>)> = Vec::new();
+    let mut deeds: Vec<(Moment, u32, u64, Set<Deed>)> = Vec::new();
     let debts = f.all_debts();
     for e in all.iter().filter(|e| e.debts & debts != 0) {
         let set = deeds_of(line, e, f);
         if !set.is_empty() {
-            deeds.push((e.at, e.person, set));
+            deeds.push((e.at, e.person, e.debts, set));
         }
         days_of(e, f);
     }
     if let Some((at, set)) = number_check(line, f) {
-        deeds.push((at, f.person, set));
+        deeds.push((at, f.person, debts, set));
     }
-    f.events
-        .extend(deeds.iter().map(|(at, who, set)| event(*at, *who, debts, *set)));
+    let each = |(at, who, about, set): (Moment, u32, u64, Set<Deed>)| event(at, who, about, set);
+    f.events.extend(deeds.into_iter().map(each));
     first_notice(&all, f);
     addresses(line, &all, f);
     states(line, &all, f);
