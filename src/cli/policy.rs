@@ -26,6 +26,9 @@ pub(super) enum PolicyCommand {
     /// Says what is wrong with packs that read well: rules that no case proves, claims without a source
     #[command(after_help = "Examples:\n  dunwell policy lint")]
     Lint,
+    /// Prints the JSON Schema of `policy.toml`, for editors that complete and check it
+    #[command(after_help = "Examples:\n  dunwell policy schema > policy.schema.json")]
+    Schema,
     /// Judges one situation a line from standard input, without store and settings
     #[command(
         after_help = "Examples:\n  dunwell policy eval --jsonl < situations.jsonl\n\nOne JSON object a line in, {\"id\",\"verdict\",\"not_before\",\"findings\"} a line out. What is not understood is for a person (`review`), never allowed."
@@ -48,6 +51,10 @@ pub(super) fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<A
         PolicyCommand::List => list(session),
         PolicyCommand::Show { pack } => show(session, &pack),
         PolicyCommand::Lint => lint_all(session),
+        PolicyCommand::Schema => {
+            let schema = crate::policy::schema();
+            Ok(Answer::new(serde_json::to_string_pretty(&schema)?, schema))
+        }
         PolicyCommand::Eval { .. } => super::policy_eval::run(session),
         PolicyCommand::Test { pack } => test(session, pack.as_deref()),
     }

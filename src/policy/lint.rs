@@ -249,7 +249,7 @@ fn most(by: &Cap, window: CapWindow) -> Option<u32> {
     let times = match (by.window, window) {
         (a, b) if a == b => 1,
         (CapWindow::LocalMonth, _) => return None,
-        // A rolling span touches a day more at each end, and another where the clocks go forward.
+        // A rolling span touches a day more at each end.
         (CapWindow::LocalDays(_), CapWindow::Rolling(_)) => {
             (hours(window) + 47) / hours(by.window).max(1) + 1
         }
@@ -279,8 +279,8 @@ fn margin(remarks: &mut Remarks<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::policy::PackFiles;
     use super::*;
+    use crate::policy::PackFiles;
 
     const HEAD: &str = "pack = \"x\"\ntitle = { zh = \"甲\", en = \"x\" }\n";
     const SOURCE: &str = "[[sources]]\nname = \"Act 1\"\nissuer = \"Parliament\"\n";
@@ -348,11 +348,11 @@ mod tests {
             ],
         );
         check(
-            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 27)),
+            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 25)),
             &[("`cap.a` never lets this cap fill", true)],
         );
         check(
-            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 26)),
+            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 21)),
             &[],
         );
         let other = rule("duties", "duty.a", "").replace("Act 1 s. 2", "Act 2");

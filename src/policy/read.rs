@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::PolicyError;
 use super::rules::{Applies, Slot};
+use super::schema::{Field, described};
 use super::sets::Set;
 use super::vocab::{Claim, DebtKind, Medium, SenderWord};
 use super::when::set;
@@ -91,21 +92,23 @@ pub(crate) fn to_date(d: &toml::value::Datetime) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(date.year.into(), date.month.into(), date.day.into())
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RawApplies {
-    country: Vec<String>,
-    region: Vec<String>,
-    debtor: Words<PersonKind>,
-    debt: Words<DebtKind>,
-    claim: Words<Claim>,
-    claim_not: Words<Claim>,
-    sender: Words<SenderWord>,
-    sender_not: Words<SenderWord>,
-    bank_creditor: Option<bool>,
-    days_overdue: Option<i64>,
-    from: Option<toml::value::Datetime>,
-    until: Option<toml::value::Datetime>,
+described! {
+    #[derive(Deserialize, Default)]
+    #[serde(deny_unknown_fields, default)]
+    pub(crate) struct RawApplies {
+        country: Vec<String>,
+        region: Vec<String>,
+        debtor: Words<PersonKind>,
+        debt: Words<DebtKind>,
+        claim: Words<Claim>,
+        claim_not: Words<Claim>,
+        sender: Words<SenderWord>,
+        sender_not: Words<SenderWord>,
+        bank_creditor: Option<bool>,
+        days_overdue: Option<i64>,
+        from: Option<toml::value::Datetime>,
+        until: Option<toml::value::Datetime>,
+    }
 }
 
 impl RawApplies {
@@ -199,6 +202,13 @@ macro_rules! table {
                 self.id.span().start
             }
 
+            #[allow(dead_code, reason = "words have a schema of their own")]
+            pub(crate) const OWN: &'static [$crate::policy::schema::Field] = &[$($crate::policy::schema::Field {
+                name: stringify!($field),
+                ty: stringify!($ty),
+                attributes: stringify!($($m)*),
+            }),*];
+
             /// The rule without its body and conditions; the body comes back as a gap.
             fn frame(
                 &mut self,
@@ -237,6 +247,31 @@ macro_rules! table {
     };
 }
 pub(crate) use table;
+
+/// A field that every table has.
+const fn shared(name: &'static str, ty: &'static str) -> Field {
+    Field {
+        name,
+        ty,
+        attributes: "",
+    }
+}
+
+/// The fields that every table has; the same as in [`table!`].
+pub(crate) const COMMON: &[Field] = &[
+    shared("id", "String"),
+    shared("level", "Level"),
+    shared("sureness", "Sureness"),
+    shared("basis", "String"),
+    shared("why", "String"),
+    shared("zh", "String"),
+    shared("en", "String"),
+    shared("instead", "Option<String>"),
+    shared("consent", "Option<bool>"),
+    shared("applies", "Option<RawApplies>"),
+    shared("channels", "Option<Media>"),
+    shared("purposes", "Option<Words<Aim>>"),
+];
 
 /// What the readers of tables know about the file.
 pub(crate) struct Context<'a> {

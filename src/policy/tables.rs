@@ -7,6 +7,7 @@ use super::fold::fold;
 use super::marks::{Deed, Mark, NamedDay};
 use super::read::{Context, Media, RawApplies, Slots, Word, Words, plain, table};
 use super::rules::*;
+use super::schema::{Field, described};
 use super::sets::Set;
 use super::vocab::*;
 use super::when::{RawConditions, set};
@@ -46,15 +47,17 @@ struct RawTitle {
     en: String,
 }
 
-/// An instrument that the rules of a pack cite.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSource {
-    name: toml::Spanned<String>,
-    issuer: String,
-    #[serde(default)]
-    date: String,
-    note: Option<String>,
+described! {
+    /// An instrument that the rules of a pack cite.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct RawSource {
+        name: toml::Spanned<String>,
+        issuer: String,
+        #[serde(default)]
+        date: String,
+        note: Option<String>,
+    }
 }
 
 #[derive(Deserialize)]
@@ -104,20 +107,22 @@ struct RawPolicy {
     gaps: Vec<RawNote>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawWindows {
-    all: Option<Word<Slots>>,
-    mon_fri: Option<Word<Slots>>,
-    mon_sat: Option<Word<Slots>>,
-    mon: Option<Word<Slots>>,
-    tue: Option<Word<Slots>>,
-    wed: Option<Word<Slots>>,
-    thu: Option<Word<Slots>>,
-    fri: Option<Word<Slots>>,
-    sat: Option<Word<Slots>>,
-    sun: Option<Word<Slots>>,
-    holiday: Option<Word<Slots>>,
+described! {
+    #[derive(Deserialize, Default)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct RawWindows {
+        all: Option<Word<Slots>>,
+        mon_fri: Option<Word<Slots>>,
+        mon_sat: Option<Word<Slots>>,
+        mon: Option<Word<Slots>>,
+        tue: Option<Word<Slots>>,
+        wed: Option<Word<Slots>>,
+        thu: Option<Word<Slots>>,
+        fri: Option<Word<Slots>>,
+        sat: Option<Word<Slots>>,
+        sun: Option<Word<Slots>>,
+        holiday: Option<Word<Slots>>,
+    }
 }
 
 rules!(RawHours {
@@ -252,6 +257,27 @@ impl<'de, T: std::str::FromStr<Err = crate::domain::UnknownWord>> Deserialize<'d
         Ok(OneOrMore(words.iter().map(read).collect::<Result<_, _>>()?))
     }
 }
+
+/// Every table of rules and the fields that are its own.
+pub(crate) const TABLES: &[(&str, &[Field])] = &[
+    ("hours", RawHours::OWN),
+    ("close_margin", RawMargin::OWN),
+    ("caps", RawCap::OWN),
+    ("waits", RawWait::OWN),
+    ("patterns", RawPattern::OWN),
+    ("recipients", RawRecipients::OWN),
+    ("channels", RawConduct::OWN),
+    ("elements", RawElement::OWN),
+    ("messages", RawConduct::OWN),
+    ("statuses", RawStatus::OWN),
+    ("senders", RawSender::OWN),
+    ("retention", RawRetention::OWN),
+    ("content", RawContent::OWN),
+    ("payments", RawNote::OWN),
+    ("duties", RawNote::OWN),
+    ("warnings", RawWarning::OWN),
+    ("gaps", RawNote::OWN),
+];
 
 /// What `policy.toml` says.
 pub(crate) struct Policy {

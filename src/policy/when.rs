@@ -6,46 +6,51 @@ use super::assertions::Assertion;
 use super::marks::{Deed, Mark, NamedDay};
 use super::read::{Word, Words, plain};
 use super::rules::{Conditions, Happened};
+use super::schema::described;
 use super::sets::{Bit, Set};
 use super::vocab::*;
 
-/// `when` and each entry of `unless`, as written.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RawConditions {
-    any: Words<Mark>,
-    all: Words<Mark>,
-    none: Words<Mark>,
-    role: Words<RoleWord>,
-    relation: Words<Relation>,
-    place: Words<Place>,
-    channels: Words<Medium>,
-    purposes: Words<Aim>,
-    sender: Words<SenderWord>,
-    says: Words<Assertion>,
-    balance_below: Option<i64>,
-    happened: Vec<RawHappened>,
-    not_happened: Vec<RawHappened>,
+described! {
+    /// `when` and each entry of `unless`, as written.
+    #[derive(Deserialize, Default)]
+    #[serde(deny_unknown_fields, default)]
+    pub(crate) struct RawConditions {
+        any: Words<Mark>,
+        all: Words<Mark>,
+        none: Words<Mark>,
+        role: Words<RoleWord>,
+        relation: Words<Relation>,
+        place: Words<Place>,
+        channels: Words<Medium>,
+        purposes: Words<Aim>,
+        sender: Words<SenderWord>,
+        says: Words<Assertion>,
+        balance_below: Option<i64>,
+        happened: Vec<RawHappened>,
+        not_happened: Vec<RawHappened>,
+    }
 }
 
-/// One thing of the past, as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawHappened {
-    deed: Words<Deed>,
-    times: Option<u32>,
-    within_local_days: Option<u32>,
-    within_minutes: Option<u32>,
-    local_days_ago: Option<u32>,
-    #[serde(default)]
-    in_a_row: bool,
-    #[serde(default)]
-    recipient: bool,
-    #[serde(default)]
-    after: Words<Deed>,
-    after_local_days: Option<u32>,
-    named_day: Option<Word<NamedDay>>,
-    at_least_days: Option<u32>,
+described! {
+    /// One thing of the past, as written.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct RawHappened {
+        deed: Words<Deed>,
+        times: Option<u32>,
+        within_local_days: Option<u32>,
+        within_minutes: Option<u32>,
+        local_days_ago: Option<u32>,
+        #[serde(default)]
+        in_a_row: bool,
+        #[serde(default)]
+        recipient: bool,
+        #[serde(default)]
+        after: Words<Deed>,
+        after_local_days: Option<u32>,
+        named_day: Option<Word<NamedDay>>,
+        at_least_days: Option<u32>,
+    }
 }
 
 /// A list of words as a set.
