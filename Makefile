@@ -22,7 +22,7 @@ bench: ## measure the pipeline on both databases; prints a table and writes JSON
 
 bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an equivalent rule set
 	cargo bench --locked --no-default-features --bench verdict
-	cargo run --locked --release --manifest-path benches/rivals/Cargo.toml
+	cargo run --release --manifest-path benches/rivals/Cargo.toml
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo

@@ -13,8 +13,8 @@ use chrono::{Days, NaiveDate, TimeDelta};
 use dunwell::domain::Moment;
 use dunwell::guard::judge;
 use dunwell::policy::{
-    Aim, Asked, Candidate, Ended, Event, Facts, Holidays, Medium, Pack, PackFiles, Place, PolicySet,
-    SenderWord, Set, Way, blank,
+    Aim, Asked, Candidate, Ended, Event, Facts, Holidays, Medium, Pack, PackFiles, PackTexts, Place,
+    PolicySet, SenderWord, Set, Way, blank,
 };
 
 const PACKS: [&str; 6] = ["us-dc", "us-fl", "us-ma", "us-nyc", "us-regf", "us-wa"];
@@ -25,26 +25,31 @@ pub(crate) fn set() -> PolicySet {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = here.ancestors().map(|a| a.join("policies")).find(|p| p.is_dir());
     let root = root.expect("the policies are beside the sources");
-    let mut packs = Vec::new();
-    for entry in std::fs::read_dir(&root).expect("the policies are beside the sources") {
-        let folder = entry.expect("a readable folder").path();
-        let Ok(policy) = std::fs::read_to_string(folder.join("policy.toml")) else {
-            continue;
-        };
-        let name = folder
-            .file_name()
-            .and_then(|n| n.to_str())
-            .unwrap_or_default()
-            .to_owned();
-        let files = PackFiles {
-            name: &name,
-            policy: &policy,
+    let mut files = Vec::new();
+    for folder in std::fs::read_dir(&root).expect("a readable folder").flatten() {
+        for file in std::fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+            let path = file.path();
+            let name = path
+                .strip_prefix(&root)
+                .expect("it lies below")
+                .to_string_lossy()
+                .replace('\\', "/");
+            files.push((name, std::fs::read_to_string(&path).unwrap_or_default()));
+        }
+    }
+    let names = files
+        .iter()
+        .filter_map(|(path, _)| path.strip_suffix("/policy.toml"));
+    let read = |name: &str| {
+        let texts = PackTexts::join(name, &files);
+        let only_rules = PackFiles {
             lexicon: "",
             cases: "",
+            ..texts.files(name)
         };
-        packs.push(Arc::new(Pack::parse(&files).expect("a shipped pack reads")));
-    }
-    PolicySet::new(packs, Holidays::default())
+        Arc::new(Pack::parse(&only_rules).expect("a shipped pack reads"))
+    };
+    PolicySet::new(names.map(read).collect(), Holidays::default())
 }
 
 /// A text about one debt, and fifty contacts before it, eight days and more ago.

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, RestrictedExpression};
 
+#[allow(dead_code, reason = "what only the bench itself prints")]
 #[path = "../../verdict.rs"]
 mod verdict;
 

@@ -1,12 +1,12 @@
 //! What people made known: stops, disputes, lawyers, consents to media and to third persons.
 
-use super::super::file::media;
-use super::super::people::place;
-use super::super::reading::{Object, Until};
-use super::super::signals::SIGNAL;
 use super::Line;
 use super::past::{Entry, entries, event, noon};
 use super::words::{ANY_CONTACT, OPTS_OUT, in_writing, media_in, plain};
+use crate::cli::policy_eval::file::media;
+use crate::cli::policy_eval::people::place;
+use crate::cli::policy_eval::reading::{Object, Until};
+use crate::cli::policy_eval::signals::SIGNAL;
 use crate::domain::Moment;
 use crate::policy::{Deed, Facts, Mark, Medium, Place, Relation, RoleWord, Set};
 
@@ -187,7 +187,12 @@ fn stop_marks(line: Line<'_, '_>, said: &[Said<'_>], stops: &[Stop], f: &mut Fac
         marks.note(Mark::StoppedAddress, stop.address.is_some());
         last = last.max(Some(stop.at));
     }
-    for stop in stops.iter().filter(|s| s.all) {
+    // Somebody else who asks that it stop wants to be left out of it.
+    let stranger = matches!(
+        f.role,
+        RoleWord::ThirdParty | RoleWord::ContactPerson | RoleWord::Heir
+    );
+    for stop in stops.iter().filter(|s| s.all || stranger) {
         marks.note(Mark::Cease, true);
         marks.note(Mark::CeaseWritten, stop.written);
     }
@@ -288,7 +293,7 @@ fn consents(line: Line<'_, '_>, said: &[Said<'_>], f: &mut Facts) {
     let by = Object::of(
         line.given.get("collector"),
         "collector",
-        super::super::file::COLLECTOR,
+        crate::cli::policy_eval::file::COLLECTOR,
         line.given.odd(),
     );
     let us = collector.or(by.text("id"));
@@ -372,7 +377,9 @@ fn lawyers(line: Line<'_, '_>, said: &[Said<'_>], f: &mut Facts) {
                 marks.note(Mark::CounselWritten, s.written);
                 marks.note(Mark::AdviserOnly, s.written && s.signal.get("adviser").is_some());
             }
-            "contact_request" | "free_text" if by && s.written && words.contains("adviser") => {
+            "contact_request" | "free_text"
+                if by && s.written && ["advis", "counsel", "trustee"].iter().any(|w| words.contains(w)) =>
+            {
                 marks.note(Mark::AdviserOnly, true);
             }
             _ => {}
