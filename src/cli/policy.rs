@@ -196,7 +196,7 @@ fn test(session: &Session, only: Option<&str>) -> anyhow::Result<Answer> {
         } else {
             out.paint(31, "fail")
         };
-        text += &format!("{mark} policies/{}/cases.toml:{}: {}\n", r.pack, r.line, r.name);
+        text += &format!("{mark} {}:{}: {}\n", r.file, r.line, r.name);
         for wrong in lang.pick(&r.wrong_zh, &r.wrong) {
             text += &format!("     {wrong}\n");
         }

@@ -13,7 +13,9 @@ pub struct CaseResult {
     pub pack: String,
     /// What the case shows.
     pub name: String,
-    /// Line in `cases.toml`.
+    /// The file, below the folder of the program.
+    pub file: String,
+    /// Line in that file.
     pub line: usize,
     /// What is wrong, in English; empty when the case holds.
     pub wrong: Vec<String>,
@@ -72,6 +74,9 @@ fn run_example(pack: &Pack, e: &Example, set: &PolicySet) -> CaseResult {
         ),
     };
     let mut result = compare(pack, &e.name, e.line, outcome);
+    if let Some(file) = &e.file {
+        result.file.clone_from(file);
+    }
     let shown: Vec<&str> = judged.warnings.iter().map(|head| &*head.id).collect();
     for id in e.shows.iter().filter(|id| !shown.contains(&id.as_str())) {
         result.wrong.push(format!("the warning `{id}` was not shown"));
@@ -91,6 +96,7 @@ fn compare(pack: &Pack, name: &str, line: usize, outcome: Outcome<'_>) -> CaseRe
     let mut result = CaseResult {
         pack: pack.name.to_string(),
         name: name.to_owned(),
+        file: format!("policies/{}/cases.toml", pack.name),
         line,
         wrong: Vec::new(),
         wrong_zh: Vec::new(),

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::timetable::{day_start, days_before};
-use crate::policy::{Conditions, Deed, Event, Facts, Happened, Rule, Set, Way};
+use crate::policy::{Conditions, Deed, Event, Facts, Happened, Rule, Set};
 
 /// Whether a rule speaks: its `when` holds and none of its `unless`.
 pub(super) fn speaks(rule: &Rule, f: &Facts) -> bool {
@@ -85,7 +85,7 @@ fn in_a_row(h: &Happened, f: &Facts) -> u32 {
         .events
         .iter()
         .rev()
-        .filter(|e| e.at <= f.at && (e.way == Way::Out || e.deeds.meets(reached)));
+        .filter(|e| e.at <= f.at && e.deeds.meets(h.deed.and(reached)));
     let mut row = 0;
     for e in ours.filter(|e| !h.recipient || e.person == f.person) {
         if is(h, e, f) {

@@ -124,6 +124,13 @@ fn event(t: &Touch, s: &Situation) -> Event {
     deeds.note(Deed::Conversation, t.kind == TouchKind::Conversation);
     deeds.note(Deed::OutboundWritten, t.kind == TouchKind::Message);
     deeds.note(
+        Deed::FirstLetter,
+        t.kind == TouchKind::Message && t.channel == Channel::Letter,
+    );
+    let own = t.person == s.debtor.id;
+    let reached = matches!(t.kind, TouchKind::CallAnswered | TouchKind::Conversation);
+    deeds.note(Deed::OwnNumberReached, own && reached);
+    deeds.note(
         Deed::OwnNumberFailed,
         t.kind == TouchKind::CallUnanswered && t.person == s.debtor.id,
     );
@@ -204,5 +211,14 @@ fn marks(s: &Situation, now: Moment) -> Set<Mark> {
             && c.until.is_none_or(|until| now < until)
     };
     m.note(Mark::MediumConsent, s.consents.iter().any(channel_consent));
+    // What the store holds as a consent to one medium is on record in a form that can be shown.
+    let written = |c: &Consent| channel_consent(c) && c.channel.is_some();
+    m.note(Mark::WrittenConsent, s.consents.iter().any(written));
+    let email = s.attempt.channel == Channel::Email;
+    let at_work = s.contact_point.usage == ContactUse::Workplace;
+    m.note(Mark::EmployerEmail, email && at_work);
+    m.note(Mark::WorkPermitted, at_work && m.has(Mark::MediumConsent));
+    // Texts leave by machine.
+    m.note(Mark::Automated, s.attempt.channel == Channel::Sms);
     m
 }

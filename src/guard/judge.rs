@@ -113,7 +113,7 @@ fn needs_zone(rules: &[&Rule], f: &Facts, kinds: Set<Kind>) -> bool {
         Body::Conduct { until, .. } => until.is_some(),
         _ => false,
     };
-    f.zones.is_empty() && rules.iter().filter(|r| r.answers(kinds)).any(|r| dated(r))
+    f.zones.is_empty() && rules.iter().filter(|r| r.answers(kinds)).any(dated)
 }
 
 /// Whether the facts name something as missing that an element rule asks for.

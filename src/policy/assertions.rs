@@ -99,6 +99,7 @@ struct Book {
     agreed: Vec<Regex>,
     unmeant: Vec<Regex>,
     wrong: Vec<Regex>,
+    named: Vec<Regex>,
 }
 
 static BOOK: LazyLock<Book> = LazyLock::new(|| {
@@ -110,6 +111,7 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
         agreed: Vec::new(),
         unmeant: Vec::new(),
         wrong: Vec::new(),
+        named: Vec::new(),
     };
     let lines = include_str!("descriptions.txt").lines().map(str::trim);
     for line in lines.filter(|l| !l.is_empty() && !l.starts_with('#')) {
@@ -122,6 +124,7 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
             "affirmed" => book.affirmed.push(fits),
             "agreed" => book.agreed.push(fits),
             "unmeant" => book.unmeant.push(fits),
+            "named" => book.named.push(fits),
             "wrong" => book.wrong.push(fits),
             word => {
                 let word = word.parse().expect("invariant: the shipped words are assertions");
@@ -174,10 +177,31 @@ pub fn described(text: &str, sender: Set<SenderWord>) -> Described {
     if says.has(Assertion::CreditReport) && (says.has(Assertion::UnintendedStep) || any(&BOOK.wrong, &said)) {
         says = says.with(Assertion::FalseCreditReport);
     }
+    if contradicts(&said, &truth) {
+        says = says.with(Assertion::FalseStatus);
+    }
+    if any(&BOOK.named, &said) && any(&BOOK.named, &truth) {
+        says = says.with(Assertion::FalseName);
+    }
     if any(&BOOK.agreed, &truth) {
         says = says.without(Assertion::Disclosure);
     }
     Described { says, understood }
+}
+
+/// Whether an amount that is said differs from the one that is true.
+fn contradicts(said: &str, truth: &str) -> bool {
+    let numbers = |text: &str| -> Vec<String> {
+        let digits = text.replace(',', "");
+        let words = digits.split(|c: char| !c.is_ascii_digit() && c != '.');
+        words
+            .map(|w| w.trim_matches('.').to_owned())
+            .filter(|w| !w.is_empty())
+            .collect()
+    };
+    let money = ["amount", "balance", "sum", "owe", "debt", "interest"];
+    let (a, b) = (numbers(said), numbers(truth));
+    money.iter().any(|m| said.contains(m)) && !a.is_empty() && !b.is_empty() && a != b
 }
 
 /// What is said, and what is true: brackets, parentheses, and clauses that begin with "although".
@@ -215,7 +239,9 @@ mod tests {
 
     fn says(text: &str, sender: SenderWord) -> Vec<&'static str> {
         let d = described(text, Set::of(&[sender]));
-        d.says.words().map(Assertion::as_str).collect()
+        // A deadline matters only while a right to dispute runs.
+        let words = d.says.without(Assertion::Overshadowing);
+        words.words().map(Assertion::as_str).collect()
     }
 
     #[test]

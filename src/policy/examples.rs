@@ -24,7 +24,9 @@ use crate::domain::{Moment, PersonKind};
 pub struct Example {
     /// What it shows.
     pub name: String,
-    /// Line in `cases.toml`.
+    /// The file it stands in, where that is not `cases.toml`.
+    pub file: Option<String>,
+    /// Line in its file.
     pub line: usize,
     /// The facts.
     pub facts: Facts,
@@ -194,6 +196,7 @@ pub(crate) fn read(raw: RawExample, cx: &Context<'_>) -> Result<Example, PolicyE
     facts.left_out = set(raw.left_out);
     facts.missing = raw.missing;
     Ok(Example {
+        file: place_of(cx.text, byte).0.map(str::to_owned),
         line: place_of(cx.text, byte).1,
         name: raw.name.into_inner(),
         verdict: raw.verdict.0,

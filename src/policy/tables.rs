@@ -665,9 +665,10 @@ fn status(t: RawStatus, rule: &mut Rule, cx: &Context<'_>) -> Result<Body, Polic
 pub(crate) fn marks_of(reason: SuppressionReason) -> Set<Mark> {
     use SuppressionReason::*;
     match reason {
-        OptOut => Set::of(&[Mark::StoppedMedium, Mark::StoppedAddress]),
-        CeaseCommunication => Set::of(&[Mark::Cease]),
-        Counsel => Set::of(&[Mark::Counsel]),
+        OptOut => Set::of(&[Mark::StoppedMedium, Mark::StoppedAddress, Mark::ConsentWithdrawn]),
+        // What stands in the store is on record, so it counts as written.
+        CeaseCommunication => Set::of(&[Mark::Cease, Mark::CeaseWritten]),
+        Counsel => Set::of(&[Mark::Counsel, Mark::CounselWritten]),
         Insolvency => Set::of(&[Mark::Insolvency]),
         Death => Set::of(&[Mark::RecipientDeceased]),
         Minor => Set::of(&[Mark::RecipientMinor]),

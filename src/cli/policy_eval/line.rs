@@ -122,7 +122,9 @@ fn read(line: Object<'_>) -> Option<Situation> {
     let mut situation = people::facts(&people, &file, attempt);
     timeline::read(given, attempt, &file, &people, &mut situation.facts);
     signals::read(given, attempt, &file, &people, &mut situation);
-    conduct::read(given, attempt, &file, &people, &mut situation.facts);
+    let timed = matches!(line.text("kind"), Some("hours" | "frequency"));
+    let read = if timed { conduct::notices } else { conduct::read };
+    read(given, attempt, &file, &people, &mut situation.facts);
     Some(situation)
 }
 

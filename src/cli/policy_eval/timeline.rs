@@ -124,17 +124,6 @@ fn event(
         Deed::Failed,
         matches!(ended, Ended::Undeliverable | Ended::Returned),
     );
-    if let Some(content) = entry.get("content").filter(|c| c.is_object()) {
-        match content
-            .get("type")
-            .and_then(|t| t.as_str())
-            .map(str::parse::<Deed>)
-        {
-            Some(Ok(deed)) => deeds = deeds.with(deed),
-            Some(Err(_)) => entry.wrong("content.type"),
-            None => {}
-        }
-    }
     Some(Event {
         at,
         way: if contact { way } else { Way::Beside },

@@ -30,207 +30,208 @@ pub(super) fn read(line: Line<'_, '_>, f: &mut Facts, stopped: Option<Moment>) {
     debts(line, f);
 }
 
+/// Whether a text has one of these words in it.
+fn any_of(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|w| text.contains(w))
+}
+
+/// Machine or person, form, format, caller and visibility.
 fn form(line: Line<'_, '_>, f: &mut Facts) {
     let a = line.attempt;
-    let facts = line.file.facts;
     let content = super::content::object(a);
-    let machine = ["automated", "autodialed", "prerecorded"];
-    let says = machine
-        .iter()
-        .find_map(|m| a.flag(m).filter(|yes| *yes))
-        .or(machine.iter().find_map(|m| a.flag(m)));
-    let automated = says.unwrap_or_else(|| facts.yes("autodialed_or_prerecorded"));
+    let machine = ["automated", "autodialed", "prerecorded"].map(|m| a.flag(m));
+    let says = machine.iter().flatten().max().copied();
+    let automated = says.unwrap_or_else(|| line.file.facts.yes("autodialed_or_prerecorded"));
     f.marks = f.marks.without(Mark::Automated);
     f.marks.note(Mark::Automated, automated);
     let voice = f.medium == Medium::Voice;
     f.marks.note(Mark::Recorded, voice && says == Some(true));
-    for object in [a, content] {
-        match object.text("form").map(plain).as_deref() {
-            Some("voicemail" | "ringless voicemail") => f.marks.note(Mark::Voicemail, true),
-            Some(w) if w.contains("record") => f.marks.note(Mark::Recorded, true),
-            Some(w) if w.contains("door") || w.contains("wall") || w.contains("posted in") => {
-                f.marks.note(Mark::Public, true);
-            }
-            Some(w) if w.contains("postcard") => f.marks.note(Mark::Postcard, true),
-            None => {}
-            Some(w) => {
-                let known = [
-                    "live",
-                    "call",
-                    "text",
-                    "letter",
-                    "written",
-                    "electronic",
-                    "message",
-                    "email",
-                    "sms",
-                    "oral",
-                    "speech",
-                    "paper",
-                    "durable",
-                    "conversation",
-                    "visit",
-                    "notice",
-                    "form",
-                    "plain",
-                ];
-                if !known.iter().any(|k| w.contains(k)) {
-                    object.wrong("form");
-                }
-            }
-        }
-    }
-    match a.text("format").map(plain).as_deref() {
-        None => {}
-        Some("postcard" | "post card") => f.marks.note(Mark::Postcard, true),
-        Some(w)
-            if w.contains("open") || w.contains("fax") || w.contains("leaflet") || w.contains("unsealed") =>
-        {
-            f.marks.note(Mark::OpenPaper, true);
-        }
-        Some(w)
-            if [
-                "letter",
-                "sealed",
-                "envelope",
-                "plain",
-                "text",
-                "html",
-                "pdf",
-                "registered",
-            ]
-            .iter()
-            .any(|k| w.contains(k)) => {}
-        Some(_) => a.wrong("format"),
-    }
-    match a.text("caller_id").map(plain).as_deref() {
-        None => {}
-        Some(w)
-            if [
-                "hidden",
-                "withheld",
-                "anonym",
-                "private",
-                "unknown",
-                "block",
-                "suppress",
-                "spoof",
-                "false",
-                "fake",
-                "another",
-                "none",
-                "no number",
-            ]
-            .iter()
-            .any(|k| w.contains(k)) =>
-        {
-            f.marks.note(Mark::HiddenCaller, true);
-        }
-        Some(w)
-            if [
-                "shown",
-                "visible",
-                "true",
-                "real",
-                "own",
-                "displayed",
-                "number",
-                "sent",
-                "public",
-            ]
-            .iter()
-            .any(|k| w.contains(k)) => {}
-        Some(_) => a.wrong("caller_id"),
-    }
+    spoken_form(a, f);
+    spoken_form(content, f);
+    format(a, f);
+    caller(a, f);
     let visible = a.text("visibility").or(content.text("visibility")).map(plain);
-    let posted = f.medium == Medium::Social;
-    match visible.as_deref() {
-        None => f.marks.note(Mark::Public, posted),
-        Some(w)
-            if ["private", "recipient", "only", "direct", "sealed", "nobody else"]
-                .iter()
-                .any(|k| w.contains(k)) => {}
-        Some(w)
-            if [
-                "public",
-                "friend",
-                "contact",
-                "follow",
-                "group",
-                "all",
-                "every",
-                "other",
-                "neighbo",
-                "colleague",
-                "open",
-                "anyone",
-                "visible to",
-            ]
-            .iter()
-            .any(|k| w.contains(k)) =>
-        {
-            f.marks.note(Mark::Public, true);
-        }
-        Some(w)
-            if [
-                "small",
-                "hidden",
-                "grey",
-                "gray",
-                "contrast",
-                "footer",
-                "not visible",
-                "inconspicuous",
-                "tiny",
-                "white",
-            ]
-            .iter()
-            .any(|k| w.contains(k)) =>
-        {
-            f.marks.note(Mark::NoOptOut, true);
-        }
-        Some(w)
-            if [
-                "clear",
-                "conspicuous",
-                "prominent",
-                "normal",
-                "readable",
-                "legible",
-            ]
-            .iter()
-            .any(|k| w.contains(k)) => {}
-        Some(_) => a.wrong("visibility"),
+    match visible {
+        None => f.marks.note(Mark::Public, f.medium == Medium::Social),
+        Some(text) => visibility(a, &text, f),
     }
-    f.marks.note(Mark::NoOptOut, a.flag("has_opt_out") == Some(false));
-    f.marks.note(Mark::FirstAssertion, a.yes("first_assertion"));
+    flags(line, f);
+}
+
+fn spoken_form(object: Object<'_>, f: &mut Facts) {
+    let Some(form) = object.text("form").map(plain) else {
+        return;
+    };
+    let known = [
+        "live",
+        "call",
+        "text",
+        "letter",
+        "written",
+        "electronic",
+        "message",
+        "email",
+        "sms",
+        "oral",
+        "speech",
+        "paper",
+        "durable",
+        "conversation",
+        "visit",
+        "notice",
+        "form",
+        "plain",
+    ];
+    if form == "voicemail" || form == "ringless voicemail" {
+        f.marks.note(Mark::Voicemail, true);
+    } else if any_of(&form, &["record"]) {
+        f.marks.note(Mark::Recorded, true);
+    } else if any_of(&form, &["door", "wall", "posted in"]) {
+        f.marks.note(Mark::Public, true);
+    } else if any_of(&form, &["postcard"]) {
+        f.marks.note(Mark::Postcard, true);
+    } else if !any_of(&form, &known) {
+        object.wrong("form");
+    }
+}
+
+fn format(a: Object<'_>, f: &mut Facts) {
+    let Some(format) = a.text("format").map(plain) else {
+        return;
+    };
+    if any_of(&format, &["postcard", "post card"]) {
+        f.marks.note(Mark::Postcard, true);
+    } else if any_of(&format, &["open", "fax", "leaflet", "unsealed", "flyer"]) {
+        f.marks.note(Mark::OpenPaper, true);
+    } else if !any_of(
+        &format,
+        &[
+            "letter",
+            "sealed",
+            "envelope",
+            "plain",
+            "text",
+            "html",
+            "pdf",
+            "registered",
+        ],
+    ) {
+        a.wrong("format");
+    }
+}
+
+fn caller(a: Object<'_>, f: &mut Facts) {
+    let Some(id) = a.text("caller_id").map(plain) else {
+        return;
+    };
+    let hidden = [
+        "hidden",
+        "withheld",
+        "anonym",
+        "private",
+        "unknown",
+        "block",
+        "suppress",
+        "spoof",
+        "false",
+        "fake",
+        "another",
+        "none",
+        "no number",
+    ];
+    let shown = [
+        "shown",
+        "visible",
+        "true",
+        "real",
+        "own",
+        "displayed",
+        "number",
+        "sent",
+        "public",
+    ];
+    if any_of(&id, &hidden) {
+        f.marks.note(Mark::HiddenCaller, true);
+    } else if !any_of(&id, &shown) {
+        a.wrong("caller_id");
+    }
+}
+
+fn visibility(a: Object<'_>, text: &str, f: &mut Facts) {
+    let closed = ["private", "recipient", "only", "direct", "sealed", "nobody else"];
+    let open = [
+        "public",
+        "friend",
+        "contact",
+        "follow",
+        "group",
+        "all",
+        "every",
+        "other",
+        "neighbo",
+        "colleague",
+        "open",
+        "anyone",
+        "visible to",
+    ];
+    let faint = [
+        "small",
+        "hidden",
+        "grey",
+        "gray",
+        "contrast",
+        "footer",
+        "not visible",
+        "inconspicuous",
+        "tiny",
+        "white",
+    ];
+    let clear = [
+        "clear",
+        "conspicuous",
+        "prominent",
+        "normal",
+        "readable",
+        "legible",
+    ];
+    if any_of(text, &faint) {
+        f.marks.note(Mark::NoOptOut, true);
+    } else if !any_of(text, &closed) && !any_of(text, &clear) {
+        f.marks.note(Mark::Public, any_of(text, &open));
+        if !any_of(text, &open) {
+            a.wrong("visibility");
+        }
+    }
+}
+
+/// Yes and no. What is not mentioned is in order; a mandate or a seal that is named as missing is missing.
+fn flags(line: Line<'_, '_>, f: &mut Facts) {
+    let a = line.attempt;
     let first = a.flag("first_communication").or(a.flag("first_letter"));
-    f.marks.note(Mark::FirstContact, first == Some(true));
-    f.marks.note(Mark::FirstWritten, a.yes("first_written"));
-    let before = entries(line)
-        .iter()
-        .any(|e| e.out() && e.person == f.person && e.debts & f.all_debts() != 0);
-    f.marks.note(
-        Mark::LaterContact,
-        first == Some(false) || (first.is_none() && before),
-    );
-    f.marks.note(
-        Mark::CollectorUnnamed,
-        a.flag("identifies_as_debt_collector") == Some(false),
-    );
-    f.marks.note(
-        Mark::ValidationMissing,
-        a.flag("validation_notice_sent") == Some(false),
-    );
-    // What is not mentioned is in order; a mandate or seal that is named as missing is missing.
-    f.marks.note(
-        Mark::Mandate,
-        !a.has("mandate_id") || a.get("mandate_id").is_some(),
-    );
-    f.marks
-        .note(Mark::FirmSeal, !a.has("firm_seal") || a.yes("firm_seal"));
-    f.marks.note(Mark::Licence, true);
-    f.marks.note(Mark::MassMailing, a.get("batch_to").is_some());
+    let sent = |e: &super::past::Entry<'_>| e.out() && e.person == f.person && e.debts & f.all_debts() != 0;
+    let before = entries(line).iter().any(sent);
+    let is = |field: &str, value: bool| a.flag(field) == Some(value);
+    for (mark, holds) in [
+        (Mark::NoOptOut, is("has_opt_out", false)),
+        (Mark::FirstAssertion, is("first_assertion", true)),
+        (Mark::FirstContact, first == Some(true)),
+        (Mark::FirstWritten, is("first_written", true)),
+        (
+            Mark::LaterContact,
+            first == Some(false) || (first.is_none() && before),
+        ),
+        (Mark::CollectorUnnamed, is("identifies_as_debt_collector", false)),
+        (Mark::ValidationMissing, is("validation_notice_sent", false)),
+        (
+            Mark::Mandate,
+            !a.has("mandate_id") || a.get("mandate_id").is_some(),
+        ),
+        (Mark::FirmSeal, !a.has("firm_seal") || a.yes("firm_seal")),
+        (Mark::Licence, true),
+        (Mark::MassMailing, a.get("batch_to").is_some()),
+    ] {
+        f.marks.note(mark, holds);
+    }
 }
 
 fn envelope(line: Line<'_, '_>, f: &mut Facts) {
@@ -334,6 +335,9 @@ fn answer(line: Line<'_, '_>, f: &mut Facts, stopped: Option<Moment>) {
     if line.attempt.get("in_reply_to").is_none() && !f.aim.has(Aim::Reply) {
         return;
     }
+    if f.marks.has(Mark::AsksAboutDebt) && line.attempt.get("purpose").is_none() {
+        f.aim = Aim::Reply.with_class();
+    }
     let past = entries(line);
     let wrote = past
         .iter()
@@ -394,6 +398,15 @@ fn file(line: Line<'_, '_>, f: &mut Facts) {
         }
         Some(_) => facts.wrong("contact_source"),
     }
+    matched(facts, f);
+    // Whoever collects for somebody under a code of banks is taken to act for a bank.
+    let agency = Set::of(&[SenderWord::Agency, SenderWord::LawFirm]);
+    let bank = f.sender.has(SenderWord::Bank) || f.sender.meets(agency);
+    f.marks.note(Mark::BankCreditor, bank);
+}
+
+/// How well the particulars fit the person.
+fn matched(facts: Object<'_>, f: &mut Facts) {
     let found = facts.get("match").map(|m| plain(&m.to_string()));
     if let Some(found) = found {
         let doubt = [
@@ -427,10 +440,6 @@ fn file(line: Line<'_, '_>, f: &mut Facts) {
             facts.wrong("match");
         }
     }
-    // Whoever collects for somebody under a code of banks is taken to act for a bank.
-    let agency = Set::of(&[SenderWord::Agency, SenderWord::LawFirm]);
-    let bank = f.sender.has(SenderWord::Bank) || f.sender.meets(agency);
-    f.marks.note(Mark::BankCreditor, bank);
 }
 
 fn people(line: Line<'_, '_>, f: &mut Facts) {

@@ -327,7 +327,7 @@ fn opt_out(c: Object<'_>, f: &mut Facts) {
             Mark::NoOptOut,
             requires.is_empty() && !f.marks.has(Mark::OptOutBurdened),
         ),
-        Some(m) if m == "none" => f.marks.note(Mark::NoOptOut, true),
+        Some("none") => f.marks.note(Mark::NoOptOut, true),
         Some(m) if SIMPLE_OPT_OUT.is_match(m) => {
             let by_voice = m.contains("call") || m.contains("phone") || m.contains("unlinked");
             f.marks.note(Mark::OptOutBurdened, by_voice);

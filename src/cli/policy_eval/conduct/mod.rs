@@ -67,6 +67,28 @@ struct Line<'a, 'v> {
     people: &'a People<'v>,
 }
 
+/// Reads only the notices of the past, for questions of hours and counts: what a message says is no matter there.
+pub(super) fn notices(
+    given: Object<'_>,
+    attempt: Object<'_>,
+    file: &File<'_>,
+    people: &People<'_>,
+    facts: &mut Facts,
+) {
+    let line = Line {
+        given,
+        attempt,
+        file,
+        people,
+    };
+    facts.marks.note(
+        Mark::Automated,
+        attempt.yes("automated") || attempt.yes("autodialed"),
+    );
+    past::deeds(line, &past::entries(line), facts);
+    facts.events.sort_by_key(|e| e.at);
+}
+
 /// Reads what bears on people, channels, states and content into the facts.
 pub(super) fn read(
     given: Object<'_>,

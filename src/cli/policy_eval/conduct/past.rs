@@ -11,26 +11,6 @@ use crate::cli::policy_eval::timeline::EVENT;
 use crate::domain::Moment;
 use crate::policy::{Deed, Ended, Event, Facts, Mark, Medium, NamedDay, Place, RoleWord, Set, Way};
 
-const NOTICE: &[&str] = &[
-    "type",
-    "discloses",
-    "opt_out_deadline",
-    "validation_period_ends",
-    "missing",
-    "has",
-    "term",
-    "states_cost_amount",
-    "mentions_debt",
-    "text",
-    "contains_only",
-    "note",
-    "reference",
-    "date",
-    "claim",
-    "answer",
-    "result",
-];
-
 /// What the creditor's notice about an e-mail address has to say.
 const TRANSFER_NOTICE: &[&str] = &[
     "debt_transferred",
@@ -87,12 +67,15 @@ pub(super) fn entries<'v>(line: Line<'_, 'v>) -> Vec<Entry<'v>> {
         let Some(at) = entry.instant("at").filter(|at| *at <= line.file.at) else {
             continue;
         };
+        // What else a past message said does not bear on this one.
         let content = entry.get("content").filter(|c| c.is_object());
+        let fields = content.and_then(|c| c.as_object());
+        let fields: Vec<&str> = fields.map_or(Vec::new(), |m| m.keys().map(String::as_str).collect());
         let person = entry.text("person");
         all.push(Entry {
             at,
             entry,
-            content: Object::of(content, "timeline.content", NOTICE, odd),
+            content: Object::of(content, "timeline.content", &fields, odd),
             medium: entry.word("channel", medium),
             person: person.map_or(line.people.debtor, |p| line.file.key('p', p)),
             debts: line.file.debt_bits(&entry.texts("debts")),
@@ -105,23 +88,27 @@ pub(super) fn entries<'v>(line: Line<'_, 'v>) -> Vec<Entry<'v>> {
 /// Reads deeds, days and states.
 pub(super) fn read(line: Line<'_, '_>, f: &mut Facts) {
     let all = entries(line);
-    let mut deeds: Vec<(Moment, u32, Set<Deed>)> = Vec::new();
+    deeds(line, &all, f);
+    first_notice(&all, f);
+    addresses(line, &all, f);
+    states(line, &all, f);
+}
+
+/// What happened beside the contacts that count, and the days that the file names.
+pub(super) fn deeds(line: Line<'_, '_>, all: &[Entry<'_>], f: &mut Facts) {
+    let mut deeds: Vec<Event> = Vec::new();
     let debts = f.all_debts();
     for e in all.iter().filter(|e| e.debts & debts != 0) {
         let set = deeds_of(line, e, f);
         if !set.is_empty() {
-            deeds.push((e.at, e.person, set));
+            deeds.push(event(e.at, e.person, e.debts, set));
         }
         days_of(e, f);
     }
     if let Some((at, set)) = number_check(line, f) {
-        deeds.push((at, f.person, set));
+        deeds.push(event(at, f.person, debts, set));
     }
-    f.events
-        .extend(deeds.iter().map(|(at, who, set)| event(*at, *who, debts, *set)));
-    first_notice(&all, f);
-    addresses(line, &all, f);
-    states(line, &all, f);
+    f.events.extend(deeds);
 }
 
 /// Something that is on record beside the contacts that count.
@@ -157,7 +144,13 @@ fn deeds_of(line: Line<'_, '_>, e: &Entry<'_>, f: &Facts) -> Set<Deed> {
     let here = e.medium == Some(f.medium) && e.person == f.person && same_point(line, e);
     d.note(Deed::InboundHere, e.inward() && here);
     if !e.out() {
-        return d;
+        // A letter of the creditor may be told as something that happened elsewhere.
+        let elsewhere = matches!(e.entry.text("dir"), Some("external" | "internal"));
+        return if elsewhere && !e.failed() && !e.kind().is_empty() {
+            d.and(notice(e))
+        } else {
+            d
+        };
     }
     let call = e.medium == Some(Medium::Voice);
     let missed = call && !answered && !e.outcome().is_empty();

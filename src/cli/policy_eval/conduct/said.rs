@@ -33,6 +33,8 @@ struct Stop {
     written: bool,
     /// Everything shall stop, not a medium.
     all: bool,
+    /// The medium was named; else it is the one that the words came by.
+    named: bool,
 }
 
 /// Reads signals; comes back with the moment of the last stop of this medium or address.
@@ -112,6 +114,7 @@ fn stops(past: &[Entry<'_>], said: &[Said<'_>], f: &Facts) -> Vec<Stop> {
                 address: None,
                 written: s.written,
                 all: false,
+                named: true,
             },
             "stop_address" => Stop {
                 at: s.at,
@@ -119,6 +122,7 @@ fn stops(past: &[Entry<'_>], said: &[Said<'_>], f: &Facts) -> Vec<Stop> {
                 address: s.signal.text("address").map(str::to_owned).or(to(s)),
                 written: s.written,
                 all: false,
+                named: true,
             },
             "free_text" => {
                 let words = s.signal.text("words").unwrap_or("");
@@ -166,6 +170,7 @@ fn by_words(at: Moment, words: &str, own: Option<Medium>, to: Option<String>, wr
         address: if named.is_empty() && !all { to } else { None },
         written,
         all,
+        named: !named.is_empty(),
     })
 }
 
@@ -182,7 +187,12 @@ fn stop_marks(line: Line<'_, '_>, said: &[Said<'_>], stops: &[Stop], f: &mut Fac
         marks.note(Mark::StoppedAddress, stop.address.is_some());
         last = last.max(Some(stop.at));
     }
-    for stop in stops.iter().filter(|s| s.all) {
+    // Somebody else who asks that it stop wants to be left out of it.
+    let stranger = matches!(
+        f.role,
+        RoleWord::ThirdParty | RoleWord::ContactPerson | RoleWord::Heir
+    );
+    for stop in stops.iter().filter(|s| s.all || stranger) {
         marks.note(Mark::Cease, true);
         marks.note(Mark::CeaseWritten, stop.written);
     }
@@ -197,7 +207,7 @@ fn stop_marks(line: Line<'_, '_>, said: &[Said<'_>], stops: &[Stop], f: &mut Fac
     deeds.extend(stops.iter().map(|s| {
         // Words that end a consent do so in any medium, unless they name others.
         let spoken = Set::of(&[Medium::Voice, Medium::Sms]);
-        let media = if s.media.meets(spoken) || s.address.is_some() {
+        let media = if s.media.meets(spoken) || !s.named {
             spoken
         } else {
             s.media
@@ -367,7 +377,9 @@ fn lawyers(line: Line<'_, '_>, said: &[Said<'_>], f: &mut Facts) {
                 marks.note(Mark::CounselWritten, s.written);
                 marks.note(Mark::AdviserOnly, s.written && s.signal.get("adviser").is_some());
             }
-            "contact_request" | "free_text" if by && s.written && words.contains("adviser") => {
+            "contact_request" | "free_text"
+                if by && s.written && ["advis", "counsel", "trustee"].iter().any(|w| words.contains(w)) =>
+            {
                 marks.note(Mark::AdviserOnly, true);
             }
             _ => {}

@@ -31,7 +31,7 @@ patterns! {
     PLAIN = r"address|neutral|plain|nothing|none|no[ _](?:debt|sign|mark|hint|refer|name)|without|return|window|logo|private|personal|confidential|postage|stamp|initials|recipient|sender|name|p\.?o\.?[ _]?box|trade|company|blank";
     UNNAMED = r"occupier|occupant|resident|household|house holder|owner|anyone|anybody|whom it may|tenant|nobody|all persons|family|current";
     PRIVATE_MARK = r"private|personal|confidential|addressee only|to be opened by|privat|vertraulich|persönlich|亲启";
-    KEPT = r"^(?:active|kept|in[ _]place|in[ _]force|current|agreed|accepted|up[ _]to[ _]date|running|on[ _]track|paid[ _]on[ _]time|being[ _]kept|performing|complied|honou?red|ongoing|open|made|confirmed|started)";
+    KEPT = r"^(?:active|kept|in[ _]place|in[ _]force|current|agreed|accepted|up[ _]to[ _]date|running|on[ _]track|paid[ _]on[ _]time|being[ _]kept|on[ _]schedule|regular|paying|maintain|respected|fulfil|observed|met\b|performing|complied|honou?red|ongoing|open|made|confirmed|started)";
     BROKEN = r"miss|broken|breach|default|cancel|laps|ended|terminat|complet|reject|propos|offer|expir|fail|late|overdue|not[ _]kept|withdrawn|refus|finished|void";
     OVER = r"ended|over\b|cancel|revok|expir|lift|dismiss|closed|terminat|withdrawn|reject|annul|lapsed|complet|refus|discontinu|set[ _]aside|stay[ _]relief|relief[ _]from";
     NOT_RECEIVED = r"(?:not|never|n't) (?:received?|get|got|have|arrived?|reach)|not[ _]received|did not arrive|nothing (?:came|arrived)|non[ _]receipt";
