@@ -174,6 +174,7 @@ fn of_words(name: &str) -> Value {
         "CapOn" => words(CapOn::ALL),
         "Since" => words(Since::ALL),
         "FactWindow" => words(FactWindow::ALL),
+        "Scope" => words(Scope::ALL),
         _ => json!({}),
     }
 }

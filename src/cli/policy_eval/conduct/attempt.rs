@@ -1,9 +1,9 @@
 //! The form of the attempt: its address, envelope, caller and purpose, and what the file says about people and debts.
 
-use super::super::reading::Object;
 use super::Line;
 use super::past::entries;
 use super::words::{PLAIN, PRIVATE_MARK, REVEALS, UNNAMED, items, plain};
+use crate::cli::policy_eval::reading::Object;
 use crate::domain::{Moment, PersonKind};
 use crate::policy::{Aim, Facts, Mark, Medium, Relation, RoleWord, SenderWord, Set};
 
@@ -474,7 +474,7 @@ fn people(line: Line<'_, '_>, f: &mut Facts) {
 /// The legal state of the debts of the attempt.
 fn debts(line: Line<'_, '_>, f: &mut Facts) {
     let facts = line.file.facts;
-    let known = super::super::file::DEBT;
+    let known = crate::cli::policy_eval::file::DEBT;
     let mut places = vec![
         facts,
         Object::of(

@@ -1,8 +1,8 @@
 //! What the message says: what stands in it, what is missing, what it claims and how it looks.
 
-use super::super::reading::Object;
 use super::Line;
 use super::words::*;
+use crate::cli::policy_eval::reading::Object;
 use crate::policy::{Aim, Assertion, Facts, Mark, Medium, NamedDay, Set, described};
 
 /// Fields of `content`; further ones are read by what they are called, where that can be done.

@@ -2,12 +2,12 @@
 
 use chrono::{NaiveDate, TimeZone};
 
-use super::super::file::medium;
-use super::super::people::place;
-use super::super::reading::{Object, Until};
-use super::super::timeline::EVENT;
 use super::Line;
 use super::words::{BROKEN, KEPT, NOT_RECEIVED, OVER, in_writing, plain};
+use crate::cli::policy_eval::file::medium;
+use crate::cli::policy_eval::people::place;
+use crate::cli::policy_eval::reading::{Object, Until};
+use crate::cli::policy_eval::timeline::EVENT;
 use crate::domain::Moment;
 use crate::policy::{Deed, Ended, Event, Facts, Mark, Medium, NamedDay, Place, RoleWord, Set, Way};
 

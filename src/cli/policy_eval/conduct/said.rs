@@ -1,12 +1,12 @@
 //! What people made known: stops, disputes, lawyers, consents to media and to third persons.
 
-use super::super::file::media;
-use super::super::people::place;
-use super::super::reading::{Object, Until};
-use super::super::signals::SIGNAL;
 use super::Line;
 use super::past::{Entry, entries, event, noon};
 use super::words::{ANY_CONTACT, OPTS_OUT, in_writing, media_in, plain};
+use crate::cli::policy_eval::file::media;
+use crate::cli::policy_eval::people::place;
+use crate::cli::policy_eval::reading::{Object, Until};
+use crate::cli::policy_eval::signals::SIGNAL;
 use crate::domain::Moment;
 use crate::policy::{Deed, Facts, Mark, Medium, Place, Relation, RoleWord, Set};
 
@@ -293,7 +293,7 @@ fn consents(line: Line<'_, '_>, said: &[Said<'_>], f: &mut Facts) {
     let by = Object::of(
         line.given.get("collector"),
         "collector",
-        super::super::file::COLLECTOR,
+        crate::cli::policy_eval::file::COLLECTOR,
         line.given.odd(),
     );
     let us = collector.or(by.text("id"));

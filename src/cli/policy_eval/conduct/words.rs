@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::super::reading::Object;
+use crate::cli::policy_eval::reading::Object;
 use crate::policy::{Medium, Set};
 
 macro_rules! patterns {
