@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::assertions::Assertion;
+use super::calendar::Scope;
 use super::marks::{Deed, Mark, NamedDay};
 use super::rules::{AccountTrigger, Category, Contact, Credential, Element, Kind, Outcome, PersonTrigger};
 use super::vocab::*;

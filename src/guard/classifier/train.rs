@@ -44,7 +44,7 @@ impl Default for Fit {
             step: 0.2,
             start: 1.0,
             pull: 0.0,
-            false_alarms: 0.005,
+            false_alarms: 0.0042,
             folds: 5,
         }
     }
