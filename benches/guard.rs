@@ -138,7 +138,7 @@ fn resident_mb() -> Option<u64> {
 }
 
 fn main() {
-    let mut dice = Dice(0x5EED_0F_D0C5);
+    let mut dice = Dice(0x5EED_D0C5);
     let terms: Vec<String> = (0..EXTRA_TERMS).map(|_| term(&mut dice)).collect();
     let texts = texts(&mut dice);
     let arguments: Vec<String> = std::env::args().collect();

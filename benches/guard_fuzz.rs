@@ -107,7 +107,7 @@ fn main() {
         speaks: None,
         classifier: None,
     };
-    let mut dice = Dice(0xD0_0D_F0_0D);
+    let mut dice = Dice(0xD00D_F00D);
     let mut slowest = Duration::ZERO;
     let begun = Instant::now();
     for run in 0..runs {

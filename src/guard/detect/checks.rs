@@ -29,7 +29,7 @@ fn luhn(digits: &str) -> bool {
             }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// GB 11643-1999: region, date of birth, order, check character (ISO 7064 MOD 11-2).
@@ -66,7 +66,7 @@ pub(super) fn taiwan_id(id: &str) -> bool {
     for (b, weight) in bytes[1..].iter().zip([8, 7, 6, 5, 4, 3, 2, 1, 1]) {
         sum += u32::from(b - b'0') * weight;
     }
-    matches!(bytes[1], b'1' | b'2' | b'8' | b'9') && sum % 10 == 0
+    matches!(bytes[1], b'1' | b'2' | b'8' | b'9') && sum.is_multiple_of(10)
 }
 
 /// Hong Kong identity card: one or two letters, six digits, a check character modulo 11.
@@ -99,7 +99,7 @@ pub(super) fn hong_kong_id(id: &str) -> bool {
         b @ b'0'..=b'9' => u32::from(b - b'0'),
         _ => return false,
     };
-    (sum + check) % 11 == 0
+    (sum + check).is_multiple_of(11)
 }
 
 /// Social security number of the United States, by shape: never 000, 666 or 9xx, no group of zeros.
@@ -131,7 +131,7 @@ pub(super) fn us_routing(digits: &str) -> bool {
         .map(|(b, w)| u32::from(b - b'0') * w)
         .sum();
     let head = in_range(digits, 2, 1, 12) || in_range(digits, 2, 21, 32) || in_range(digits, 2, 61, 72);
-    head && sum % 10 == 0
+    head && sum.is_multiple_of(10)
 }
 
 /// An address of a wallet, in its original letters: Base58Check (Bitcoin, Tron), Bech32 (BIP 173, BIP 350) or
