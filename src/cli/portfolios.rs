@@ -338,7 +338,11 @@ mod tests {
             "ladder = \"trafic\"",
             "expected one of instalments",
         );
-        check("packs = [\"cn\"]", "packs = [\"xx\"]", "expected one of asia-safe-default, ");
+        check(
+            "packs = [\"cn\"]",
+            "packs = [\"xx\"]",
+            "expected one of asia-safe-default, ",
+        );
         check("cron = \"0 9 * * 1-5\"", "cron = \"0 9 * *\"", "it has 4 fields");
         check("zone = \"Europe/London\"", "zone = \"London\"", "Asia/Shanghai");
         check(

@@ -762,7 +762,11 @@ mod tests {
     /// The log as it is read back, with heads signed and tiles stored over `honest`.
     fn audit(log: &[Sealed], honest: &[Sealed], change: impl FnOnce(&mut Audit)) -> Audit {
         let mut audit = Audit::default();
-        audit.expect_heads([head(honest, 2, 1), head(honest, 300, 1), head(honest, honest.len(), 1)]);
+        audit.expect_heads([
+            head(honest, 2, 1),
+            head(honest, 300, 1),
+            head(honest, honest.len(), 1),
+        ]);
         let (mut edge, mut full) = (crate::evidence::Edge::default(), Vec::new());
         honest
             .iter()
