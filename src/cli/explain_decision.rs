@@ -166,17 +166,16 @@ impl Decided {
         )
     }
 
+    /// The packs that spoke, with their versions, as the evaluated rules tell them.
     fn packs(&self) -> Vec<String> {
-        match self.kept.fields.get("packs") {
-            Some(evidence::Value::List(list)) => list
-                .iter()
-                .filter_map(|v| match v {
-                    evidence::Value::Text(t) => Some(t.clone()),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        }
+        let rules = self.kept.trace.as_deref().unwrap_or("[]");
+        let rules: Vec<serde_json::Value> = serde_json::from_str(rules).unwrap_or_default();
+        let word = |rule: &serde_json::Value, key: &str| rule[key].as_str().unwrap_or("-").to_owned();
+        let spoke: std::collections::BTreeSet<String> = rules
+            .iter()
+            .map(|r| format!("{} {}", word(r, "pack"), word(r, "version")))
+            .collect();
+        spoke.into_iter().collect()
     }
 
     /// How it came out when it was made again.

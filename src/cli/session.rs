@@ -84,6 +84,8 @@ fn start_log(settings: &LogSettings, quiet: bool) {
     let level = if quiet { "error" } else { &settings.level };
     let filter = EnvFilter::new(format!("{level},sqlx=warn"));
     let builder = tracing_subscriber::fmt()
+        // A closed error output is no reason to stop working.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     let _ = match settings.format {

@@ -125,7 +125,6 @@ impl Judgement {
         let told = Told {
             rendered: self.rendered.as_ref(),
             findings: &self.findings,
-            evaluated: &self.evaluated,
         };
         record::fields(situation, told, under)
     }

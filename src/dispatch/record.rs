@@ -82,34 +82,18 @@ pub(super) fn findings_json(findings: &[Finding]) -> Option<String> {
 pub(super) struct Told<'a> {
     pub(super) rendered: Option<&'a Rendered>,
     pub(super) findings: &'a [Finding],
-    pub(super) evaluated: &'a [Evaluated],
 }
 
 /// Fields of the decision entry. Rule ids, versions, citations and places; never a name, number or word of the text.
 pub(super) fn fields(situation: &Situation, told: Told<'_>, under: &InForce) -> BTreeMap<String, Value> {
     let s = situation;
-    let Told {
-        rendered,
-        findings,
-        evaluated,
-    } = told;
+    let Told { rendered, findings } = told;
     let mut fields: BTreeMap<String, Value> = BTreeMap::new();
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
-    put("policy", under.rulebook.policy.digest().into());
-    if let Some(set) = under.set {
-        put("set", set.to_string().into());
-    }
-    // The packs that spoke; what else was loaded is told by the set.
-    let mut packs: BTreeMap<&str, &str> = BTreeMap::new();
-    for e in evaluated {
-        packs.entry(&e.pack).or_insert(&e.version);
-    }
-    if !packs.is_empty() {
-        let spelt = packs
-            .into_iter()
-            .map(|(name, version)| format!("{name} {version}").into());
-        put("packs", spelt.collect::<Vec<Value>>().into());
-    }
+    match under.set {
+        Some(set) => put("set", set.to_string().into()),
+        None => put("policy", under.rulebook.policy.digest().into()),
+    };
     put("engine", concat!("dunwell ", env!("CARGO_PKG_VERSION")).into());
     put("channel", s.attempt.channel.as_str().into());
     put("purpose", s.attempt.purpose.as_str().into());
@@ -126,13 +110,6 @@ pub(super) fn fields(situation: &Situation, told: Told<'_>, under: &InForce) -> 
             .into(),
     );
     put("zones_from", s.zones().source.as_str().into());
-    let basis = |b: &crate::domain::Basis| format!("{} {}", b.zone.name(), b.source);
-    let mut basis: Vec<String> = s.zones().basis.iter().map(basis).collect();
-    basis.dedup();
-    put(
-        "zones_basis",
-        basis.into_iter().map(Value::from).collect::<Vec<Value>>().into(),
-    );
     put("tzdb", chrono_tz::IANA_TZDB_VERSION.into());
     if let Some(r) = rendered {
         put("template", r.template.as_str().into());

@@ -205,7 +205,7 @@ struct Fields<'a> {
     situation: Option<&'a str>,
     key: Option<&'a str>,
     retired: Option<&'a str>,
-    objects: [Option<&'a str>; 3],
+    objects: [Option<&'a str>; 4],
 }
 
 impl<'a> Fields<'a> {
@@ -226,6 +226,7 @@ impl<'a> Fields<'a> {
             "trace" => f.objects[0] = Some(value),
             "findings" => f.objects[1] = Some(value),
             "zones_sha256" => f.objects[2] = Some(value),
+            "packs" => f.objects[3] = Some(value),
             _ => {}
         });
         whole.then_some(f)

@@ -194,9 +194,8 @@ mod tests {
     #[test]
     fn the_schema_beside_the_documents_is_the_one_of_the_reader() {
         let shipped: Value = serde_json::from_str(include_str!("../../docs/policy.schema.json")).unwrap();
-        assert_eq!(
-            shipped,
-            schema(),
+        assert!(
+            shipped == schema(),
             "write it anew: dunwell policy schema > docs/policy.schema.json"
         );
     }

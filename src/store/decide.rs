@@ -531,6 +531,18 @@ impl Deciding<'_> {
     }
 }
 
+/// Keeps an object beside the log and gives its hash, by which entries name it.
+pub(super) async fn keep_object(tx: &mut Tx, object: &Value) -> Result<String, StoreError> {
+    let bytes = to_canonical(object);
+    let digest = crate::evidence::digest_hex(bytes.as_bytes());
+    let row = TraceInsert {
+        digest: Bytes(hex::decode(&digest).expect("a digest in hex")),
+        bytes,
+    };
+    bulk(tx, &sql::TRACE, &[row]).await?;
+    Ok(digest)
+}
+
 impl Writes {
     fn keep_trace(&mut self, trace: String) -> String {
         let digest = crate::evidence::digest_hex(trace.as_bytes());

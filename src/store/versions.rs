@@ -247,11 +247,12 @@ async fn put_set(
             ("version", version.as_str().into()),
         ])
     });
+    let packs = Value::List(packs.collect());
     let entry = Entry::new(Kind::PolicyPublished, clock.fresh().into(), now)
         .with("actor", by)
         .with("set", digest.to_string())
         .with("policy", set.policy.as_str())
-        .with("packs", packs.collect::<Vec<_>>())
+        .with("packs", super::decide::keep_object(tx, &packs).await?)
         .with("files", i64::try_from(set.files.len()).unwrap_or(i64::MAX))
         .with_some("remark", remark);
     super::log::append(tx, &[entry.seal()]).await?;

@@ -60,7 +60,13 @@ fn policies_come_into_force_by_two_people_and_a_faulty_set_never() {
     let founding = active["set"].as_str().unwrap()[..12].to_owned();
     assert!(active["packs"]["cn"].is_string(), "{active}");
 
-    policies(&desk, "stricter", "cn/policy.toml", "max = 3", "max = 2");
+    policies(
+        &desk,
+        "stricter",
+        "cn-general/policy.toml",
+        "years = 3",
+        "years = 4",
+    );
     let published = desk.ok(&[
         "policy",
         "publish",
@@ -68,7 +74,7 @@ fn policies_come_into_force_by_two_people_and_a_faulty_set_never() {
         "--by",
         "chen",
         "--remark",
-        "fewer calls",
+        "records are kept longer",
     ]);
     let set = short(&desk, &published);
     let again = desk.ok(&["policy", "publish", "stricter", "--by", "chen"]);
@@ -115,15 +121,27 @@ fn policies_come_into_force_by_two_people_and_a_faulty_set_never() {
     assert_eq!(active["to_come"][0]["set"].as_str().unwrap()[..12], founding);
 
     // A set with a fault is refused as a whole, with file, line and rule; what is in force stays.
-    policies(&desk, "broken", "cn/policy.toml", "max = 3", "max = \"three\"");
+    policies(
+        &desk,
+        "broken",
+        "cn-online-consumer-gbt45251/policy.toml",
+        "max = 3",
+        "max = \"three\"",
+    );
     let refused = desk.ends(3, &["policy", "publish", "broken", "--by", "chen"]);
     assert!(
-        refused.out.contains("policies/cn/policy.toml:") && refused.out.contains("`cap."),
+        refused
+            .out
+            .contains("policies/cn-online-consumer-gbt45251/policy.toml:")
+            && refused.out.contains("`cap."),
         "{}",
         refused.out
     );
     let faults = desk.json(&["policy", "publish", "broken", "--by", "chen"]);
-    assert_eq!(faults["faults"][0]["file"], "policies/cn/policy.toml");
+    assert_eq!(
+        faults["faults"][0]["file"],
+        "policies/cn-online-consumer-gbt45251/policy.toml"
+    );
     assert!(
         faults["faults"][0]["line"].as_u64().is_some_and(|line| line > 1),
         "{faults}"
@@ -239,13 +257,19 @@ fn a_decision_is_explained_by_making_it_again_and_tampering_is_told() {
         "{}",
         told.out
     );
-    desk.ends(1, &["evidence", "verify"]);
+    desk.ends(16, &["evidence", "verify"]);
 }
 
 #[test]
 fn a_difference_reads_like_a_change_to_a_contract() {
     let desk = Desk::set_up();
-    policies(&desk, "other", "cn/policy.toml", "max = 3", "max = 4");
+    policies(
+        &desk,
+        "other",
+        "cn-online-consumer-gbt45251/policy.toml",
+        "max = 3",
+        "max = 4",
+    );
     let said = desk.json(&["policy", "diff", "files", "other"]);
     let change = &said["changes"][0];
     assert_eq!(
@@ -269,7 +293,12 @@ fn a_difference_reads_like_a_change_to_a_contract() {
     assert_eq!(none["changes"].as_array().map(Vec::len), Some(0));
     let packs = desk.json(&["policy", "diff", "cn", "house-safe-default"]);
     assert!(packs["changes"].as_array().is_some_and(|c| c.len() > 5));
-    desk.json(&["policy", "diff", "cn@files", "other/cn"])["changes"][0]["effect"]
+    desk.json(&[
+        "policy",
+        "diff",
+        "cn-online-consumer-gbt45251@files",
+        "other/cn-online-consumer-gbt45251",
+    ])["changes"][0]["effect"]
         .as_str()
         .filter(|e| *e == "looser")
         .expect("a pack of a folder compares with one of the files");
@@ -295,7 +324,7 @@ fn the_rules_of_an_account_are_put_together() {
         "{sms}"
     );
     assert!(
-        slot["opens_by"][0].as_str().is_some_and(|r| r.starts_with("cn ")),
+        slot["opens_by"][0].as_str().is_some_and(|r| r.starts_with("cn-")),
         "{slot}"
     );
     let rules = sms["rules"].as_array().unwrap();

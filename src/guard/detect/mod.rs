@@ -25,7 +25,20 @@ pub(super) fn marks(folded: &Folded, original: &str, cx: &ContentContext) -> Vec
     }
     sums(text, &mut out);
     tokens(folded, original, &mut out);
+    // The number of the debt, the licence and the mandate are no place to pay to.
+    out.retain(|m| m.what != Builtin::Number || !is_reference(&text[m.span.clone()], cx));
     out
+}
+
+fn is_reference(number: &str, cx: &ContentContext) -> bool {
+    let plain = |t: &str| {
+        t.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_lowercase()
+    };
+    let number = plain(number);
+    cx.references.iter().any(|r| plain(r) == number)
 }
 
 fn mark(what: Builtin, span: Range<usize>) -> WordMark {

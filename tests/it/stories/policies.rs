@@ -25,7 +25,7 @@ fn changed(from: &str, to: &str) -> Files {
     let mut files = shipped().1;
     let pack = files
         .iter_mut()
-        .find(|(path, _)| path == "cn/policy.toml")
+        .find(|(path, _)| path == "cn-general/policy.toml")
         .unwrap();
     assert!(pack.1.contains(from), "{from}");
     pack.1 = pack.1.replace(from, to);
@@ -243,7 +243,7 @@ async fn without_policies_in_force_nothing_is_planned_or_sent() {
             .unwrap()
             .to_string();
         assert!(
-            error.contains("policies/cn/policy.toml:") && error.contains("maximum"),
+            error.contains("policies/cn-general/policy.toml:") && error.contains("maximum"),
             "{error}"
         );
         assert!(dispatcher.run_batch().await.is_err());
@@ -263,7 +263,7 @@ fn a_set_with_a_fault_names_file_line_and_rule() {
         assert!(found.line.is_some_and(|line| line > 1), "{found}");
         assert!(found.en.contains(words_of_it) && !found.zh.is_empty(), "{found}");
     };
-    let cn = "policies/cn/policy.toml";
+    let cn = "policies/cn-general/policy.toml";
     let cap = changed("local_days = 1\nmax = 1\n", "local_days = 1\nmax = \"one\"\n");
     check(cap, cn, "cap.", "string");
     // A rule without a case.
@@ -277,5 +277,10 @@ fn a_set_with_a_fault_names_file_line_and_rule() {
     );
     // A case that does not hold any more.
     let hours = changed("08:00-22:00", "12:00-22:00");
-    check(hours, "policies/cn/cases.toml", "", "the case does not hold");
+    check(
+        hours,
+        "policies/cn-general/cases.toml",
+        "",
+        "the case does not hold",
+    );
 }
