@@ -178,6 +178,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// What letters and mails name it by: the last eight digits of its id.
+    pub fn reference(&self) -> String {
+        self.id.0.simple().to_string()[24..].to_ascii_uppercase()
+    }
+
     /// Takes the attempt to another state, or says why not.
     pub fn into_state(mut self, to: AttemptState) -> Result<Attempt, IllegalTransition> {
         self.state = self.state.step(to)?;

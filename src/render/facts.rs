@@ -221,10 +221,7 @@ impl<'a> Collector<'a> {
         self.made("reply_by", |w| {
             today.checked_add_days(Days::new(reply_days)).map(|d| w.date(d))
         });
-        self.made("reference", |_| {
-            let id = s.attempt.id.0.simple().to_string();
-            Some(id[24..].to_ascii_uppercase())
-        });
+        self.made("reference", |_| Some(s.attempt.reference()));
     }
 
     fn people(&mut self, s: &Situation) {

@@ -25,8 +25,9 @@ pub(super) fn marks(folded: &Folded, original: &str, cx: &ContentContext) -> Vec
     }
     sums(text, &mut out);
     tokens(folded, original, &mut out);
-    // The number of the debt, the licence and the mandate are no place to pay to.
-    out.retain(|m| m.what != Builtin::Number || !is_reference(&text[m.span.clone()], cx));
+    // The numbers of the debt, the message, the licence and the mandate are no place to pay to, and nobody's identity.
+    let of_somebody = [Builtin::Number, Builtin::IdNumber, Builtin::Card, Builtin::Handle];
+    out.retain(|m| !of_somebody.contains(&m.what) || !is_reference(&text[m.span.clone()], cx));
     out
 }
 

@@ -110,6 +110,7 @@ impl ContentContext {
         };
         let references = [
             Some(s.account.reference.clone()),
+            Some(s.attempt.reference()),
             s.sender.licence.clone(),
             s.sender.mandate.clone(),
         ];
