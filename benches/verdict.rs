@@ -13,7 +13,7 @@ use chrono::{Days, NaiveDate, TimeDelta};
 use dunwell::domain::Moment;
 use dunwell::guard::judge;
 use dunwell::policy::{
-    Aim, Asked, Candidate, Ended, Event, Facts, Holidays, Medium, Pack, PackFiles, PackTexts, Place,
+    Aim, Asked, Candidate, Ended, Event, Facts, Holidays, Mark, Medium, Pack, PackFiles, PackTexts, Place,
     PolicySet, SenderWord, Set, Way, blank,
 };
 
@@ -52,12 +52,13 @@ pub(crate) fn set() -> PolicySet {
     PolicySet::new(names.map(read).collect(), Holidays::default())
 }
 
-/// A text about one debt, and fifty contacts before it, eight days and more ago.
+/// A text about one debt to somebody who agreed to texts, and fifty contacts before it, eight days and more ago.
 pub(crate) fn situation() -> Facts {
     let at = Moment::parse("2026-09-09T15:30:00Z").expect("a moment");
     let mut facts = blank(at, &[chrono_tz::America::New_York]);
     facts.sender = Set::of(&[SenderWord::Agency]);
     facts.holidays = Some(Vec::new());
+    facts.marks = Set::of(&[Mark::MediumConsent]);
     let contact = |i: i64| {
         let medium = [Medium::Voice, Medium::Sms, Medium::Email, Medium::Letter][(i % 4) as usize];
         Event {

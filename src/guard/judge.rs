@@ -118,6 +118,9 @@ fn needs_zone(rules: &[&Rule], f: &Facts, kinds: Set<Kind>) -> bool {
 
 /// Whether the facts name something as missing that an element rule asks for.
 fn lacks(rule: &Rule, f: &Facts) -> bool {
+    if f.missing.is_empty() {
+        return false;
+    }
     let due = |contact: Contact| match contact {
         Contact::Any => true,
         Contact::First => !f.marks.has(Mark::LaterContact),

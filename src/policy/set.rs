@@ -1,5 +1,6 @@
 //! All packs together: which of them speak about a situation, and in whose favour a fallback gives way.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -17,6 +18,8 @@ use super::sets::Set;
 #[derive(Debug)]
 pub struct PolicySet {
     packs: Vec<Arc<Pack>>,
+    /// Where each pack stands among `packs`.
+    places: HashMap<Arc<str>, usize>,
     holidays: Holidays,
     lexicons: Lexicons,
     digest: String,
@@ -80,11 +83,13 @@ impl PolicySet {
     pub fn new(packs: Vec<Arc<Pack>>, holidays: Holidays) -> PolicySet {
         let mut packs = packs;
         packs.sort_by(|a, b| a.name.cmp(&b.name));
+        let places = packs.iter().enumerate().map(|(i, p)| (p.name.clone(), i));
         let all: Vec<_> = packs.iter().map(|p| &p.lexicon).collect();
         let lexicons = Lexicons::compile(&all);
         let texts = packs.iter().map(|p| (&*p.name, p.digest.as_str()));
         let digest = digest_of(texts.chain([(CORE, core_version()), ("holidays", holidays.text())]));
         PolicySet {
+            places: places.collect(),
             lexicons,
             digest,
             packs,
@@ -165,11 +170,11 @@ impl PolicySet {
     fn select_on<'p>(&'p self, f: &Facts, today: NaiveDate, asked: Asked<'_>, into: &mut Applied<'p>) {
         let Asked::Beside(_) = asked else {
             for name in asked.names() {
-                let Ok(place) = self.packs.binary_search_by(|p| (*p.name).cmp(name)) else {
+                let Some(place) = self.places.get(name.as_str()) else {
                     into.missing.push(name.clone());
                     continue;
                 };
-                let pack = &self.packs[place];
+                let pack = &self.packs[*place];
                 if pack.applies.fits(f, today) {
                     into.rules
                         .extend(pack.rules.iter().filter(|r| r.concerns(f, today)));
@@ -177,7 +182,7 @@ impl PolicySet {
             }
             return;
         };
-        let unknown = |name: &&String| !self.packs.iter().any(|p| *p.name == ***name);
+        let unknown = |name: &&String| !self.places.contains_key(name.as_str());
         into.missing.extend(asked.names().iter().filter(unknown).cloned());
         // Kinds for which a pack of the place speaks on this channel; fallbacks give way for these.
         for pack in self.packs.iter().filter(|p| p.fallback.is_empty()) {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::bulk::{Id, bulk, row};
 use super::db::{q, statements};
-use super::types::{Ts, word};
+use super::types::{Ts, id_list, word};
 use super::{Store, StoreError};
 use crate::domain::{AccountId, AttemptId, AttemptState, Moment, PortfolioId, RunOutcome};
 
@@ -22,7 +22,11 @@ pub(super) mod sql {
         BEGIN = "INSERT INTO campaign_run (number, portfolio_id, today, began_at, ended_at, accounts, looked_at) SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, NULL, NULL, NULL FROM campaign_run RETURNING number";
         // Outcome and detail in one text, parted by the first blank. The first that stands decides.
         BECAME = "SELECT a.id, COALESCE((SELECT 'planned ' || MIN(t.channel || ' ' || t.stage || '/' || t.step) FROM attempt t WHERE t.run = $1 AND t.account_id = a.id), CASE WHEN a.state = 'settled' THEN 'settled' WHEN a.state = 'closed' THEN 'closed' WHEN a.disputed THEN 'disputed' WHEN a.promised_until >= $2 THEN 'promised' END, (SELECT 'suppressed ' || MIN(s.reason) FROM suppression s WHERE s.account_id = a.id AND s.address_id IS NULL AND s.channel IS NULL AND s.lifted_at IS NULL AND s.since <= $3 AND (s.until IS NULL OR s.until > $3)), (SELECT 'suppressed ' || MIN(s.reason) FROM suppression s WHERE s.person_id = a.debtor_id AND s.account_id IS NULL AND s.address_id IS NULL AND s.channel IS NULL AND s.lifted_at IS NULL AND s.since <= $3 AND (s.until IS NULL OR s.until > $3)), (SELECT SUBSTR(MIN(CASE t.state WHEN 'in_review' THEN '1in_review ' || COALESCE(t.reason, '') WHEN 'blocked' THEN '2blocked ' || COALESCE(t.reason, '') WHEN 'held' THEN '3held ' || COALESCE(t.reason, '') ELSE '4queued' END), 2) FROM attempt t WHERE t.recipient_id = a.debtor_id AND t.state IN ('planned', 'held', 'in_review', 'blocked') AND t.account_id = a.id AND t.expires_at > $3), CASE WHEN a.next_step_on IS NULL THEN 'ladder_over' WHEN a.next_step_on > $2 THEN 'not_due' ELSE 'changed' END) AS became, o.outcome, o.detail FROM account a LEFT JOIN account_outcome o ON o.account_id = a.id AND o.until_run IS NULL WHERE a.portfolio_id = $4 AND a.id > $5 ORDER BY a.id LIMIT $6";
-        CLOSE = bulk super::OutcomeRow => "UPDATE account_outcome SET until_run = r.run FROM {batch} AS r WHERE account_outcome.account_id = r.account_id AND account_outcome.until_run IS NULL AND account_outcome.from_run < r.run";
+        // Looked up by account: as a join with the rows, SQLite walks the whole table for each group of them.
+        CLOSE = {
+            sqlite: "UPDATE account_outcome SET until_run = $1 WHERE until_run IS NULL AND from_run < $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
+            postgres: "UPDATE account_outcome SET until_run = $1 WHERE until_run IS NULL AND from_run < $1 AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))",
+        };
         // A later run that was quicker knows better.
         PUT = bulk super::OutcomeRow => "INSERT INTO account_outcome (account_id, from_run, until_run, outcome, detail) SELECT account_id, run, NULL, outcome, detail FROM {batch} AS r WHERE NOT EXISTS (SELECT 1 FROM account_outcome x WHERE x.account_id = r.account_id AND x.until_run IS NULL AND x.from_run > r.run) ON CONFLICT (account_id, from_run) DO UPDATE SET outcome = excluded.outcome, detail = excluded.detail";
         PUT_COUNTS = bulk super::CountRow => "INSERT INTO run_count (run, outcome, detail, accounts) SELECT run, outcome, detail, accounts FROM {batch} AS r";
@@ -206,7 +210,7 @@ impl Store {
                 }
                 *counts.entry((now_outcome, now_detail)).or_default() += 1;
             }
-            self.put_outcomes(changed).await?;
+            self.put_outcomes(run, changed).await?;
         }
         let counts: Vec<RunCount> = counts
             .into_iter()
@@ -220,14 +224,15 @@ impl Store {
         Ok(counts)
     }
 
-    async fn put_outcomes(&self, changed: Vec<OutcomeRow>) -> Result<(), StoreError> {
+    async fn put_outcomes(&self, run: i64, changed: Vec<OutcomeRow>) -> Result<(), StoreError> {
         if changed.is_empty() {
             return Ok(());
         }
         self.write(move |tx| {
             Box::pin(async move {
                 super::decide::lock_accounts(tx, changed.iter().map(|r| r.account_id.0)).await?;
-                bulk(tx, &sql::CLOSE, &changed).await?;
+                let accounts = id_list(changed.iter().map(|r| r.account_id.0));
+                q!(&mut *tx, sql::CLOSE, [run, accounts] => rows)?;
                 bulk(tx, &sql::PUT, &changed).await?;
                 Ok(())
             })
