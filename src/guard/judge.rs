@@ -48,7 +48,8 @@ pub fn judge<'p>(rules: &[&'p Rule], f: &Facts, holidays: &Holidays, kinds: Set<
         return out;
     }
     let mut later: Option<Moment> = None;
-    for rule in rules.iter().filter(|r| r.answers(kinds)) {
+    let everything = kinds == Set::all();
+    for rule in rules.iter().filter(|r| everything || r.answers(kinds)) {
         let verdict = match asking.ask(rule) {
             Says::Nothing if lacks(rule, f) => element_verdict(rule),
             Says::Nothing | Says::Kept => continue,
