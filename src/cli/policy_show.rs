@@ -91,7 +91,7 @@ fn point_for(due: &DueAccount, channel: Channel, now: Moment) -> Option<&Contact
         &[channel],
         due.debtor.kind,
         &due.contact_points,
-        &due.suppressions,
+        due.stops(),
         now,
     );
     best.map(|(_, point)| point)

@@ -104,7 +104,7 @@ fn outcome(due: &DueAccount, standing: Standing, now: Moment) -> String {
             &[channel],
             due.debtor.kind,
             &due.contact_points,
-            &due.suppressions,
+            due.stops(),
             now,
         )
         .is_some()

@@ -55,7 +55,7 @@ const MORE_IS_LOOSER: &[&str] = &[
 
 /// Lists of which one must fit; none at all fits everybody. More words: the rule speaks more often.
 const SELECTING: &[&str] = &[
-    "channels", "purposes", "country", "region", "debtor", "debt", "claim", "sender", "to", "any", "role",
+    "channels", "purposes", "country", "region", "city", "postal", "debtor", "debt", "claim", "sender", "to", "any", "role",
     "relation", "place",
 ];
 
