@@ -143,14 +143,7 @@ async fn ask(
         bail!("calls are not dispatched\nrecord one with `dunwell event add call`");
     }
     let choose = |stops: Stops<'_>| {
-        choose_contact(
-            &[what.channel],
-            due.debtor.kind,
-            &due.contact_points,
-            stops,
-            now,
-        )
-        .map(|(_, p)| p.id)
+        choose_contact(&[what.channel], due.debtor.kind, &due.contact_points, stops, now).map(|(_, p)| p.id)
     };
     // Where every way is closed the guard says why.
     let point = choose(due.stops())

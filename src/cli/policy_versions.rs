@@ -76,7 +76,10 @@ pub(super) fn write(session: &Session, folder: &Path) -> anyhow::Result<Answer> 
     let files = files(&session.config()?, None)?;
     let taken = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_some());
     if folder.is_file() || taken(folder) {
-        bail!("`{}` is there already\nname a folder that is not", folder.display());
+        bail!(
+            "`{}` is there already\nname a folder that is not",
+            folder.display()
+        );
     }
     for (path, text) in &files {
         let file = folder.join(path);
@@ -89,7 +92,10 @@ pub(super) fn write(session: &Session, folder: &Path) -> anyhow::Result<Answer> 
         format!("已写入 {n} 个文件到 {shown}\n下一步:在 dunwell.toml 中设置 policies_dir = \"{shown}\"\n"),
         format!("wrote {n} files into {shown}\nnext: say policies_dir = \"{shown}\" in dunwell.toml\n"),
     );
-    Ok(Answer::new(text, json!({"folder": shown.to_string(), "files": n})))
+    Ok(Answer::new(
+        text,
+        json!({"folder": shown.to_string(), "files": n}),
+    ))
 }
 
 /// A set with faults: all of them, and nothing was taken.

@@ -10,7 +10,7 @@ use super::rulebook::Rulebook;
 use super::rules::InForce;
 use crate::domain::{Finding, Level, Moment, Situation, Sureness, Verdict};
 use crate::evidence;
-use crate::guard::{self, decisive, Clearance, Evaluated};
+use crate::guard::{self, Clearance, Evaluated, decisive};
 use crate::render::{self, RenderFault, Rendered, Value};
 use crate::store::{Action, Claimed, Decision};
 

@@ -7,11 +7,11 @@ use super::judge::{self, EXPIRED, Judgement, NO_CARRIER, judge};
 use super::record;
 use super::rulebook::{Rulebook, RulebookError};
 use super::rules::InForce;
-use crate::guard::decisive;
 use crate::domain::{AttemptState, Moment, Situation, Verdict};
 use crate::evidence::{
     UnreadableFacts, Value, digest_hex, named_in, read_desk, read_situation, to_canonical,
 };
+use crate::guard::decisive;
 use crate::store::{Facts, KeptDecision, SetDigest, Store, StoreError};
 
 /// A decision that was made again.

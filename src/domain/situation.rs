@@ -7,10 +7,10 @@ use super::attempt::{Attempt, Channel};
 use super::contact::ContactPoint;
 use super::creditor::{Creditor, Payee, Portfolio, Sender};
 use super::events::{Consent, Suppression};
-use super::wish::StandingWish;
 use super::ids::{AccountId, AddressId, PersonId};
 use super::moment::Moment;
 use super::person::{Person, Role};
+use super::wish::StandingWish;
 use super::words::words;
 
 words! {

@@ -107,7 +107,11 @@ fn channels(text: &str) -> Result<Wish, NoWish> {
     let mut all = all.map_err(|_| NoWish)?;
     all.sort();
     all.dedup();
-    if all.is_empty() { Err(NoWish) } else { Ok(Wish::OnlyBy(all)) }
+    if all.is_empty() {
+        Err(NoWish)
+    } else {
+        Ok(Wish::OnlyBy(all))
+    }
 }
 
 /// `mon-fri,sun 18:00-09:00`; without hours the whole day, without days every day.
@@ -165,7 +169,11 @@ fn minute(text: &str) -> Result<u16, NoWish> {
     };
     let (h, m) = (number(h)?, number(m)?);
     let minute = h * 60 + m;
-    if m < 60 && minute <= 1440 { Ok(minute) } else { Err(NoWish) }
+    if m < 60 && minute <= 1440 {
+        Ok(minute)
+    } else {
+        Err(NoWish)
+    }
 }
 
 impl Display for Wish {
@@ -206,9 +214,15 @@ mod tests {
             assert_eq!(expected.parse::<Wish>().unwrap(), wish);
         };
         check("not at 00:00-10:00", "not at daily 00:00-10:00");
-        check("Not at mon-fri 18:00-9:00", "not at mon,tue,wed,thu,fri 18:00-09:00");
+        check(
+            "Not at mon-fri 18:00-9:00",
+            "not at mon,tue,wed,thu,fri 18:00-09:00",
+        );
         check("not at sat,sun", "not at sat,sun 00:00-24:00");
-        check("only at fri-mon 12:00-13:00", "only at mon,fri,sat,sun 12:00-13:00");
+        check(
+            "only at fri-mon 12:00-13:00",
+            "only at mon,fri,sat,sun 12:00-13:00",
+        );
         check("not_to workplace", "not to workplace");
         check("only by letter, email", "only by email,letter");
     }

@@ -4,9 +4,7 @@ use crate::domain::*;
 use crate::policy::{
     Aim, Allowed, Candidate, Claim, DebtKind, Deed, Ended, Event, Exclusion, Facts, Mark, Medium,
 };
-use crate::policy::{
-    Personal, SenderWord, Set, Slot, Way, Week, marks_of, place_of, role_of,
-};
+use crate::policy::{Personal, SenderWord, Set, Slot, Way, Week, marks_of, place_of, role_of};
 
 /// Keys of one situation: the recipient, the debtor where it is somebody else, everybody else.
 const RECIPIENT: u32 = 1;
@@ -228,7 +226,10 @@ fn marks(s: &Situation, now: Moment) -> Set<Mark> {
         m = m.and(marks_of(x.reason));
     }
     let (channel, usage) = (s.attempt.channel, s.contact_point.usage);
-    m.note(Mark::StoppedPlace, place_refused(&s.wishes, (channel, usage), now));
+    m.note(
+        Mark::StoppedPlace,
+        place_refused(&s.wishes, (channel, usage), now),
+    );
     m.note(Mark::StoppedMedium, channel_refused(&s.wishes, channel, now));
     m.note(Mark::MentionsDebt, s.attempt.purpose != Purpose::ServiceInfo);
     m.note(Mark::BankCreditor, s.creditor.is_bank);

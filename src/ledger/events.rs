@@ -484,14 +484,26 @@ fn nothing_else(cells: &mut Cells<'_>, at: &EventSlots, word: &str) {
         (&at.paid_on, &["payment"]),
         (&at.due_on, &["promise"]),
         (&at.reason, &["dispute_opened"]),
-        (&at.channel, &["opt_out", "consent_given", "consent_revoked", "wish", "wish_withdrawn"]),
+        (
+            &at.channel,
+            &[
+                "opt_out",
+                "consent_given",
+                "consent_revoked",
+                "wish",
+                "wish_withdrawn",
+            ],
+        ),
         (&at.address, &["opt_out", "wrong_party", "bounce", "call"]),
         (&at.call_result, &["call"]),
         (&at.inbound, &["call"]),
         (&at.scope, &["consent_given", "consent_revoked"]),
         (&at.wish, &["wish", "wish_withdrawn"]),
     ];
-    let until: (&Slot, &[&str]) = (&at.until, &["consent_given", "breathing_space", "hardship", "wish"]);
+    let until: (&Slot, &[&str]) = (
+        &at.until,
+        &["consent_given", "breathing_space", "hardship", "wish"],
+    );
     for (slot, kinds) in fields.into_iter().chain([until]) {
         let cell = slot
             .index

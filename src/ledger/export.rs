@@ -314,11 +314,7 @@ pub(super) fn event_cells(row: &EventRow) -> Row {
             put("scope", Some(scope.to_string()));
             put("channel", channel_text(channel));
         }
-        EventKind::Wish {
-            wish,
-            channel,
-            until,
-        } => {
+        EventKind::Wish { wish, channel, until } => {
             put("wish", Some(wish.to_string()));
             put("channel", channel_text(channel));
             put("until", until.as_ref().map(day));

@@ -614,8 +614,7 @@ fn event() -> impl Strategy<Value = EventRow> {
             channel,
             until
         }),
-        (proptest::option::of(wish()), channel())
-            .prop_map(|(wish, channel)| WishWithdrawn { wish, channel }),
+        (proptest::option::of(wish()), channel()).prop_map(|(wish, channel)| WishWithdrawn { wish, channel }),
         proptest::option::of(day()).prop_map(|until| BreathingSpace { until }),
         proptest::option::of(day()).prop_map(|until| Hardship { until }),
         proptest::sample::select(vec![

@@ -143,11 +143,17 @@ pub fn described(text: &str, sender: Set<SenderWord>) -> Described {
     let any = |list: &[Regex], text: &str| list.iter().any(|r| r.is_match(text));
     let (said, truth) = parts(&text.to_lowercase().replace(['_', '-'], " "));
     let understood = any(&BOOK.harmless, &said);
-    let said = BOOK.invited.iter().fold(said, |said, clause| clause.replace_all(&said, " ").into_owned());
+    let said = BOOK
+        .invited
+        .iter()
+        .fold(said, |said, clause| clause.replace_all(&said, " ").into_owned());
     let found = BOOK.lines.iter().filter(|l| l.fits.is_match(&said));
     let mut says = found.fold(Set::EMPTY, |set: Set<Assertion>, l| set.with(l.word));
     let denied = any(&BOOK.denied, &truth);
-    let affirmed = !truth.is_empty() && !denied && any(&BOOK.affirmed, &truth);
+    // The truth may say that the step is barred: `[the debt is below the limit]`.
+    let bars = |l: &Line| l.word == Assertion::ImpossibleStep && l.fits.is_match(&truth);
+    let barred = BOOK.lines.iter().any(bars);
+    let affirmed = !truth.is_empty() && !denied && !barred && any(&BOOK.affirmed, &truth);
     let lawyers = says.has(Assertion::Lawyer) && sender.has(SenderWord::LawFirm) && !denied;
     let understood = understood || !says.is_empty();
     if lawyers {
@@ -179,12 +185,12 @@ pub fn described(text: &str, sender: Set<SenderWord>) -> Described {
     if unmeant && step.iter().any(|w| says.has(*w)) {
         says = says.with(Assertion::UnintendedStep);
     }
-    // The truth may say that the step is barred: `[the debt is below the limit]`.
-    let barred = |l: &Line| l.word == Assertion::ImpossibleStep && l.fits.is_match(&truth);
-    if step.iter().any(|w| says.has(*w)) && BOOK.lines.iter().any(barred) {
+    if barred && step.iter().any(|w| says.has(*w)) {
         says = says.with(Assertion::ImpossibleStep);
     }
-    if says.has(Assertion::CreditReport) && (says.has(Assertion::UnintendedStep) || any(&BOOK.wrong, &said)) {
+    let reported_wrongly =
+        says.has(Assertion::UnintendedStep) || any(&BOOK.wrong, &said) || truth.contains("disput");
+    if says.has(Assertion::CreditReport) && reported_wrongly {
         says = says.with(Assertion::FalseCreditReport);
     }
     if contradicts(&said, &truth) {

@@ -108,8 +108,16 @@ impl Applies {
 
     /// Whether the debtor could live in one of the towns that are named.
     fn fits_town(&self, f: &Facts) -> bool {
-        let city = |known: &String| self.city.iter().any(|mine| mine.eq_ignore_ascii_case(known.trim()));
-        let postal = |known: &String| self.postal.iter().any(|begins| known.starts_with(begins.as_str()));
+        let city = |known: &String| {
+            self.city
+                .iter()
+                .any(|mine| mine.eq_ignore_ascii_case(known.trim()))
+        };
+        let postal = |known: &String| {
+            self.postal
+                .iter()
+                .any(|begins| known.starts_with(begins.as_str()))
+        };
         (self.city.is_empty() || f.debtor_city.as_ref().is_none_or(city))
             && (self.postal.is_empty() || f.debtor_postal.as_ref().is_none_or(postal))
     }

@@ -505,18 +505,24 @@ impl Facts {
 }
 
 /// What people asked for, oldest first.
-pub(super) async fn wishes(tx: &mut Tx, people: String) -> Result<HashMap<PersonId, Vec<StandingWish>>, StoreError> {
+pub(super) async fn wishes(
+    tx: &mut Tx,
+    people: String,
+) -> Result<HashMap<PersonId, Vec<StandingWish>>, StoreError> {
     let mut wishes: HashMap<PersonId, Vec<StandingWish>> = HashMap::new();
     for r in q!(&mut *tx, sql::WISHES, [people] => all WishRow)? {
         let wish = r.wish.parse();
-        wishes.entry(PersonId(r.person_id)).or_default().push(StandingWish {
-            id: WishId(r.id),
-            person: PersonId(r.person_id),
-            wish: wish.map_err(|_| StoreError::Corrupt { what: "a wish" })?,
-            channel: word_opt(r.channel.as_deref(), "channel")?,
-            since: r.since.0,
-            until: r.until.map(|t| t.0),
-        });
+        wishes
+            .entry(PersonId(r.person_id))
+            .or_default()
+            .push(StandingWish {
+                id: WishId(r.id),
+                person: PersonId(r.person_id),
+                wish: wish.map_err(|_| StoreError::Corrupt { what: "a wish" })?,
+                channel: word_opt(r.channel.as_deref(), "channel")?,
+                since: r.since.0,
+                until: r.until.map(|t| t.0),
+            });
     }
     Ok(wishes)
 }

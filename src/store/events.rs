@@ -484,11 +484,7 @@ impl Taking<'_> {
                 q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.person, scope.as_str(), channel] => rows)?;
                 self.person_changed().await
             }
-            Occurrence::Wished {
-                wish,
-                channel,
-                until,
-            } => {
+            Occurrence::Wished { wish, channel, until } => {
                 let channel = channel.map(Channel::as_str);
                 q!(&mut *self.tx, sql::WISH, [self.clock.fresh(), self.person, wish.to_string(), channel,
                     Ts(self.at), until.map(Ts)] => rows)?;

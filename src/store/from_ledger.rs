@@ -156,11 +156,7 @@ fn occurrence(kind: EventKind, zone: Tz) -> Occurrence {
             until: until.map(after),
         },
         EventKind::ConsentRevoked { scope, channel } => Occurrence::ConsentRevoked { scope, channel },
-        EventKind::Wish {
-            wish,
-            channel,
-            until,
-        } => Occurrence::Wished {
+        EventKind::Wish { wish, channel, until } => Occurrence::Wished {
             wish,
             channel,
             until: until.map(after),

@@ -11,7 +11,8 @@ use super::types::{Ts, id_list, word, word_opt};
 use super::views::sql;
 use super::{Store, StoreError};
 use crate::domain::{
-    AccountId, Address, ContactPoint, Currency, Moment, Money, Person, PersonName, Role, SuppressionReason, Wish,
+    AccountId, Address, ContactPoint, Currency, Moment, Money, Person, PersonName, Role, SuppressionReason,
+    Wish,
 };
 use crate::evidence::Kind;
 use crate::ledger::{AccountKey, EventKind, EventRow, RelatedKey, When};
@@ -271,9 +272,7 @@ async fn wishes(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreError> {
     for (portfolio, account, zone, wish, channel, since, until, withdrawn, role, name) in
         q!(&mut *tx, sql::ALL_WISHES, [] => all Row)?
     {
-        let wish: Wish = wish
-            .parse()
-            .map_err(|_| StoreError::Corrupt { what: "a wish" })?;
+        let wish: Wish = wish.parse().map_err(|_| StoreError::Corrupt { what: "a wish" })?;
         let related = related((role, name))?;
         let channel = word_opt(channel.as_deref(), "channel")?;
         let kind = EventKind::Wish {

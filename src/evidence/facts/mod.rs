@@ -262,7 +262,12 @@ mod tests {
                     (&back.consents, &back.wishes),
                     &back.contact_point
                 ),
-                (&s.history, &s.suppressions, (&s.consents, &s.wishes), &s.contact_point)
+                (
+                    &s.history,
+                    &s.suppressions,
+                    (&s.consents, &s.wishes),
+                    &s.contact_point
+                )
             );
             assert_eq!((&*back.portfolio, &*back.sender), (&*s.portfolio, &*s.sender));
             assert_eq!((&*back.creditor, &*back.payees), (&*s.creditor, &*s.payees));

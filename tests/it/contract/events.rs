@@ -458,7 +458,11 @@ async fn wishes_stand_until_they_are_taken_back(database: TestDatabase) {
     assert_eq!(words, ["not at daily 00:00-10:00", "only by email"]);
     assert_eq!(stands[0].channel, Some(Channel::Call));
     assert_eq!(stands[1].until, Some(moment("2026-12-31T00:00:00Z")));
-    assert_eq!(world.read("0001").await.revision, revision, "a wish is the person's");
+    assert_eq!(
+        world.read("0001").await.revision,
+        revision,
+        "a wish is the person's"
+    );
     let taken_back = |wish: Option<&str>| Occurrence::WishWithdrawn {
         wish: wish.map(|w| w.parse().unwrap()),
         channel: None,
