@@ -142,7 +142,7 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
 pub fn described(text: &str, sender: Set<SenderWord>) -> Described {
     let any = |list: &[Regex], text: &str| list.iter().any(|r| r.is_match(text));
     let (said, truth) = parts(&text.to_lowercase().replace(['_', '-'], " "));
-    let understood = any(&BOOK.harmless, &said);
+    let understood = any(&BOOK.harmless, &said) || any(&BOOK.invited, &said);
     let said = BOOK
         .invited
         .iter()
