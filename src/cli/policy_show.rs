@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::out::{Answer, table};
 use super::session::Session;
 use super::words::{Lang, word};
-use crate::domain::{Channel, ContactPoint, Moment, Origin, Purpose, Situation};
+use crate::domain::{Channel, ContactPoint, Moment, Origin, Purpose, Situation, StandingWish, Wish};
 use crate::guard::{Binding, Combined, OpenSlot, Standing, binding};
 use crate::planner::choose_contact;
 use crate::policy::diff::terms;
@@ -64,9 +64,13 @@ pub(super) async fn for_account(
     Ok(Answer::new(text, json))
 }
 
-/// What the debtor asked for that bears on a channel.
+/// What the debtor asked for that bears on a channel; letters have no clock.
 fn asked_for(due: &DueAccount, channel: Channel, now: Moment) -> Vec<String> {
-    let bears = due.wishes.iter().filter(|w| w.binds(channel, now));
+    let timed = |w: &StandingWish| matches!(w.wish, Wish::NotAt(_) | Wish::OnlyAt(_));
+    let bears = due
+        .wishes
+        .iter()
+        .filter(|w| w.binds(channel, now) && !(channel == Channel::Letter && timed(w)));
     bears.map(|w| w.wish.to_string()).collect()
 }
 

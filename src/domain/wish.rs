@@ -69,11 +69,11 @@ pub fn place_refused(wishes: &[StandingWish], to: (Channel, ContactUse), now: Mo
 /// Whether the person asked, last of all, for other channels than this. `wishes` are in the order of asking.
 pub fn channel_refused(wishes: &[StandingWish], channel: Channel, now: Moment) -> bool {
     let stands = |w: &&StandingWish| w.since <= now && w.until.is_none_or(|until| now < until);
-    let named = wishes.iter().filter(stands).filter_map(|w| match &w.wish {
+    let mut named = wishes.iter().rev().filter(stands).filter_map(|w| match &w.wish {
         Wish::OnlyBy(channels) => Some(channels.contains(&channel)),
         _ => None,
     });
-    named.last() == Some(false)
+    named.next() == Some(false)
 }
 
 /// A text that says no wish.

@@ -1,10 +1,12 @@
 //! Marks, deeds and descriptions for questions about people, channels, states and content.
 //!
-//! `past` reads what the timeline and the file show, `said` what people made known, `attempt` the form of the attempt
-//! and `content` what it says; `words` holds the vocabularies. What is not understood is noted and goes to a person.
+//! `past` reads what the timeline and the file show, `said` what people made known, `form` and `attempt` how the attempt
+//! is made and `content` what it says; `words` holds the vocabularies. What is not understood is noted and goes to a
+//! person.
 
 mod attempt;
 mod content;
+mod form;
 mod past;
 mod said;
 mod words;
