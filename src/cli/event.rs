@@ -16,7 +16,7 @@ use crate::store::{EventOutcome, NewEvent, Occurrence};
 pub(super) enum EventCommand {
     /// Records what happened to one account; what is queued and may no longer go is withdrawn at once
     #[command(
-        after_help = "Examples:\n  dunwell event add payment --account 0000200001 --amount 2050.00 --booking BK-17 --on 2026-04-07\n  dunwell event add promise --account 0000200001 --amount 500.00 --until 2026-04-30\n  dunwell event add opt-out --account 0000200001 --channel sms\n  dunwell event add dispute --account 0000200001 --reason amount\n  dunwell event add call --account 0000200001 --result conversation\n  dunwell event add approve-legal --account 0000200001"
+        after_help = "Examples:\n  dunwell event add payment --account 0000200001 --amount 2050.00 --booking BK-17 --on 2026-04-07\n  dunwell event add promise --account 0000200001 --amount 500.00 --until 2026-04-30\n  dunwell event add opt-out --account 0000200001 --channel sms\n  dunwell event add wish --account 0000200001 --wish \"not at daily 00:00-10:00\" --channel call\n  dunwell event add wish --account 0000200001 --wish \"not to workplace\"\n  dunwell event add wish --account 0000200001 --wish \"only by email\"\n  dunwell event add dispute --account 0000200001 --reason amount\n  dunwell event add call --account 0000200001 --result conversation\n  dunwell event add approve-legal --account 0000200001"
     )]
     Add(Box<EventArgs>),
 }
@@ -41,20 +41,20 @@ pub(super) struct EventArgs {
     /// Payment: the day the money arrived
     #[arg(long, value_name = "DATE")]
     on: Option<String>,
-    /// Promise, consent, breathing space, hardship: until and including this day
+    /// Promise, consent, wish, breathing space, hardship: until and including this day
     #[arg(long, value_name = "DATE")]
     until: Option<String>,
     /// Dispute: the reason in a word or two
     #[arg(long)]
     reason: Option<String>,
-    /// Opt-out, cease, counsel, insolvency, death, minor, wrong party, call, police order, breathing space, consent: about
+    /// Opt-out, cease, counsel, insolvency, death, minor, wrong party, call, police order, breathing space, consent, wish: about
     /// somebody else with this role to the account (e.g. guarantor) instead of the debtor
     #[arg(long)]
     role: Option<String>,
     /// With --role: their name, where several have it
     #[arg(long, requires = "role")]
     name: Option<String>,
-    /// Opt-out, consent: only this channel
+    /// Opt-out, consent, wish: only this channel
     #[arg(long)]
     channel: Option<String>,
     /// Opt-out, wrong party, bounce, call: the number or address
@@ -69,6 +69,10 @@ pub(super) struct EventArgs {
     /// Consent: for what (channel, hours, frequency)
     #[arg(long)]
     scope: Option<String>,
+    /// Wish: what was asked for about times, places and channels (`not at DAYS FROM-TO`, `only at DAYS FROM-TO`, `not to PLACE`,
+    /// `only by CHANNELS`); times are local to the person, and DAYS such as mon-fri or daily may be left out
+    #[arg(long)]
+    wish: Option<String>,
 }
 
 /// Kinds of events as people type them.
@@ -93,6 +97,8 @@ enum Kind {
     Complaint,
     Consent,
     RevokeConsent,
+    Wish,
+    WithdrawWish,
     ApproveLegal,
 }
 
@@ -119,6 +125,8 @@ impl Kind {
             Kind::Complaint => "complaint",
             Kind::Consent => "consent_given",
             Kind::RevokeConsent => "consent_revoked",
+            Kind::Wish => "wish",
+            Kind::WithdrawWish => "wish_withdrawn",
             Kind::ApproveLegal => return None,
         })
     }
@@ -215,6 +223,7 @@ fn fields(args: &EventArgs, kind: &str, currency: &str, today: &str) -> Map<Stri
     put("call_result", args.result.as_deref());
     put("inbound", args.inbound.then_some("true"));
     put("scope", args.scope.as_deref());
+    put("wish", args.wish.as_deref());
     line
 }
 

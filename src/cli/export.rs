@@ -31,7 +31,7 @@ pub(super) enum ExportCommand {
         #[arg(long)]
         before_events: bool,
     },
-    /// What happened: payments, promises, disputes, reasons to stop, calls, consents
+    /// What happened: payments, promises, disputes, reasons to stop, calls, consents, wishes
     #[command(
         after_help = "Examples:\n  dunwell export events --output events.csv\n  dunwell export events --format jsonl | head"
     )]

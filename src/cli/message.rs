@@ -16,7 +16,7 @@ use super::session::Session;
 use super::{verdict, words};
 use crate::dispatch::{Rulebook, judge};
 use crate::domain::{AttemptState, Channel, Moment, Origin, Purpose};
-use crate::planner::choose_contact;
+use crate::planner::{Stops, choose_contact};
 use crate::store::{AttemptRow, NewAttempt, OfficerAction, Store};
 
 /// A message that waited so long is withdrawn.
@@ -142,19 +142,12 @@ async fn ask(
     if what.channel == Channel::Call {
         bail!("calls are not dispatched\nrecord one with `dunwell event add call`");
     }
-    let choose = |suppressions: &[_]| {
-        choose_contact(
-            &[what.channel],
-            due.debtor.kind,
-            &due.contact_points,
-            suppressions,
-            now,
-        )
-        .map(|(_, p)| p.id)
+    let choose = |stops: Stops<'_>| {
+        choose_contact(&[what.channel], due.debtor.kind, &due.contact_points, stops, now).map(|(_, p)| p.id)
     };
     // Where every way is closed the guard says why.
-    let point = choose(&due.suppressions)
-        .or_else(|| choose(&[]))
+    let point = choose(due.stops())
+        .or_else(|| choose(Stops::default()))
         .with_context(|| format!("the debtor has no usable contact point for `{}`", what.channel))?;
     let purpose = match &what.template {
         None => Purpose::Collection,

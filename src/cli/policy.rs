@@ -1,5 +1,7 @@
 //! `dunwell policy`: the packs, what each rule says and where it is written, and whether their own cases hold.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use super::out::{Answer, Code, table};
 use super::policy_diff::{self, DiffArgs};
 use super::policy_show;
-use super::policy_versions::{self, ActivateArgs, ApproveArgs, PublishArgs};
+use super::policy_versions::{self, ActivateArgs, ApproveArgs, PublishArgs, WithdrawArgs};
 use super::session::Session;
 use super::words::word;
 use crate::clock::{Clock, SystemClock};
@@ -61,6 +63,12 @@ pub(super) enum PolicyCommand {
         /// Only this pack
         pack: Option<String>,
     },
+    /// Writes every pack, ladder and calendar into a new folder, as a beginning for your own
+    #[command(after_help = "Examples:\n  dunwell policy write my-policies")]
+    Write {
+        /// The folder; it must not be there yet, or be empty
+        folder: PathBuf,
+    },
     /// Checks a whole set of packs, ladders and holidays and keeps its texts for good; nothing comes into force by this
     #[command(
         after_help = "Examples:\n  dunwell policy publish --by chen\n  dunwell policy publish ./policies --by chen --remark 'new caps of 2026'"
@@ -74,6 +82,9 @@ pub(super) enum PolicyCommand {
     /// Approves what somebody else asked for
     #[command(after_help = "Examples:\n  dunwell policy approve 3f2a9c10 --by zhao")]
     Approve(ApproveArgs),
+    /// Takes back a request that nobody approved yet
+    #[command(after_help = "Examples:\n  dunwell policy withdraw 3f2a9c10 --by chen")]
+    Withdraw(WithdrawArgs),
     /// Shows the set in force and what is to come
     #[command(after_help = "Examples:\n  dunwell policy active\n  dunwell policy active --json")]
     Active,
@@ -84,9 +95,11 @@ pub(super) enum PolicyCommand {
 
 pub(super) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<Answer> {
     match command {
+        PolicyCommand::Write { folder } => policy_versions::write(session, &folder),
         PolicyCommand::Publish(args) => policy_versions::publish(session, &args).await,
         PolicyCommand::Activate(args) => policy_versions::activate(session, &args).await,
         PolicyCommand::Approve(args) => policy_versions::approve(session, &args).await,
+        PolicyCommand::Withdraw(args) => policy_versions::withdraw(session, &args).await,
         PolicyCommand::Active => policy_versions::active(session).await,
         PolicyCommand::History => policy_versions::history(session).await,
         PolicyCommand::List => list(session),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::out::{Answer, table};
 use super::session::Session;
 use super::words::{Lang, word};
-use crate::domain::{Channel, ContactPoint, Moment, Origin, Purpose, Situation};
+use crate::domain::{Channel, ContactPoint, Moment, Origin, Purpose, Situation, StandingWish, Wish};
 use crate::guard::{Binding, Combined, OpenSlot, Standing, binding};
 use crate::planner::choose_contact;
 use crate::policy::diff::terms;
@@ -46,8 +46,15 @@ pub(super) async fn for_account(
             .situation_of(&attempt(&due, channel, point, now), now)
             .await?;
         let bound = binding(&under.rulebook.policy, &situation, now);
+        let wishes: Vec<String> = asked_for(&due, channel, now);
         text += &shown(lang, &bound, &situation, &terms);
-        channels.push(json_of(channel, &bound, &situation, &terms));
+        if !wishes.is_empty() {
+            let title = lang.pick("对方的要求", "asked for by the person");
+            text += &format!("\n{title}\n  {}\n", wishes.join("\n  "));
+        }
+        let mut view = json_of(channel, &bound, &situation, &terms);
+        view["wishes"] = wishes.into();
+        channels.push(view);
     }
     text += lang.pick(
         "\n另有任何规则包都不能关闭的规则:dunwell policy show core\n",
@@ -55,6 +62,16 @@ pub(super) async fn for_account(
     );
     let json = json!({"account": reference, "set": under.set.map(|s| s.to_string()), "channels": channels});
     Ok(Answer::new(text, json))
+}
+
+/// What the debtor asked for that bears on a channel; letters have no clock.
+fn asked_for(due: &DueAccount, channel: Channel, now: Moment) -> Vec<String> {
+    let timed = |w: &StandingWish| matches!(w.wish, Wish::NotAt(_) | Wish::OnlyAt(_));
+    let bears = due
+        .wishes
+        .iter()
+        .filter(|w| w.binds(channel, now) && !(channel == Channel::Letter && timed(w)));
+    bears.map(|w| w.wish.to_string()).collect()
 }
 
 fn head(lang: Lang, set: Option<SetDigest>) -> String {
@@ -87,13 +104,7 @@ async fn terms_of(session: &Session, store: &Store, set: Option<SetDigest>) -> a
 
 /// The contact point that a step would use, or any that carries the channel.
 fn point_for(due: &DueAccount, channel: Channel, now: Moment) -> Option<&ContactPoint> {
-    let best = choose_contact(
-        &[channel],
-        due.debtor.kind,
-        &due.contact_points,
-        &due.suppressions,
-        now,
-    );
+    let best = choose_contact(&[channel], due.debtor.kind, &due.contact_points, due.stops(), now);
     best.map(|(_, point)| point)
         .or_else(|| due.contact_points.iter().find(|p| p.carries(channel)))
 }

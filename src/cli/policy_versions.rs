@@ -1,9 +1,9 @@
-//! `dunwell policy publish`, `activate`, `approve`, `active`, `history`: policies come into force at a moment, by two
+//! `dunwell policy publish`, `activate`, `approve`, `withdraw`, `active`, `history`: policies come into force at a moment, by two
 //! people.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -52,6 +52,16 @@ pub(super) struct ApproveArgs {
     by: String,
 }
 
+/// What is taken back.
+#[derive(Debug, Args)]
+pub(super) struct WithdrawArgs {
+    /// The set, by four or more digits of its beginning
+    set: String,
+    /// Who takes the request back, for the evidence
+    #[arg(long)]
+    by: String,
+}
+
 /// The files of a folder of policies, or those that the settings point to.
 pub(super) fn files(config: &Config, folder: Option<&PathBuf>) -> anyhow::Result<Vec<(String, String)>> {
     let mut config = config.clone();
@@ -59,6 +69,33 @@ pub(super) fn files(config: &Config, folder: Option<&PathBuf>) -> anyhow::Result
         config.policies_dir = Some(folder.clone());
     }
     Ok(policies(&config)?)
+}
+
+/// Writes the files of the settings, or those that the program ships, into a folder of one's own.
+pub(super) fn write(session: &Session, folder: &Path) -> anyhow::Result<Answer> {
+    let files = files(&session.config()?, None)?;
+    let taken = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_some());
+    if folder.is_file() || taken(folder) {
+        bail!(
+            "`{}` is there already\nname a folder that is not",
+            folder.display()
+        );
+    }
+    for (path, text) in &files {
+        let file = folder.join(path);
+        let within = file.parent().unwrap_or(folder);
+        std::fs::create_dir_all(within).with_context(|| format!("`{}`", within.display()))?;
+        std::fs::write(&file, text).with_context(|| format!("`{}`", file.display()))?;
+    }
+    let (n, shown) = (files.len(), folder.display());
+    let text = session.out.lang.pick(
+        format!("已写入 {n} 个文件到 {shown}\n下一步:在 dunwell.toml 中设置 policies_dir = \"{shown}\"\n"),
+        format!("wrote {n} files into {shown}\nnext: say policies_dir = \"{shown}\" in dunwell.toml\n"),
+    );
+    Ok(Answer::new(
+        text,
+        json!({"folder": shown.to_string(), "files": n}),
+    ))
 }
 
 /// A set with faults: all of them, and nothing was taken.
@@ -142,6 +179,18 @@ pub(super) async fn approve(session: &Session, args: &ApproveArgs) -> anyhow::Re
     Ok(Answer::new(text, json_of(&activation)))
 }
 
+pub(super) async fn withdraw(session: &Session, args: &WithdrawArgs) -> anyhow::Result<Answer> {
+    let store = session.store().await?;
+    let set = store.find_set(&args.set).await?;
+    let activation = store.withdraw_activation(set, &args.by).await?;
+    let short = set.short();
+    let text = session.out.lang.pick(
+        format!("规则集 {short} 的生效申请已撤回,现行规则不变\n"),
+        format!("the request for set {short} was taken back; what is in force stays\n"),
+    );
+    Ok(Answer::new(text, json_of(&activation)))
+}
+
 /// A published set that this program cannot use as a whole, with these templates.
 async fn unfit(session: &Session, store: &Store, set: SetDigest) -> anyhow::Result<Option<Answer>> {
     let files = store.set_files(set).await?;
@@ -183,6 +232,8 @@ fn json_of(a: &Activation) -> Value {
         "approved_at": a.approved.as_ref().map(|(_, at)| at.to_text()),
         "in_force_at": a.in_force_at.map(Moment::to_text),
         "founding": a.founding,
+        "withdrawn_by": a.withdrawn.as_ref().map(|(by, _)| by),
+        "withdrawn_at": a.withdrawn.as_ref().map(|(_, at)| at.to_text()),
     })
 }
 
@@ -307,13 +358,17 @@ async fn beginning(store: &Store, lang: super::Lang, a: &Activation) -> anyhow::
 fn people(a: &Activation) -> String {
     match &a.approved {
         Some((by, _)) => format!("{} + {by}", a.asked_by),
-        None => a.asked_by.clone(),
+        None => match &a.withdrawn {
+            Some((by, _)) => format!("{} - {by}", a.asked_by),
+            None => a.asked_by.clone(),
+        },
     }
 }
 
 fn state(session: &Session, a: &Activation, current: Option<uuid::Uuid>, now: Moment) -> &'static str {
     let lang = session.out.lang;
     match a.in_force_at {
+        None if a.withdrawn.is_some() => lang.pick("已撤回", "taken back"),
         None => lang.pick("待批准", "waits for approval"),
         Some(from) if from > now => lang.pick("将生效", "to come"),
         Some(_) if Some(a.id) == current => lang.pick("生效中", "in force"),

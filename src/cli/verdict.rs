@@ -42,7 +42,12 @@ pub(super) fn findings(
 
 fn finding(out: &Out, f: &FindingView, parts: &[(&'static str, String)], zone: chrono_tz::Tz) -> String {
     let lang = out.lang;
-    let mut text = format!("\n{} {}\n", out.verdict(&f.verdict), f.rule);
+    let verdict = match f.verdict.as_str() {
+        // What decides nothing is a note.
+        "cleared" => out.paint(33, lang.pick("提示", "note")),
+        decides => out.verdict(decides),
+    };
+    let mut text = format!("\n{verdict} {}\n", f.rule);
     text += &format!("  {}\n", lang.pick(&f.zh, &f.en));
     let of = |part: &String| parts.iter().find(|(name, _)| name == part).map(|(_, text)| text);
     if let (Some(part), Some((from, to))) = (&f.part, f.span) {

@@ -10,7 +10,7 @@ use super::rulebook::Rulebook;
 use super::rules::InForce;
 use crate::domain::{Finding, Level, Moment, Situation, Sureness, Verdict};
 use crate::evidence;
-use crate::guard::{self, Clearance, Evaluated};
+use crate::guard::{self, Clearance, Evaluated, decisive};
 use crate::render::{self, RenderFault, Rendered, Value};
 use crate::store::{Action, Claimed, Decision};
 
@@ -142,7 +142,7 @@ impl Judgement {
             .as_ref()
             .map(|r| record::content(situation, &r.draft));
         let (fields, trace) = (self.fields(situation, judged.under), self.trace());
-        let reason = self.findings.first().map(|f| f.rule.clone());
+        let reason = decisive(&self.findings).next().map(|f| f.rule.clone());
         let action = match (self.verdict, self.clearance) {
             (Verdict::Cleared, Some(clearance)) => Action::Reserve(clearance),
             // INVARIANT: cleared without a clearance cannot be; in doubt nothing goes out.

@@ -11,6 +11,7 @@ use crate::domain::{AttemptState, Moment, Situation, Verdict};
 use crate::evidence::{
     UnreadableFacts, Value, digest_hex, named_in, read_desk, read_situation, to_canonical,
 };
+use crate::guard::decisive;
 use crate::store::{Facts, KeptDecision, SetDigest, Store, StoreError};
 
 /// A decision that was made again.
@@ -178,7 +179,7 @@ fn again(
         Verdict::Blocked => AttemptState::Blocked,
     };
     put("state", state.as_str().to_owned());
-    let deciding = judgement.findings.first().map(|f| f.rule.clone());
+    let deciding = decisive(&judgement.findings).next().map(|f| f.rule.clone());
     if let Some(reason) = if expired {
         Some(EXPIRED.to_owned())
     } else {

@@ -57,6 +57,8 @@ ids! {
     SuppressionId,
     /// A consent on record.
     ConsentId,
+    /// A wish about times, places or media.
+    WishId,
     /// A logged telephone call.
     CallId,
     /// One import run of one file.

@@ -21,6 +21,7 @@ mod person;
 mod phone;
 mod situation;
 mod verdict;
+mod wish;
 mod zones;
 
 pub use account::{Account, AccountState, ClaimKind, Instalments};
@@ -41,6 +42,7 @@ pub use person::{Locale, Person, PersonKind, PersonName, Role};
 pub use phone::{PhoneError, PhoneNumber};
 pub use situation::{Situation, Touch, TouchKind};
 pub use verdict::{CapClaim, CapKey, Finding, Level, Sureness, Verdict};
+pub use wish::{NoWish, Slots, StandingWish, Wish, channel_refused, place_refused};
 pub use words::UnknownWord;
 pub(crate) use words::words;
 pub use zones::{Basis, Place, Whereabouts, ZoneSource, Zones, official, region_code};

@@ -10,6 +10,7 @@ use super::events::{Consent, Suppression};
 use super::ids::{AccountId, AddressId, PersonId};
 use super::moment::Moment;
 use super::person::{Person, Role};
+use super::wish::StandingWish;
 use super::words::words;
 
 words! {
@@ -72,6 +73,8 @@ pub struct Situation {
     pub suppressions: Vec<Suppression>,
     /// Consents of the recipient that were not revoked.
     pub consents: Vec<Consent>,
+    /// What the recipient asked for about times, places and media, oldest first.
+    pub wishes: Vec<StandingWish>,
     /// Touches of the recipient, the account and the address in the last 62 days.
     pub history: Vec<Touch>,
     /// Whether anything was ever sent about this debt to this person.

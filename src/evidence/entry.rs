@@ -23,6 +23,8 @@ pub enum Kind {
     PolicyActivated,
     /// A second person agreed; from its moment on the set is in force.
     PolicyApproved,
+    /// A request that a set come into force was taken back before anybody approved it.
+    PolicyWithdrawn,
     /// A set of templates came into use.
     TemplatePublished,
     /// An import was taken in.
@@ -69,6 +71,7 @@ impl Kind {
         Kind::PolicyPublished,
         Kind::PolicyActivated,
         Kind::PolicyApproved,
+        Kind::PolicyWithdrawn,
         Kind::TemplatePublished,
         Kind::ImportAccepted,
         Kind::ImportUndone,
@@ -97,6 +100,7 @@ impl Kind {
             Kind::PolicyPublished => "policy.published",
             Kind::PolicyActivated => "policy.activated",
             Kind::PolicyApproved => "policy.approved",
+            Kind::PolicyWithdrawn => "policy.withdrawn",
             Kind::TemplatePublished => "template.published",
             Kind::ImportAccepted => "import.accepted",
             Kind::ImportUndone => "import.undone",

@@ -1,7 +1,7 @@
 //! Runs the cases that a pack carries.
 
 use super::judge::judge;
-use super::review;
+use super::{decisive, review};
 use crate::domain::Moment;
 use crate::domain::Verdict;
 use crate::policy::{Asked, Case, Example, Pack, PolicySet, Set, VerdictWord};
@@ -52,7 +52,7 @@ fn run(pack: &Pack, case: &Case, set: &PolicySet) -> CaseResult {
         until: case.until,
         zone: case.situation.zones().shown(),
         rules: (
-            review.findings.iter().map(|f| f.rule.clone()).collect(),
+            decisive(&review.findings).map(|f| f.rule.clone()).collect(),
             &case.rules,
         ),
     };

@@ -4,7 +4,7 @@ use crate::domain::*;
 use crate::policy::{
     Aim, Allowed, Candidate, Claim, DebtKind, Deed, Ended, Event, Exclusion, Facts, Mark, Medium,
 };
-use crate::policy::{SenderWord, Set, Way, marks_of, place_of, role_of};
+use crate::policy::{Personal, SenderWord, Set, Slot, Way, Week, marks_of, place_of, role_of};
 
 /// Keys of one situation: the recipient, the debtor where it is somebody else, everybody else.
 const RECIPIENT: u32 = 1;
@@ -37,6 +37,8 @@ pub fn facts_of(s: &Situation, now: Moment) -> Facts {
         days_overdue: Some(s.account.days_past_due(today)),
         debtor_country: s.debtor.country.clone(),
         debtor_region: s.debtor.region.clone(),
+        debtor_city: None,
+        debtor_postal: s.debtor.postal_code.clone(),
         recipient_country: s.recipient.country.clone().or_else(|| region_of_address(s)),
         recipient_region: s.recipient.region.clone(),
         role,
@@ -58,7 +60,7 @@ pub fn facts_of(s: &Situation, now: Moment) -> Facts {
             .collect(),
         events,
         allowed: s.consents.iter().filter_map(|c| allowed(c, s, now)).collect(),
-        personal: Vec::new(),
+        personal: personal(s, now),
         away_until: None,
         reply_to: None,
         left_out: Set::EMPTY,
@@ -178,6 +180,37 @@ fn allowed(c: &Consent, s: &Situation, now: Moment) -> Option<Allowed> {
     })
 }
 
+/// Hours that the recipient named for this channel. Of several wishes for certain hours only the last holds.
+fn personal(s: &Situation, now: Moment) -> Vec<Personal> {
+    let week = |slots: &Slots| {
+        Week::of_slots(
+            slots.days,
+            Slot {
+                open: slots.from,
+                close: slots.to,
+            },
+        )
+    };
+    let mut only = None;
+    let mut all = Vec::new();
+    for w in s.wishes.iter().filter(|w| w.binds(s.attempt.channel, now)) {
+        let open = match &w.wish {
+            Wish::NotAt(slots) => week(slots).complement(),
+            Wish::OnlyAt(slots) => {
+                only = Some(Personal {
+                    open: week(slots),
+                    until: w.until,
+                });
+                continue;
+            }
+            Wish::NotTo(_) | Wish::OnlyBy(_) => continue,
+        };
+        all.push(Personal { open, until: w.until });
+    }
+    all.extend(only);
+    all
+}
+
 fn marks(s: &Situation, now: Moment) -> Set<Mark> {
     let mut m = Set::EMPTY;
     let own = |x: &&Suppression| {
@@ -192,6 +225,12 @@ fn marks(s: &Situation, now: Moment) -> Set<Mark> {
     for x in s.suppressions.iter().filter(own) {
         m = m.and(marks_of(x.reason));
     }
+    let (channel, usage) = (s.attempt.channel, s.contact_point.usage);
+    m.note(
+        Mark::StoppedPlace,
+        place_refused(&s.wishes, (channel, usage), now),
+    );
+    m.note(Mark::StoppedMedium, channel_refused(&s.wishes, channel, now));
     m.note(Mark::MentionsDebt, s.attempt.purpose != Purpose::ServiceInfo);
     m.note(Mark::BankCreditor, s.creditor.is_bank);
     m.note(Mark::Licence, s.sender.licence.is_some());

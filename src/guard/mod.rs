@@ -41,12 +41,17 @@ use timetable::Timetable;
 pub struct Review {
     /// The strictest of all findings.
     pub verdict: Verdict,
-    /// Every reason, strictest first.
+    /// Every reason, strictest first. One whose verdict is `cleared` is a warning: it is shown and decides nothing.
     pub findings: Vec<Finding>,
     /// Every rule that was evaluated, for the evidence.
     pub evaluated: Vec<Evaluated>,
     /// The right to ask for a reservation; only with the verdict `cleared`.
     pub clearance: Option<Clearance>,
+}
+
+/// The findings that decide, without those that are only shown.
+pub fn decisive(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(|f| f.verdict != Verdict::Cleared)
 }
 
 /// One rule that was evaluated, and what it alone would lead to.
@@ -302,7 +307,12 @@ fn by_rule(desk: &mut Desk<'_>, rule: &Rule, views: &[String], asking: &Asking<'
             Says::Nothing if matches!(rule.body, Body::Conduct { .. } | Body::Cap(_)) => {
                 desk.pass(&rule.head)
             }
-            Says::Nothing | Says::Shown => {}
+            Says::Nothing => {}
+            // What is true of every message is shown with the pack, not with each message.
+            Says::Shown if rule.is_conditional() || matches!(rule.body, Body::Warning(Some(_))) => {
+                desk.report(&rule.head, Verdict::Cleared, None);
+            }
+            Says::Shown => {}
             Says::Kept => desk.pass(&rule.head),
             Says::NotBefore(until) => desk.hold(&rule.head, Some(until)),
             Says::NoCalendar => {}

@@ -11,6 +11,7 @@ pub(super) fn judge(desk: &mut Desk<'_>) {
     account(desk);
     people(desk);
     suppressions(desk);
+    wishes(desk);
 }
 
 fn consistency(desk: &mut Desk<'_>) {
@@ -139,6 +140,20 @@ fn stops(x: &Suppression, s: &Situation) -> Option<Verdict> {
         BreathingSpace | Hardship | Complaint => purpose != Purpose::Collection,
     };
     (!passes).then_some(Verdict::Blocked)
+}
+
+/// What the recipient asked for about places and media. What the law itself asks for passes, and so does an answer.
+fn wishes(desk: &mut Desk<'_>) {
+    let s = desk.s;
+    let binds = matches!(s.attempt.purpose, Purpose::Collection | Purpose::ServiceInfo);
+    let channel = s.attempt.channel;
+    let to = (channel, s.contact_point.usage);
+    for (id, refused) in [
+        ("wish.place", place_refused(&s.wishes, to, desk.now)),
+        ("wish.medium", channel_refused(&s.wishes, channel, desk.now)),
+    ] {
+        desk.core_if(binds && refused, id, Verdict::Blocked);
+    }
 }
 
 /// What a suppression of the debtor means for somebody else who is addressed about the same debt.

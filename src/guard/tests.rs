@@ -98,6 +98,54 @@ fn a_clearance_ends_with_the_window_less_its_margin() {
 }
 
 #[test]
+fn what_a_person_asked_for_binds_on_top_of_every_pack() {
+    // Tuesday 7 April 2026, half past three in Shanghai; a text to the debtor's own number.
+    let (s, draft, _) = first("cn");
+    let now = Moment::parse("2026-04-07T15:30:00+08:00").unwrap();
+    let check = |wishes: &[(&str, Option<Channel>)], expected: &str| {
+        let mut s = s.clone();
+        s.attempt.due_at = now - TimeDelta::hours(1);
+        s.attempt.expires_at = now + TimeDelta::days(9);
+        s.wishes = wishes
+            .iter()
+            .map(|(wish, channel)| StandingWish {
+                id: WishId(uuid::Uuid::nil()),
+                person: s.recipient.id,
+                wish: wish.parse().unwrap(),
+                channel: *channel,
+                since: now - TimeDelta::days(1),
+                until: Some(now + TimeDelta::days(30)),
+            })
+            .collect();
+        let found = match review(draft, &s, &SET, now).verdict {
+            Verdict::Held { until } => until.local_text(chrono_tz::Tz::Asia__Shanghai),
+            other => other.as_str().to_owned(),
+        };
+        assert!(found.starts_with(expected), "{wishes:?}: {found}");
+    };
+    check(&[], "cleared");
+    check(&[("not at daily 00:00-16:00", None)], "2026-04-07 16:00");
+    check(&[("not at daily 00:00-16:00", Some(Channel::Call))], "cleared");
+    check(&[("only at sat 10:00-12:00", None)], "2026-04-11 10:00");
+    // The later of two wishes for certain hours counts; a wish against hours counts beside it.
+    check(
+        &[
+            ("only at sat 10:00-12:00", None),
+            ("only at wed 10:00-12:00", None),
+        ],
+        "2026-04-08 10:00",
+    );
+    check(
+        &[("only at wed 10:00-12:00", None), ("not at 00:00-11:00", None)],
+        "2026-04-08 11:00",
+    );
+    check(&[("only by email", None)], "blocked");
+    check(&[("only by email", None), ("only by sms", None)], "cleared");
+    check(&[("not to workplace", None)], "cleared");
+    check(&[("not to own", None)], "blocked");
+}
+
+#[test]
 fn every_rule_that_speaks_is_in_the_trace() {
     let (s, draft, now) = first("cn");
     let review = review(draft, s, &SET, now);

@@ -9,7 +9,7 @@ use super::mapping::{EventSlots, Mapping};
 use super::reject::Code;
 use super::values;
 use crate::domain::{
-    Address, CallResult, Channel, ConsentScope, Currency, Moment, Money, PersonName, Role, is_hidden,
+    Address, CallResult, Channel, ConsentScope, Currency, Moment, Money, PersonName, Role, Wish, is_hidden,
 };
 
 /// When something happened, as exactly as the ledger says.
@@ -133,6 +133,22 @@ pub enum EventKind {
         /// On which channel; `None` for all.
         channel: Option<Channel>,
     },
+    /// Somebody asked for something about times, places or media.
+    Wish {
+        /// What.
+        wish: Wish,
+        /// On which channel; `None` for all.
+        channel: Option<Channel>,
+        /// Until and including this day.
+        until: Option<NaiveDate>,
+    },
+    /// A wish was taken back.
+    WishWithdrawn {
+        /// Which; `None` for every wish.
+        wish: Option<Wish>,
+        /// On which channel; `None` for all.
+        channel: Option<Channel>,
+    },
 }
 
 impl EventKind {
@@ -159,6 +175,8 @@ impl EventKind {
             Complaint => "complaint",
             ConsentGiven { .. } => "consent_given",
             ConsentRevoked { .. } => "consent_revoked",
+            Wish { .. } => "wish",
+            WishWithdrawn { .. } => "wish_withdrawn",
         }
     }
 }
@@ -322,6 +340,20 @@ fn kind(
                 scope: scope?,
             }
         }
+        "wish" => {
+            let wish = cells.read_needed(&at.wish, wish);
+            let channel = channel(cells, at);
+            let until = cells.read(&at.until, |t| values::date(t, mapping));
+            Wish {
+                wish: wish?,
+                channel,
+                until,
+            }
+        }
+        "wish_withdrawn" => WishWithdrawn {
+            wish: cells.read(&at.wish, wish),
+            channel: channel(cells, at),
+        },
         _ => {
             cells.fault(&at.kind, word, Code::Word);
             return None;
@@ -411,6 +443,10 @@ fn address(text: &str, mapping: &Mapping) -> Result<Address, Code> {
     }
 }
 
+fn wish(text: &str) -> Result<Wish, Code> {
+    text.parse().map_err(|_| Code::Wish)
+}
+
 fn reason(text: &str) -> Result<String, Code> {
     if text.chars().any(is_hidden) {
         return Err(Code::Control);
@@ -436,8 +472,10 @@ fn nothing_else(cells: &mut Cells<'_>, at: &EventSlots, word: &str) {
         "breathing_space",
         "consent_given",
         "consent_revoked",
+        "wish",
+        "wish_withdrawn",
     ];
-    let fields: [(&Slot, &[&str]); 13] = [
+    let fields: [(&Slot, &[&str]); 14] = [
         (&at.role, OF_A_PERSON),
         (&at.name, OF_A_PERSON),
         (&at.amount, &["payment", "promise"]),
@@ -446,13 +484,26 @@ fn nothing_else(cells: &mut Cells<'_>, at: &EventSlots, word: &str) {
         (&at.paid_on, &["payment"]),
         (&at.due_on, &["promise"]),
         (&at.reason, &["dispute_opened"]),
-        (&at.channel, &["opt_out", "consent_given", "consent_revoked"]),
+        (
+            &at.channel,
+            &[
+                "opt_out",
+                "consent_given",
+                "consent_revoked",
+                "wish",
+                "wish_withdrawn",
+            ],
+        ),
         (&at.address, &["opt_out", "wrong_party", "bounce", "call"]),
         (&at.call_result, &["call"]),
         (&at.inbound, &["call"]),
         (&at.scope, &["consent_given", "consent_revoked"]),
+        (&at.wish, &["wish", "wish_withdrawn"]),
     ];
-    let until: (&Slot, &[&str]) = (&at.until, &["consent_given", "breathing_space", "hardship"]);
+    let until: (&Slot, &[&str]) = (
+        &at.until,
+        &["consent_given", "breathing_space", "hardship", "wish"],
+    );
     for (slot, kinds) in fields.into_iter().chain([until]) {
         let cell = slot
             .index

@@ -314,6 +314,15 @@ pub(super) fn event_cells(row: &EventRow) -> Row {
             put("scope", Some(scope.to_string()));
             put("channel", channel_text(channel));
         }
+        EventKind::Wish { wish, channel, until } => {
+            put("wish", Some(wish.to_string()));
+            put("channel", channel_text(channel));
+            put("until", until.as_ref().map(day));
+        }
+        EventKind::WishWithdrawn { wish, channel } => {
+            put("wish", wish.as_ref().map(ToString::to_string));
+            put("channel", channel_text(channel));
+        }
         EventKind::BreathingSpace { until } | EventKind::Hardship { until } => {
             put("until", until.as_ref().map(day));
         }

@@ -140,7 +140,7 @@ fields! {
     /// Fields of an event row.
     EventFields as EventSlots {
         kind, at, portfolio, reference, debtor_ref, role, name, amount, currency, payment_reference, paid_on, due_on, reason,
-        channel, address, call_result, inbound, scope, until,
+        channel, address, call_result, inbound, scope, until, wish,
     }
 }
 

@@ -74,6 +74,7 @@ codes! {
     Region = "region", "未知省州代码", "expected the short code of a state or province such as `CA`";
     Zone = "zone", "未知时区", "unknown time zone; expected e.g. `Asia/Shanghai`";
     Word = "word", "该列不接受此词", "not one of the words that this field accepts";
+    Wish = "wish", "应为联系意愿，如 `not at mon-fri 18:00-09:00`、`only at daily 12:00-13:00`、`not to workplace`、`only by email`", "expected a wish such as `not at mon-fri 18:00-09:00`, `only at daily 12:00-13:00`, `not to workplace` or `only by email`";
     Number = "number", "应为整数", "expected a whole number";
     Duplicate = "duplicate", "同一编号在文件中出现两次且内容不同", "the same reference stands in the file twice with different content";
     DebtorConflict = "debtor_conflict", "同一债务人编号对应不同姓名", "the same debtor reference stands in the file with another name or kind";

@@ -566,6 +566,15 @@ fn event() -> impl Strategy<Value = EventRow> {
     let owed = || (1..i64::MAX).prop_map(|m| Money::new(m, Currency::CNY));
     let channel = || proptest::option::of(proptest::sample::select(Channel::ALL));
     let scope = || proptest::sample::select(ConsentScope::ALL);
+    let wish = || {
+        let words = [
+            "not at mon-fri 18:00-09:00",
+            "only at daily 12:00-13:00",
+            "not to workplace",
+            "only by email,letter",
+        ];
+        proptest::sample::select(words.map(|w| w.parse().unwrap()).to_vec())
+    };
     let address = || {
         contacts(ONE_EACH)
             .prop_flat_map(proptest::sample::select)
@@ -600,6 +609,12 @@ fn event() -> impl Strategy<Value = EventRow> {
             until
         }),
         (scope(), channel()).prop_map(|(scope, channel)| ConsentRevoked { scope, channel }),
+        (wish(), channel(), proptest::option::of(day())).prop_map(|(wish, channel, until)| EventKind::Wish {
+            wish,
+            channel,
+            until
+        }),
+        (proptest::option::of(wish()), channel()).prop_map(|(wish, channel)| WishWithdrawn { wish, channel }),
         proptest::option::of(day()).prop_map(|until| BreathingSpace { until }),
         proptest::option::of(day()).prop_map(|until| Hardship { until }),
         proptest::sample::select(vec![

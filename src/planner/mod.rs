@@ -10,4 +10,4 @@ mod reach;
 
 pub use ladder::{Ladder, LadderError, Slot, Stage, Step, Task, Title};
 pub use plan::{DueStep, DueTask, Plan, Standing, after_broken_promise, plan};
-pub use reach::{choose_contact, preferred_time};
+pub use reach::{Stops, choose_contact, preferred_time};

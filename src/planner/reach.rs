@@ -5,16 +5,27 @@ use chrono_tz::Tz;
 
 use super::ladder::Slot;
 use crate::domain::{
-    Channel, ContactPoint, ContactUse, Moment, PersonKind, Suppression, SuppressionReason, SuppressionScope,
+    Channel, ContactPoint, ContactUse, Moment, PersonKind, StandingWish, Suppression, SuppressionReason,
+    SuppressionScope, channel_refused, place_refused,
 };
 
+/// What closes ways to a debtor: standing reasons, and what the debtor asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stops<'a> {
+    /// Standing reasons not to contact.
+    pub suppressions: &'a [Suppression],
+    /// Wishes about times, places and media, oldest first.
+    pub wishes: &'a [StandingWish],
+}
+
 /// The best contact point for the first channel that has one: own before home before shared; a workplace only where
-/// the debtor is a company. Standing suppressions of a channel or an address rule it out; the guard looks again.
+/// the debtor is a company. Standing suppressions of a channel or an address rule it out, and so does what the debtor
+/// asked for; the guard looks again.
 pub fn choose_contact<'a>(
     channels: &[Channel],
     debtor: PersonKind,
     points: &'a [ContactPoint],
-    suppressions: &[Suppression],
+    stops: Stops<'_>,
     now: Moment,
 ) -> Option<(Channel, &'a ContactPoint)> {
     let rank = |usage: ContactUse| match usage {
@@ -24,7 +35,9 @@ pub fn choose_contact<'a>(
         ContactUse::Workplace => 3,
     };
     let open = |channel: Channel, point: &ContactPoint| {
-        !suppressions.iter().filter(|s| s.stands_at(now)).any(|s| {
+        let asked = place_refused(stops.wishes, (channel, point.usage), now)
+            || channel_refused(stops.wishes, channel, now);
+        let closed = stops.suppressions.iter().filter(|s| s.stands_at(now)).any(|s| {
             s.channel.is_none_or(|c| c == channel)
                 && match s.scope {
                     SuppressionScope::Address(a) => a == point.address_id,
@@ -33,7 +46,8 @@ pub fn choose_contact<'a>(
                         s.reason != SuppressionReason::Hardship
                     }
                 }
-        })
+        });
+        !asked && !closed
     };
     channels.iter().find_map(|&channel| {
         points

@@ -99,6 +99,7 @@ struct Book {
     agreed: Vec<Regex>,
     unmeant: Vec<Regex>,
     wrong: Vec<Regex>,
+    invited: Vec<Regex>,
     named: Vec<Regex>,
 }
 
@@ -111,6 +112,7 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
         agreed: Vec::new(),
         unmeant: Vec::new(),
         wrong: Vec::new(),
+        invited: Vec::new(),
         named: Vec::new(),
     };
     let lines = include_str!("descriptions.txt").lines().map(str::trim);
@@ -126,6 +128,7 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
             "unmeant" => book.unmeant.push(fits),
             "named" => book.named.push(fits),
             "wrong" => book.wrong.push(fits),
+            "invited" => book.invited.push(fits),
             word => {
                 let word = word.parse().expect("invariant: the shipped words are assertions");
                 book.lines.push(Line { word, fits });
@@ -139,12 +142,20 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
 pub fn described(text: &str, sender: Set<SenderWord>) -> Described {
     let any = |list: &[Regex], text: &str| list.iter().any(|r| r.is_match(text));
     let (said, truth) = parts(&text.to_lowercase().replace(['_', '-'], " "));
+    let understood = any(&BOOK.harmless, &said) || any(&BOOK.invited, &said);
+    let said = BOOK
+        .invited
+        .iter()
+        .fold(said, |said, clause| clause.replace_all(&said, " ").into_owned());
     let found = BOOK.lines.iter().filter(|l| l.fits.is_match(&said));
     let mut says = found.fold(Set::EMPTY, |set: Set<Assertion>, l| set.with(l.word));
     let denied = any(&BOOK.denied, &truth);
-    let affirmed = !truth.is_empty() && !denied && any(&BOOK.affirmed, &truth);
+    // The truth may say that the step is barred: `[the debt is below the limit]`.
+    let bars = |l: &Line| l.word == Assertion::ImpossibleStep && l.fits.is_match(&truth);
+    let barred = BOOK.lines.iter().any(bars);
+    let affirmed = !truth.is_empty() && !denied && !barred && any(&BOOK.affirmed, &truth);
     let lawyers = says.has(Assertion::Lawyer) && sender.has(SenderWord::LawFirm) && !denied;
-    let understood = !says.is_empty() || any(&BOOK.harmless, &said);
+    let understood = understood || !says.is_empty();
     if lawyers {
         says = says.without(Assertion::Lawyer);
     }
@@ -174,7 +185,12 @@ pub fn described(text: &str, sender: Set<SenderWord>) -> Described {
     if unmeant && step.iter().any(|w| says.has(*w)) {
         says = says.with(Assertion::UnintendedStep);
     }
-    if says.has(Assertion::CreditReport) && (says.has(Assertion::UnintendedStep) || any(&BOOK.wrong, &said)) {
+    if barred && step.iter().any(|w| says.has(*w)) {
+        says = says.with(Assertion::ImpossibleStep);
+    }
+    let reported_wrongly =
+        says.has(Assertion::UnintendedStep) || any(&BOOK.wrong, &said) || truth.contains("disput");
+    if says.has(Assertion::CreditReport) && reported_wrongly {
         says = says.with(Assertion::FalseCreditReport);
     }
     if contradicts(&said, &truth) {
@@ -275,6 +291,12 @@ mod tests {
         );
         check("please call us to agree on a plan", &[]);
         check("letterhead of the county sheriff", &["authority"]);
+        check("please reply if you think the amount is wrong", &[]);
+        check("we keep ringing until you pay", &["harassment"]);
+        check(
+            "we will garnish your wages [the debt is below the limit]",
+            &["seizure", "impossible_step"],
+        );
     }
 
     #[test]

@@ -138,6 +138,8 @@ facts! {
     payee_confirmed: bool,
     suppression: Words<SuppressionReason>,
     consents: Words<ConsentScope>,
+    /// `not at mon-fri 18:00-09:00`, `only by email` ...
+    wishes: Words<Wish>,
     packs: Vec<String>,
     /// `sms 2026-04-07 09:00`, in the first zone; `conversation`, `call_unanswered` ... for calls.
     history: Vec<String>,
@@ -149,9 +151,9 @@ facts! {
     subject: String,
 }
 
-impl<T: Copy> Clone for Word<T> {
+impl<T: Clone> Clone for Word<T> {
     fn clone(&self) -> Self {
-        Word(self.0)
+        Word(self.0.clone())
     }
 }
 
@@ -410,6 +412,14 @@ impl Builder<'_> {
             until: None,
             revoked_at: None,
         };
+        let wish = |(n, w): (usize, &Word<Wish>)| StandingWish {
+            id: WishId(id(80 + n as u128)),
+            person: recipient.id,
+            wish: w.0.clone(),
+            channel: None,
+            since: at - chrono::TimeDelta::days(1),
+            until: None,
+        };
         let mut history = self.touches(&f.history, recipient.id)?;
         history.extend(self.touches(&f.history_other_person, PersonId(id(3)))?);
         let payee = Payee {
@@ -448,6 +458,7 @@ impl Builder<'_> {
                 .map(suppression)
                 .collect(),
             consents: f.consents.iter().flatten().enumerate().map(consent).collect(),
+            wishes: f.wishes.iter().flatten().enumerate().map(wish).collect(),
             first_contact: f.first_contact.unwrap_or(false),
             debtor,
             recipient,

@@ -81,6 +81,20 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
         "what the person asked for stands on top of every window",
     ),
     (
+        "wish.place",
+        "对方要求不在此处联系(如工作单位)。",
+        "The person asked not to be contacted at this place, such as work.",
+        "house rule",
+        "a request about a place binds as long as it stands",
+    ),
+    (
+        "wish.medium",
+        "对方要求只用其他渠道联系。",
+        "The person asked for other channels only.",
+        "house rule",
+        "a request about channels binds as long as it stands",
+    ),
+    (
         "content.classifier",
         "没有规则命中,但统计模型认为措辞可能不当,须人工复核。",
         "No rule speaks, but a trained model doubts the wording; a person decides.",

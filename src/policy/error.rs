@@ -49,6 +49,11 @@ impl PolicyError {
                 "a value that fits this field (see policies/README.md)".to_owned(),
             ),
         };
+        // "`x` is no purpose" reads as "found `x`"; the field says the rest.
+        let found = match found.split_once("` is no ") {
+            Some((word, _)) if found.starts_with('`') => format!("{word}`"),
+            _ => found,
+        };
         PolicyError::at(file, text, span.start, found, expected)
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct RawExample {
     zones: Option<Vec<String>>,
     country: Option<String>,
     region: Option<String>,
+    city: Option<String>,
+    postal_code: Option<String>,
     channel: Option<Media>,
     purpose: Option<Word<Aim>>,
     sender: Option<Words<SenderWord>>,
@@ -187,6 +189,7 @@ pub(crate) fn read(raw: RawExample, cx: &Context<'_>) -> Result<Example, PolicyE
     facts.balance = raw.balance;
     (facts.debtor_country, facts.recipient_country) = (raw.country.clone(), raw.country);
     (facts.debtor_region, facts.recipient_region) = (raw.region.clone(), raw.region);
+    (facts.debtor_city, facts.debtor_postal) = (raw.city, raw.postal_code);
     facts.role = raw.role.map_or(RoleWord::Debtor, |w| w.0);
     facts.relation = raw.relation.map(|w| w.0);
     facts.place = raw.place.map_or(Place::Own, |w| w.0);
@@ -225,6 +228,8 @@ pub fn blank(at: Moment, zones: &[Tz]) -> Facts {
         days_overdue: None,
         debtor_country: None,
         debtor_region: None,
+        debtor_city: None,
+        debtor_postal: None,
         recipient_country: None,
         recipient_region: None,
         role: RoleWord::Debtor,

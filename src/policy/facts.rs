@@ -132,6 +132,10 @@ pub struct Facts {
     pub debtor_country: Option<String>,
     /// State or province of the debtor.
     pub debtor_region: Option<String>,
+    /// Town of the debtor.
+    pub debtor_city: Option<String>,
+    /// Postal code of the debtor.
+    pub debtor_postal: Option<String>,
     /// Country of the recipient.
     pub recipient_country: Option<String>,
     /// State or province of the recipient.

@@ -14,6 +14,7 @@ pub mod fold;
 mod lexicon;
 mod examples;
 mod facts;
+mod from_domain;
 mod lint;
 mod marks;
 mod matcher;
@@ -37,6 +38,7 @@ pub use error::PolicyError;
 pub use examples::Example;
 pub use examples::blank;
 pub use facts::*;
+pub(crate) use from_domain::{marks_of, place_of, role_of};
 pub use lexicon::{
     Audience, ContentContext, Entry, Item, Lexicon, Pattern, PayeeNumber, Reach, Step, Surroundings, When,
     WordGroup,
@@ -50,5 +52,4 @@ pub use rules::*;
 pub use schema::schema;
 pub use set::{Applied, Asked, PolicySet};
 pub use sets::{Bit, Set};
-pub(crate) use tables::{marks_of, place_of, role_of};
 pub use vocab::*;

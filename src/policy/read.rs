@@ -98,6 +98,8 @@ described! {
     pub(crate) struct RawApplies {
         country: Vec<String>,
         region: Vec<String>,
+        city: Vec<String>,
+        postal: Vec<String>,
         debtor: Words<PersonKind>,
         debt: Words<DebtKind>,
         claim: Words<Claim>,
@@ -123,6 +125,10 @@ impl RawApplies {
         if !self.region.iter().all(|c| upper(c, 3)) {
             return Err("regions of two or three upper-case letters such as `MA`");
         }
+        let begins = |p: &String| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ');
+        if !self.postal.iter().all(begins) {
+            return Err("beginnings of postal codes such as `100`");
+        }
         let date = |d: Option<toml::value::Datetime>| d.map(|d| to_date(&d).ok_or(DATE)).transpose();
         let (from, until) = (date(self.from)?, date(self.until)?);
         if from.zip(until).is_some_and(|(from, until)| from >= until) {
@@ -131,6 +137,8 @@ impl RawApplies {
         Ok(Applies {
             country: self.country,
             region: self.region,
+            city: self.city,
+            postal: self.postal,
             debtor: plain(self.debtor),
             debt: set(self.debt),
             claim: set(self.claim),

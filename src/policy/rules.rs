@@ -60,6 +60,10 @@ pub struct Applies {
     pub country: Vec<String>,
     /// States or provinces, ISO 3166-2 suffix such as `MA`.
     pub region: Vec<String>,
+    /// Towns of the debtor, in any of their names.
+    pub city: Vec<String>,
+    /// How the postal code of the debtor begins.
+    pub postal: Vec<String>,
     /// Kinds of debtor.
     pub debtor: Vec<PersonKind>,
     /// Consumer or business debts.
@@ -99,6 +103,23 @@ impl Applies {
                 .is_none_or(|least| f.days_overdue.is_none_or(|days| days >= least))
             && self.from.is_none_or(|from| today >= from)
             && self.until.is_none_or(|until| today < until)
+            && self.fits_town(f)
+    }
+
+    /// Whether the debtor could live in one of the towns that are named.
+    fn fits_town(&self, f: &Facts) -> bool {
+        let city = |known: &String| {
+            self.city
+                .iter()
+                .any(|mine| mine.eq_ignore_ascii_case(known.trim()))
+        };
+        let postal = |known: &String| {
+            self.postal
+                .iter()
+                .any(|begins| known.starts_with(begins.as_str()))
+        };
+        (self.city.is_empty() || f.debtor_city.as_ref().is_none_or(city))
+            && (self.postal.is_empty() || f.debtor_postal.as_ref().is_none_or(postal))
     }
 
     /// Whether the place fits: one of the countries, and where regions are named one of them.
@@ -112,7 +133,7 @@ impl Applies {
 }
 
 /// Conditions of a rule; each that is given must hold.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conditions {
     /// One of these is true.
     pub any: Set<Mark>,
@@ -143,7 +164,7 @@ pub struct Conditions {
 }
 
 /// Something in the past that a condition asks for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Happened {
     /// One of these.
     pub deed: Set<Deed>,
@@ -543,6 +564,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether it hangs on the situation beyond whom, how and what for.
+    pub fn is_conditional(&self) -> bool {
+        self.when != Conditions::default() || !self.unless.is_empty()
+    }
+
     /// What kind of rule it is.
     pub fn kind(&self) -> Kind {
         match self.body {

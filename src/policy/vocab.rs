@@ -288,7 +288,7 @@ words! {
 
 words! {
     /// What a cap counts.
-    Counts as "what counts" {
+    Counts as "way of counting" {
         /// Every attempt, however it ended.
         Attempts = "attempts",
         /// Attempts that were connected to the number: not busy, not out of service.

@@ -256,6 +256,7 @@ impl SampleFile {
             role,
             suppressions: Vec::new(),
             consents: Vec::new(),
+            wishes: Vec::new(),
             history: Vec::new(),
             first_contact: true,
         };

@@ -314,7 +314,7 @@ impl Found {
             &channels,
             due.debtor.kind,
             &due.contact_points,
-            &due.suppressions,
+            due.stops(),
             l.now,
         );
         let Some((channel, point)) = chosen else {

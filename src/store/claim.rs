@@ -11,7 +11,7 @@ use super::types::{Ts, id_list, word, word_opt};
 use super::{Store, StoreError};
 use crate::domain::{
     AccountId, AddressId, Attempt, AttemptId, Consent, ConsentId, ContactPointId, Moment, PersonId,
-    PortfolioId, Role, Situation, Suppression, SuppressionId, SuppressionScope, Touch,
+    PortfolioId, Role, Situation, StandingWish, Suppression, SuppressionId, SuppressionScope, Touch, WishId,
 };
 
 /// How far back touches are read: the longest window of any cap, with a margin for time zones.
@@ -39,6 +39,10 @@ pub(super) mod sql {
         CONSENTS = {
             sqlite: "SELECT id, person_id, scope, channel, given_at, until FROM consent WHERE revoked_at IS NULL AND person_id IN (SELECT unhex(value) FROM json_each($1))",
             postgres: "SELECT id, person_id, scope, channel, given_at, until FROM consent WHERE revoked_at IS NULL AND person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
+        WISHES = {
+            sqlite: "SELECT id, person_id, wish, channel, since, until FROM wish WHERE withdrawn_at IS NULL AND person_id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY since, id",
+            postgres: "SELECT id, person_id, wish, channel, since, until FROM wish WHERE withdrawn_at IS NULL AND person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY since, id",
         };
         TOUCHES = {
             sqlite: "SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND person_id IN (SELECT unhex(value) FROM json_each($1)) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND account_id IN (SELECT unhex(value) FROM json_each($2)) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND address_id IN (SELECT unhex(value) FROM json_each($3))",
@@ -173,6 +177,16 @@ struct ConsentRow {
     scope: String,
     channel: Option<String>,
     given_at: Ts,
+    until: Option<Ts>,
+}
+
+#[derive(sqlx::FromRow)]
+struct WishRow {
+    id: Uuid,
+    person_id: Uuid,
+    wish: String,
+    channel: Option<String>,
+    since: Ts,
     until: Option<Ts>,
 }
 
@@ -319,6 +333,7 @@ struct Facts {
     roles: HashMap<(Uuid, Uuid), Role>,
     suppressions: Vec<Suppression>,
     consents: HashMap<PersonId, Vec<Consent>>,
+    wishes: HashMap<PersonId, Vec<StandingWish>>,
     by_person: HashMap<PersonId, Vec<Touch>>,
     by_account: HashMap<AccountId, Vec<Touch>>,
     by_address: HashMap<AddressId, Vec<Touch>>,
@@ -372,6 +387,7 @@ impl Facts {
                 revoked_at: None,
             });
         }
+        let wishes = wishes(tx, person_list.clone()).await?;
         let since = now - TimeDelta::days(HISTORY_DAYS);
         let history = touches(tx, person_list, account_list.clone(), address_list, since).await?;
         let touched = q!(&mut *tx, sql::TOUCHED, [account_list] => all (Uuid, Uuid))?;
@@ -396,6 +412,7 @@ impl Facts {
             roles,
             suppressions,
             consents,
+            wishes,
             by_person,
             by_account,
             by_address,
@@ -453,6 +470,7 @@ impl Facts {
         Ok(Situation {
             history: self.history(recipient.id, account.id, address),
             consents: self.consents.get(&recipient.id).cloned().unwrap_or_default(),
+            wishes: self.wishes.get(&recipient.id).cloned().unwrap_or_default(),
             attempt: row.into_attempt()?,
             portfolio: desk.portfolio.clone(),
             creditor: desk.creditor.clone(),
@@ -484,6 +502,29 @@ impl Facts {
         );
         history
     }
+}
+
+/// What people asked for, oldest first.
+pub(super) async fn wishes(
+    tx: &mut Tx,
+    people: String,
+) -> Result<HashMap<PersonId, Vec<StandingWish>>, StoreError> {
+    let mut wishes: HashMap<PersonId, Vec<StandingWish>> = HashMap::new();
+    for r in q!(&mut *tx, sql::WISHES, [people] => all WishRow)? {
+        let wish = r.wish.parse();
+        wishes
+            .entry(PersonId(r.person_id))
+            .or_default()
+            .push(StandingWish {
+                id: WishId(r.id),
+                person: PersonId(r.person_id),
+                wish: wish.map_err(|_| StoreError::Corrupt { what: "a wish" })?,
+                channel: word_opt(r.channel.as_deref(), "channel")?,
+                since: r.since.0,
+                until: r.until.map(|t| t.0),
+            });
+    }
+    Ok(wishes)
 }
 
 pub(super) async fn suppressions(

@@ -1,4 +1,4 @@
-//! What happens from outside: payments, promises, disputes, opt-outs and other reasons to stop, calls, consents.
+//! What happens from outside: payments, promises, disputes, opt-outs and other reasons to stop, calls, consents, wishes.
 //!
 //! Each takes effect in the transaction that records it: what is queued and may no longer go is withdrawn there, with
 //! the reason, and the revisions move, so that nothing that was judged before can still be reserved.
@@ -15,7 +15,7 @@ use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Currency, Moment, PersonId,
-    SuppressionReason, TouchKind,
+    SuppressionReason, TouchKind, Wish,
 };
 use crate::evidence::Kind;
 use crate::ledger::RelatedKey;
@@ -78,6 +78,8 @@ pub(super) mod sql {
         CALL = "INSERT INTO call_record (id, account_id, person_id, address_id, at, result, inbound) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         CONSENT = "INSERT INTO consent (id, person_id, scope, channel, given_at, until) VALUES ($1, $2, $3, $4, $5, $6)";
         REVOKE = "UPDATE consent SET revoked_at = $1 WHERE person_id = $2 AND scope = $3 AND (CAST($4 AS TEXT) IS NULL OR channel = $4) AND revoked_at IS NULL";
+        WISH = "INSERT INTO wish (id, person_id, wish, channel, since, until) VALUES ($1, $2, $3, $4, $5, $6)";
+        WITHDRAW_WISH = "UPDATE wish SET withdrawn_at = $1 WHERE person_id = $2 AND (CAST($3 AS TEXT) IS NULL OR wish = $3) AND (CAST($4 AS TEXT) IS NULL OR channel = $4) AND withdrawn_at IS NULL";
         APPROVE_LEGAL = "UPDATE account SET legal_action_approved = $1, revision = revision + 1 WHERE id = $2";
     }
 }
@@ -144,6 +146,22 @@ pub enum Occurrence {
         /// On which channel; `None` for all.
         channel: Option<Channel>,
     },
+    /// Somebody asked for something about times, places or media.
+    Wished {
+        /// What.
+        wish: Wish,
+        /// On which channel; `None` for all.
+        channel: Option<Channel>,
+        /// Until when.
+        until: Option<Moment>,
+    },
+    /// A wish was taken back.
+    WishWithdrawn {
+        /// Which; `None` for every wish.
+        wish: Option<Wish>,
+        /// On which channel; `None` for all.
+        channel: Option<Channel>,
+    },
     /// Legal action was decided and approved.
     LegalActionApproved,
 }
@@ -160,6 +178,8 @@ impl Occurrence {
             Occurrence::Call { .. } => "call",
             Occurrence::ConsentGiven { .. } => "consent_given",
             Occurrence::ConsentRevoked { .. } => "consent_revoked",
+            Occurrence::Wished { .. } => "wish",
+            Occurrence::WishWithdrawn { .. } => "wish_withdrawn",
             Occurrence::LegalActionApproved => "legal_action_approved",
         }
     }
@@ -462,6 +482,17 @@ impl Taking<'_> {
             Occurrence::ConsentRevoked { scope, channel } => {
                 let channel = channel.map(Channel::as_str);
                 q!(&mut *self.tx, sql::REVOKE, [Ts(self.at), self.person, scope.as_str(), channel] => rows)?;
+                self.person_changed().await
+            }
+            Occurrence::Wished { wish, channel, until } => {
+                let channel = channel.map(Channel::as_str);
+                q!(&mut *self.tx, sql::WISH, [self.clock.fresh(), self.person, wish.to_string(), channel,
+                    Ts(self.at), until.map(Ts)] => rows)?;
+                self.person_changed().await
+            }
+            Occurrence::WishWithdrawn { wish, channel } => {
+                let (wish, channel) = (wish.map(|w| w.to_string()), channel.map(Channel::as_str));
+                q!(&mut *self.tx, sql::WITHDRAW_WISH, [Ts(self.at), self.person, wish, channel] => rows)?;
                 self.person_changed().await
             }
             Occurrence::LegalActionApproved => {

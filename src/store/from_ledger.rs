@@ -156,6 +156,12 @@ fn occurrence(kind: EventKind, zone: Tz) -> Occurrence {
             until: until.map(after),
         },
         EventKind::ConsentRevoked { scope, channel } => Occurrence::ConsentRevoked { scope, channel },
+        EventKind::Wish { wish, channel, until } => Occurrence::Wished {
+            wish,
+            channel,
+            until: until.map(after),
+        },
+        EventKind::WishWithdrawn { wish, channel } => Occurrence::WishWithdrawn { wish, channel },
     }
 }
 

@@ -10,9 +10,10 @@ use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AttemptId, AttemptState, Channel, ContactPoint, ContactPointId, Moment, Origin,
-    Person, PersonId, PortfolioId, Purpose, Suppression,
+    Person, PersonId, PortfolioId, Purpose, StandingWish, Suppression,
 };
 use crate::evidence::Kind;
+use crate::planner::Stops;
 
 pub(super) mod sql {
     super::statements! {
@@ -36,6 +37,18 @@ pub struct DueAccount {
     pub contact_points: Vec<ContactPoint>,
     /// Standing suppressions of the debtor, the debt and these addresses.
     pub suppressions: Vec<Suppression>,
+    /// What the debtor asked for about times, places and media, oldest first.
+    pub wishes: Vec<StandingWish>,
+}
+
+impl DueAccount {
+    /// What closes ways to the debtor.
+    pub fn stops(&self) -> Stops<'_> {
+        Stops {
+            suppressions: &self.suppressions,
+            wishes: &self.wishes,
+        }
+    }
 }
 
 /// An attempt to queue.
@@ -335,6 +348,7 @@ async fn with_contacts(
 ) -> Result<Vec<DueAccount>, StoreError> {
     let debtors: std::collections::BTreeSet<Uuid> = accounts.iter().map(|a| a.debtor_id).collect();
     let (people, points) = people::known(tx, debtors.iter().copied(), now).await?;
+    let wishes = super::claim::wishes(tx, id_list(debtors.iter().copied())).await?;
     let suppressions = super::claim::suppressions(
         tx,
         id_list(debtors.iter().copied()),
@@ -361,6 +375,7 @@ async fn with_contacts(
             };
             let suppressions = suppressions.iter().filter(concerns).cloned().collect();
             Ok(DueAccount {
+                wishes: wishes.get(&debtor.id).cloned().unwrap_or_default(),
                 account,
                 debtor,
                 contact_points,

@@ -12,6 +12,7 @@ use super::views::sql;
 use super::{Store, StoreError};
 use crate::domain::{
     AccountId, Address, ContactPoint, Currency, Moment, Money, Person, PersonName, Role, SuppressionReason,
+    Wish,
 };
 use crate::evidence::Kind;
 use crate::ledger::{AccountKey, EventKind, EventRow, RelatedKey, When};
@@ -245,6 +246,51 @@ async fn other_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreErro
         if let Some(at) = revoked {
             let kind = EventKind::ConsentRevoked { scope, channel };
             let mut row = event(portfolio, account, When::At(at.0), kind);
+            row.related = related;
+            rows.push(row);
+        }
+    }
+    rows.extend(wishes(tx).await?);
+    Ok(rows)
+}
+
+/// What people asked for about times, places and media, and what they took back.
+async fn wishes(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreError> {
+    let mut rows = Vec::new();
+    type Row = (
+        String,
+        String,
+        String,
+        String,
+        Option<String>,
+        Ts,
+        Option<Ts>,
+        Option<Ts>,
+        Option<String>,
+        Option<String>,
+    );
+    for (portfolio, account, zone, wish, channel, since, until, withdrawn, role, name) in
+        q!(&mut *tx, sql::ALL_WISHES, [] => all Row)?
+    {
+        let wish: Wish = wish.parse().map_err(|_| StoreError::Corrupt { what: "a wish" })?;
+        let related = related((role, name))?;
+        let channel = word_opt(channel.as_deref(), "channel")?;
+        let kind = EventKind::Wish {
+            wish: wish.clone(),
+            channel,
+            until: last_day(until, &zone)?,
+        };
+        let mut row = event(portfolio.clone(), account.clone(), When::At(since.0), kind);
+        row.related.clone_from(&related);
+        rows.push(row);
+        if let Some(at) = withdrawn {
+            let wish = Some(wish);
+            let mut row = event(
+                portfolio,
+                account,
+                When::At(at.0),
+                EventKind::WishWithdrawn { wish, channel },
+            );
             row.related = related;
             rows.push(row);
         }

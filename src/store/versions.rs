@@ -26,14 +26,15 @@ pub(super) mod sql {
         PUT_SET = "INSERT INTO policy_set (digest, policy, packs, published_by, published_at, remark) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING";
         SETS = "SELECT digest, policy, packs, published_by, published_at, remark FROM policy_set ORDER BY published_at, digest";
         KNOWN_SET = "SELECT COUNT(*) FROM policy_set WHERE digest = $1";
-        ACTIVATIONS = "SELECT id, set_digest, effective_at, asked_by, asked_at, approved_by, approved_at, in_force_at, founding FROM activation ORDER BY asked_at, id";
+        ACTIVATIONS = "SELECT id, set_digest, effective_at, asked_by, asked_at, approved_by, approved_at, in_force_at, founding, withdrawn_by, withdrawn_at FROM activation ORDER BY asked_at, id";
         WAITING = {
-            sqlite: "SELECT id, set_digest, effective_at, asked_by, asked_at, approved_by, approved_at, in_force_at, founding FROM activation WHERE set_digest = $1 AND in_force_at IS NULL ORDER BY asked_at DESC, id DESC LIMIT 1",
-            postgres: "SELECT id, set_digest, effective_at, asked_by, asked_at, approved_by, approved_at, in_force_at, founding FROM activation WHERE set_digest = $1 AND in_force_at IS NULL ORDER BY asked_at DESC, id DESC LIMIT 1 FOR UPDATE",
+            sqlite: "SELECT id, set_digest, effective_at, asked_by, asked_at, approved_by, approved_at, in_force_at, founding, withdrawn_by, withdrawn_at FROM activation WHERE set_digest = $1 AND in_force_at IS NULL AND withdrawn_at IS NULL ORDER BY asked_at DESC, id DESC LIMIT 1",
+            postgres: "SELECT id, set_digest, effective_at, asked_by, asked_at, approved_by, approved_at, in_force_at, founding, withdrawn_by, withdrawn_at FROM activation WHERE set_digest = $1 AND in_force_at IS NULL AND withdrawn_at IS NULL ORDER BY asked_at DESC, id DESC LIMIT 1 FOR UPDATE",
         };
         ANY_ACTIVATION = "SELECT COUNT(*) FROM (SELECT 1 FROM activation LIMIT 1) AS first";
         PUT_ACTIVATION = "INSERT INTO activation (id, set_digest, effective_at, asked_by, asked_at, approved_by, approved_at, in_force_at, founding) VALUES ($1, $2, $3, $4, $5, NULL, NULL, $6, $7)";
         APPROVE = "UPDATE activation SET approved_by = $1, approved_at = $2, in_force_at = $3 WHERE id = $4 AND in_force_at IS NULL";
+        WITHDRAW = "UPDATE activation SET withdrawn_by = $1, withdrawn_at = $2 WHERE id = $3 AND in_force_at IS NULL";
         IN_FORCE = "SELECT set_digest FROM activation WHERE in_force_at <= $1 ORDER BY in_force_at DESC, id DESC LIMIT 1";
         SCHEDULE = "SELECT in_force_at, set_digest FROM activation WHERE in_force_at IS NOT NULL ORDER BY in_force_at, id";
     }
@@ -127,6 +128,8 @@ pub struct Activation {
     pub in_force_at: Option<Moment>,
     /// The first set of the database, which needs no second person.
     pub founding: bool,
+    /// Who took it back before anybody approved it, and when.
+    pub withdrawn: Option<(String, Moment)>,
 }
 
 row! {
@@ -157,6 +160,8 @@ struct ActivationRow {
     approved_at: Option<Ts>,
     in_force_at: Option<Ts>,
     founding: bool,
+    withdrawn_by: Option<String>,
+    withdrawn_at: Option<Ts>,
 }
 
 impl ActivationRow {
@@ -170,6 +175,7 @@ impl ActivationRow {
             approved: self.approved_by.zip(self.approved_at.map(|t| t.0)),
             in_force_at: self.in_force_at.map(|t| t.0),
             founding: self.founding,
+            withdrawn: self.withdrawn_by.zip(self.withdrawn_at.map(|t| t.0)),
         })
     }
 }
@@ -289,7 +295,20 @@ async fn put_activation(
         approved: None,
         in_force_at: founding.then_some(now),
         founding,
+        withdrawn: None,
     })
+}
+
+/// The newest request for a set that nobody approved or took back.
+async fn waiting(tx: &mut Tx, set: SetDigest) -> Result<Activation, StoreError> {
+    let found = q!(&mut *tx, sql::WAITING, [set.0.to_vec()] => opt ActivationRow)?;
+    let none = || {
+        StoreError::Refused(format!(
+            "nothing waits for approval of `{}`\nask first with `dunwell policy activate`; what was approved is replaced by activating another set",
+            set.short()
+        ))
+    };
+    found.ok_or_else(none)?.into_activation()
 }
 
 impl Store {
@@ -371,14 +390,7 @@ impl Store {
         let (clock, by) = (self.clock.clone(), person(by)?);
         self.write(move |tx| {
             Box::pin(async move {
-                let waiting = q!(&mut *tx, sql::WAITING, [set.0.to_vec()] => opt ActivationRow)?;
-                let waiting = waiting.ok_or_else(|| {
-                    StoreError::Refused(format!(
-                        "nothing waits for approval of `{}`\nask first with `dunwell policy activate`",
-                        set.short()
-                    ))
-                })?;
-                let mut activation = waiting.into_activation()?;
+                let mut activation = waiting(tx, set).await?;
                 if activation.asked_by.to_lowercase() == by.to_lowercase() {
                     return Err(StoreError::Refused(
                         "a set is approved by somebody else than the one who asked for it".into(),
@@ -396,6 +408,30 @@ impl Store {
                 super::log::append(tx, &[entry.seal()]).await?;
                 activation.approved = Some((by, now));
                 activation.in_force_at = Some(from);
+                Ok(activation)
+            })
+        })
+        .await
+    }
+
+    /// Takes the newest request for a set back that nobody approved yet; whoever asked may, and anybody else. Durable
+    /// with evidence when it returns.
+    ///
+    /// # Errors
+    /// `Refused` where nothing waits. What was approved never changes: another set is activated instead.
+    pub async fn withdraw_activation(&self, set: SetDigest, by: &str) -> Result<Activation, StoreError> {
+        let (clock, by) = (self.clock.clone(), person(by)?);
+        self.write(move |tx| {
+            Box::pin(async move {
+                let mut activation = waiting(tx, set).await?;
+                let now = clock.now();
+                q!(&mut *tx, sql::WITHDRAW, [&by, Ts(now), activation.id] => rows)?;
+                let entry = Entry::new(Kind::PolicyWithdrawn, clock.fresh().into(), now)
+                    .with("actor", by.as_str())
+                    .with("activation", activation.id.to_string())
+                    .with("set", set.to_string());
+                super::log::append(tx, &[entry.seal()]).await?;
+                activation.withdrawn = Some((by, now));
                 Ok(activation)
             })
         })

@@ -35,6 +35,7 @@ pub(super) mod sql {
         PROMISES = "SELECT made_at, due_on, amount_minor, state FROM promise WHERE account_id = $1 ORDER BY made_at";
         DISPUTES = "SELECT opened_at, resolved_at, reason FROM dispute WHERE account_id = $1 ORDER BY opened_at";
         SUPPRESSIONS_OF = "SELECT s.since, s.until, s.channel, s.reason, s.lifted_at FROM suppression s WHERE s.account_id = $1 OR s.person_id = $2 OR s.address_id IN (SELECT address_id FROM contact_point WHERE person_id = $2) ORDER BY s.since";
+        WISHES_OF = "SELECT since, wish, channel, withdrawn_at FROM wish WHERE person_id = $1 ORDER BY since, id";
         CALLS = "SELECT at, result, inbound FROM call_record WHERE account_id = $1 ORDER BY at";
         TASKS = "SELECT due_on, kind, stage, done_at FROM task WHERE account_id = $1 ORDER BY due_on";
         TASK_COUNTS = "SELECT kind, COUNT(*) FROM task GROUP BY kind ORDER BY kind";
@@ -50,6 +51,7 @@ pub(super) mod sql {
         ALL_SUPPRESSIONS = "SELECT p.name, a.reference, p.zone, s.since, s.until, s.channel, s.reason, d.kind, d.normal, d.country, r.role, m.name FROM suppression s JOIN account a ON a.id = COALESCE(s.account_id, (SELECT x.id FROM account x WHERE x.debtor_id = s.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = s.person_id ORDER BY x.account_id LIMIT 1), (SELECT x.id FROM account x JOIN contact_point c ON c.person_id = x.debtor_id WHERE c.address_id = s.address_id ORDER BY x.id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = s.address_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = s.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id WHERE s.lifted_at IS NULL ORDER BY s.since, s.id";
         ALL_CALLS = "SELECT p.name, a.reference, c.at, c.result, c.inbound, d.kind, d.normal, d.country, r.role, m.name FROM call_record c JOIN account a ON a.id = c.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = c.address_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id ORDER BY c.at, c.id";
         ALL_CONSENTS = "SELECT p.name, a.reference, p.zone, c.scope, c.channel, c.given_at, c.until, c.revoked_at, r.role, m.name FROM consent c JOIN account a ON a.id = COALESCE((SELECT x.id FROM account x WHERE x.debtor_id = c.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = c.person_id ORDER BY x.account_id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id ORDER BY c.given_at, c.id";
+        ALL_WISHES = "SELECT p.name, a.reference, p.zone, c.wish, c.channel, c.since, c.until, c.withdrawn_at, r.role, m.name FROM wish c JOIN account a ON a.id = COALESCE((SELECT x.id FROM account x WHERE x.debtor_id = c.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = c.person_id ORDER BY x.account_id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id ORDER BY c.since, c.id";
         // Only the server knows; on SQLite the writer counts.
         COMMITS = {
             sqlite: "SELECT CAST(0 AS INTEGER) AS commits, CAST(0 AS INTEGER) AS syncs",
@@ -338,6 +340,12 @@ impl Store {
                 "call",
                 format!("{result} {}", if inbound { "in" } else { "out" }),
             );
+        }
+        type WishRow = (Ts, String, Option<String>, Option<Ts>);
+        for (since, wish, channel, withdrawn) in q!(&mut tx, sql::WISHES_OF, [debtor.id.0] => all WishRow)? {
+            let withdrawn = withdrawn.map_or(String::new(), |w| format!(" .. {}", w.0));
+            let channel = channel.as_deref().unwrap_or("*");
+            add(since.0, "wish", format!("{wish} ({channel}){withdrawn}"));
         }
         for (on, kind, stage, done) in
             q!(&mut tx, sql::TASKS, [id] => all (NaiveDate, String, String, Option<Ts>))?

@@ -100,14 +100,8 @@ fn outcome(due: &DueAccount, standing: Standing, now: Moment) -> String {
         _ => {}
     }
     let open = |channel| {
-        crate::planner::choose_contact(
-            &[channel],
-            due.debtor.kind,
-            &due.contact_points,
-            &due.suppressions,
-            now,
-        )
-        .is_some()
+        crate::planner::choose_contact(&[channel], due.debtor.kind, &due.contact_points, due.stops(), now)
+            .is_some()
     };
     if ![Channel::Sms, Channel::Email, Channel::Letter]
         .into_iter()

@@ -119,12 +119,22 @@ fn read(line: Object<'_>) -> Option<Situation> {
     let attempt = Object::of(line.get("attempt"), "attempt", conduct::ATTEMPT, odd);
     let file = File::read(given, attempt)?;
     let people = People::read(given, attempt, &file)?;
+    // Counts ask about which debt.
+    if line.text("kind") == Some("frequency") && attempt.list("debts").is_empty() {
+        attempt.wrong("debts");
+    }
     let mut situation = people::facts(&people, &file, attempt);
     timeline::read(given, attempt, &file, &people, &mut situation.facts);
     signals::read(given, attempt, &file, &people, &mut situation);
     let timed = matches!(line.text("kind"), Some("hours" | "frequency"));
     let read = if timed { conduct::notices } else { conduct::read };
-    read(given, attempt, &file, &people, &mut situation.facts);
+    let line = conduct::Line {
+        given,
+        attempt,
+        file: &file,
+        people: &people,
+    };
+    read(line, &mut situation.facts);
     Some(situation)
 }
 
@@ -160,10 +170,15 @@ fn ask(policy: &PolicySet, rules: &[&Rule], facts: &Facts, kinds: Set<Kind>) -> 
         .map(|b| b.head)
         .chain(judged.warnings.iter().copied());
     let zone = facts.zones.first().map_or(Tz::UTC, |z| z.zone);
-    let until = match judged.verdict {
-        Verdict::Held { until } => until.local_text(zone),
-        _ => String::new(),
-    };
+    // Beside a reason that no waiting ends, each hold tells its own end.
+    let held = judged.breaches.iter().find_map(|b| match b.verdict {
+        Verdict::Held { until } => Some(until),
+        _ => None,
+    });
+    let never = judged.breaches.iter().any(|b| &*b.head.id == "hours.never");
+    let until = held
+        .filter(|_| !never)
+        .map_or("-".to_owned(), |until| until.local_text(zone));
     (judged.verdict, shown.map(|h| reason(h, &until)).collect())
 }
 

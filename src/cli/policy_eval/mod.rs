@@ -12,7 +12,7 @@ mod reading;
 mod signals;
 mod timeline;
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 
 use serde_json::{Value, json};
 
@@ -23,18 +23,13 @@ use crate::domain::Verdict;
 use crate::policy::PolicySet;
 use line::Answered;
 
-/// Reads lines from standard input and answers each at once.
+/// Reads lines from standard input and answers each with one line, an empty one too.
 pub(super) fn run(session: &Session) -> anyhow::Result<Answer> {
     let rulebook = session.rulebook()?;
-    let (stdin, mut stdout) = (
-        std::io::stdin().lock(),
-        std::io::BufWriter::new(std::io::stdout().lock()),
-    );
-    for line in stdin.split(b'\n') {
-        let line = line?;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
+    let mut stdin = BufReader::new(std::io::stdin().lock());
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    let mut line = Vec::new();
+    while stdin.read_until(b'\n', &mut line)? > 0 {
         let answer = answer(
             &String::from_utf8_lossy(&line),
             &rulebook.policy,
@@ -42,6 +37,11 @@ pub(super) fn run(session: &Session) -> anyhow::Result<Answer> {
         );
         serde_json::to_writer(&mut stdout, &answer)?;
         stdout.write_all(b"\n")?;
+        line.clear();
+        // Whoever writes one line and waits for its answer gets it.
+        if stdin.buffer().is_empty() {
+            stdout.flush()?;
+        }
     }
     stdout.flush()?;
     Ok(Answer::new("", Value::Null))

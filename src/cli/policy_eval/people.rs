@@ -67,6 +67,9 @@ impl<'v> People<'v> {
             .map(|p| Object::of(Some(p), "people", PERSON, odd))
             .collect();
         let debtor_id = consumer.text("id").unwrap_or("C1");
+        if attempt.get("person").is_none() {
+            attempt.wrong("person");
+        }
         let wanted = attempt.text("person").unwrap_or(debtor_id);
         let other = all.iter().find(|p| p.text("id") == Some(wanted)).copied();
         if other.is_none() && wanted != debtor_id {
@@ -238,6 +241,8 @@ pub(super) fn facts(people: &People<'_>, file: &File<'_>, attempt: Object<'_>) -
         days_overdue: file.days_overdue,
         debtor_country: text("country"),
         debtor_region: region.clone(),
+        debtor_city: text("city"),
+        debtor_postal: None,
         recipient_country: text("country"),
         recipient_region: region,
         role: people.role,

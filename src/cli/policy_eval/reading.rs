@@ -96,10 +96,12 @@ impl<'v> Object<'v> {
         self.flag(field) == Some(true)
     }
 
-    /// A whole number.
+    /// A whole number; a fraction is dropped towards zero.
     pub(super) fn number(&self, field: &str) -> Option<i64> {
         let value = self.get(field)?;
-        let number = value.as_i64().or_else(|| value.as_f64().map(|f| f as i64));
+        // Beyond 2^53 a fraction is no count of days or money that anybody meant.
+        let whole = |f: f64| (f.abs() < 9e15).then_some(f as i64);
+        let number = value.as_i64().or_else(|| value.as_f64().and_then(whole));
         if number.is_none() {
             self.wrong(field);
         }

@@ -229,6 +229,20 @@ pub(super) struct ConsentKept {
     pub(super) until: Option<At>,
 }
 
+/// A wish about times, places or media.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WishKept {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<Text<Channel>>,
+    pub(super) id: Text<WishId>,
+    pub(super) person: Text<PersonId>,
+    pub(super) since: At,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<At>,
+    pub(super) wish: Text<Wish>,
+}
+
 /// A situation without its desk.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -259,6 +273,8 @@ pub(super) struct SituationKept<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(borrow)]
     pub(super) templates: Option<Str<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) wishes: Vec<WishKept>,
 }
 
 /// A postal address.

@@ -216,6 +216,14 @@ mod tests {
                 until: rich.then_some(when),
                 revoked_at: rich.then_some(when),
             }],
+            wishes: vec![StandingWish {
+                id: WishId(id(71)),
+                person: recipient.id,
+                wish: "not at mon-fri 18:00-09:00".parse().unwrap(),
+                channel: rich.then_some(Channel::Call),
+                since: when,
+                until: rich.then_some(when),
+            }],
             history: vec![
                 touch(1, None),
                 touch(2, Some(AddressId(id(41)))),
@@ -251,10 +259,15 @@ mod tests {
                 (
                     &back.history,
                     &back.suppressions,
-                    &back.consents,
+                    (&back.consents, &back.wishes),
                     &back.contact_point
                 ),
-                (&s.history, &s.suppressions, &s.consents, &s.contact_point)
+                (
+                    &s.history,
+                    &s.suppressions,
+                    (&s.consents, &s.wishes),
+                    &s.contact_point
+                )
             );
             assert_eq!((&*back.portfolio, &*back.sender), (&*s.portfolio, &*s.sender));
             assert_eq!((&*back.creditor, &*back.payees), (&*s.creditor, &*s.payees));

@@ -113,6 +113,7 @@ pub fn read_situation(text: &str, desk: &KeptDesk) -> Result<Situation, Unreadab
             .map(suppression)
             .collect::<Result<_, _>>()?,
         consents: kept.consents.into_iter().map(consent).collect(),
+        wishes: kept.wishes.into_iter().map(wish).collect(),
         history: history.collect::<Result<_, _>>()?,
         first_contact: kept.first_contact,
         account,
@@ -254,6 +255,17 @@ fn consent(c: ConsentKept) -> Consent {
         given_at: c.given_at.0,
         until: c.until.map(|u| u.0),
         revoked_at: c.revoked_at.map(|r| r.0),
+    }
+}
+
+fn wish(w: WishKept) -> StandingWish {
+    StandingWish {
+        id: w.id.0,
+        person: w.person.0,
+        wish: w.wish.0,
+        channel: w.channel.map(|c| c.0),
+        since: w.since.0,
+        until: w.until.map(|u| u.0),
     }
 }
 

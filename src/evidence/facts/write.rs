@@ -117,6 +117,7 @@ pub fn situation_facts(s: &Situation, named: &Named) -> String {
         contact_point,
         suppressions,
         consents,
+        wishes,
         history,
         first_contact,
     } = s;
@@ -135,6 +136,7 @@ pub fn situation_facts(s: &Situation, named: &Named) -> String {
         role: Text(*role),
         suppressions: suppressions.iter().map(suppression_kept).collect(),
         templates: named.templates.as_deref().map(Cow::Borrowed),
+        wishes: wishes.iter().map(wish_kept).collect(),
     };
     serde_json::to_string(&kept).expect("facts are plain text")
 }
@@ -344,6 +346,25 @@ fn consent_kept(c: &Consent) -> ConsentKept {
         revoked_at: revoked_at.map(At),
         scope: Text(*scope),
         until: until.map(At),
+    }
+}
+
+fn wish_kept(w: &StandingWish) -> WishKept {
+    let StandingWish {
+        id,
+        person,
+        wish,
+        channel,
+        since,
+        until,
+    } = w;
+    WishKept {
+        channel: channel.map(Text),
+        id: Text(*id),
+        person: Text(*person),
+        since: At(*since),
+        until: until.map(At),
+        wish: Text(wish.clone()),
     }
 }
 

@@ -55,8 +55,8 @@ const MORE_IS_LOOSER: &[&str] = &[
 
 /// Lists of which one must fit; none at all fits everybody. More words: the rule speaks more often.
 const SELECTING: &[&str] = &[
-    "channels", "purposes", "country", "region", "debtor", "debt", "claim", "sender", "to", "any", "role",
-    "relation", "place",
+    "channels", "purposes", "country", "region", "city", "postal", "debtor", "debt", "claim", "sender", "to",
+    "any", "role", "relation", "place",
 ];
 
 /// Numbers that catch more when they grow.

@@ -19,6 +19,7 @@ on_every_database!(
     calls_take_their_place,
     an_event_may_be_about_somebody_beside_the_debtor,
     consents_are_given_and_taken_back,
+    wishes_stand_until_they_are_taken_back,
     an_event_finds_its_account_or_says_so,
     payments_at_the_same_time_all_count,
 );
@@ -431,6 +432,47 @@ async fn consents_are_given_and_taken_back(database: TestDatabase) {
     assert!(consents().await.is_empty());
     world.happens("0001", Occurrence::LegalActionApproved).await;
     assert!(world.read("0001").await.legal_action_approved);
+}
+
+async fn wishes_stand_until_they_are_taken_back(database: TestDatabase) {
+    let world = World::new(database).await;
+    world.account("0001").import().await;
+    world.queue("0001", 1).await;
+    let attempt = world.claim(world.worker(), 1).await[0].situation.attempt.id;
+    let wishes = async || {
+        let claimed = world.store.situation(attempt, world.now()).await.unwrap();
+        claimed.situation.wishes
+    };
+    let asked = |text: &str, channel| Occurrence::Wished {
+        wish: text.parse().unwrap(),
+        channel,
+        until: Some(moment("2026-12-31T00:00:00Z")),
+    };
+    let revision = world.read("0001").await.revision;
+    world
+        .happens("0001", asked("not at daily 00:00-10:00", Some(Channel::Call)))
+        .await;
+    world.happens("0001", asked("only by email", None)).await;
+    let stands = wishes().await;
+    let words: Vec<String> = stands.iter().map(|w| w.wish.to_string()).collect();
+    assert_eq!(words, ["not at daily 00:00-10:00", "only by email"]);
+    assert_eq!(stands[0].channel, Some(Channel::Call));
+    assert_eq!(stands[1].until, Some(moment("2026-12-31T00:00:00Z")));
+    assert_eq!(
+        world.read("0001").await.revision,
+        revision,
+        "a wish is the person's"
+    );
+    let taken_back = |wish: Option<&str>| Occurrence::WishWithdrawn {
+        wish: wish.map(|w| w.parse().unwrap()),
+        channel: None,
+    };
+    world
+        .happens("0001", taken_back(Some("not at daily 00:00-10:00")))
+        .await;
+    assert_eq!(wishes().await.len(), 1);
+    world.happens("0001", taken_back(None)).await;
+    assert!(wishes().await.is_empty());
 }
 
 async fn an_event_finds_its_account_or_says_so(database: TestDatabase) {

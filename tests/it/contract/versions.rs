@@ -102,6 +102,18 @@ async fn two_people_bring_a_set_into_force(database: TestDatabase) {
         "nothing waits any more"
     );
 
+    // A request that nobody approved yet can be taken back, and then nobody can approve it.
+    let (three, _) = store.publish_set(set("three"), "chen", None).await.unwrap();
+    store.activate_set(three, None, "chen").await.unwrap();
+    let back = store.withdraw_activation(three, "chen").await.unwrap();
+    assert_eq!(back.withdrawn, Some(("chen".to_owned(), world.now())));
+    assert!(store.approve_set(three, "zhao").await.is_err());
+    assert!(store.withdraw_activation(three, "chen").await.is_err());
+    assert!(
+        store.withdraw_activation(one, "chen").await.is_err(),
+        "what was approved never changes"
+    );
+
     // What is approved late is in force when it was approved, not in the past.
     let (two, _) = store.publish_set(set("two"), "chen", None).await.unwrap();
     store.activate_set(two, None, "chen").await.unwrap();
@@ -120,12 +132,18 @@ async fn two_people_bring_a_set_into_force(database: TestDatabase) {
         Some(two)
     );
     let activations = store.activations().await.unwrap();
-    assert!(activations.iter().all(|a| !a.founding && a.approved.is_some()));
+    let settled = |a: &Activation| !a.founding && (a.approved.is_some() != a.withdrawn.is_some());
+    assert!(activations.iter().all(settled));
     let check = store.verify_log().await.unwrap();
     world.sound(&check);
     let count = |kind: &str| check.kinds.get(kind).copied();
-    let kinds = ["policy.published", "policy.activated", "policy.approved"];
-    assert_eq!(kinds.map(count), [Some(2); 3]);
+    let kinds = [
+        "policy.published",
+        "policy.activated",
+        "policy.approved",
+        "policy.withdrawn",
+    ];
+    assert_eq!(kinds.map(count), [Some(3), Some(3), Some(2), Some(1)]);
 }
 
 async fn of_many_who_found_one_does(database: TestDatabase) {

@@ -1,10 +1,12 @@
 //! Marks, deeds and descriptions for questions about people, channels, states and content.
 //!
-//! `past` reads what the timeline and the file show, `said` what people made known, `attempt` the form of the attempt
-//! and `content` what it says; `words` holds the vocabularies. What is not understood is noted and goes to a person.
+//! `past` reads what the timeline and the file show, `said` what people made known, `form` and `attempt` how the attempt
+//! is made and `content` what it says; `words` holds the vocabularies. What is not understood is noted and goes to a
+//! person.
 
 mod attempt;
 mod content;
+mod form;
 mod past;
 mod said;
 mod words;
@@ -60,49 +62,23 @@ pub(super) const ATTEMPT: &[&str] = &[
 
 /// Everything that one line gives the readers of this folder.
 #[derive(Clone, Copy)]
-struct Line<'a, 'v> {
-    given: Object<'v>,
-    attempt: Object<'v>,
-    file: &'a File<'v>,
-    people: &'a People<'v>,
+pub(super) struct Line<'a, 'v> {
+    pub(super) given: Object<'v>,
+    pub(super) attempt: Object<'v>,
+    pub(super) file: &'a File<'v>,
+    pub(super) people: &'a People<'v>,
 }
 
 /// Reads only the notices of the past, for questions of hours and counts: what a message says is no matter there.
-pub(super) fn notices(
-    given: Object<'_>,
-    attempt: Object<'_>,
-    file: &File<'_>,
-    people: &People<'_>,
-    facts: &mut Facts,
-) {
-    let line = Line {
-        given,
-        attempt,
-        file,
-        people,
-    };
-    facts.marks.note(
-        Mark::Automated,
-        attempt.yes("automated") || attempt.yes("autodialed"),
-    );
+pub(super) fn notices(line: Line<'_, '_>, facts: &mut Facts) {
+    let machine = line.attempt.yes("automated") || line.attempt.yes("autodialed");
+    facts.marks.note(Mark::Automated, machine);
     past::deeds(line, &past::entries(line), facts);
     facts.events.sort_by_key(|e| e.at);
 }
 
 /// Reads what bears on people, channels, states and content into the facts.
-pub(super) fn read(
-    given: Object<'_>,
-    attempt: Object<'_>,
-    file: &File<'_>,
-    people: &People<'_>,
-    facts: &mut Facts,
-) {
-    let line = Line {
-        given,
-        attempt,
-        file,
-        people,
-    };
+pub(super) fn read(line: Line<'_, '_>, facts: &mut Facts) {
     facts.marks.note(Mark::FileComplete, true);
     past::read(line, facts);
     let stopped = said::read(line, facts);

@@ -244,9 +244,8 @@ fn fourteen_days(e: &Entry<'_>, f: &Facts) -> Option<NaiveDate> {
 /// The check that a number has not been reassigned.
 fn number_check(line: Line<'_, '_>, f: &mut Facts) -> Option<(Moment, Set<Deed>)> {
     let facts = line.file.facts;
-    let check = facts.get("reassigned_number_check").filter(|c| c.is_object());
     let check = Object::of(
-        check,
+        facts.get("reassigned_number_check"),
         "reassigned_number_check",
         &["at", "result", "note"],
         facts.odd(),
