@@ -5,12 +5,14 @@
 //! No decisions here: the store counts, locks and records what `guard` and `planner` have decided.
 //! Used by `dispatch`, `scheduler` and the doors.
 
+mod access;
 mod audit;
 mod backup;
 mod bulk;
 mod claim;
 mod db;
 mod decide;
+mod erase;
 mod error;
 mod events;
 mod from_ledger;
@@ -21,6 +23,8 @@ mod log;
 mod people;
 mod plan;
 mod registry;
+mod restoration;
+mod retention;
 mod review;
 mod runs;
 mod seal_file;
@@ -36,10 +40,13 @@ mod views;
 mod writer;
 
 pub use crate::evidence::{Audit as LogCheck, LogFault};
+pub use access::{Grant, NewGrant};
 pub use audit::Outside;
+pub use backup::{Backup, Rotated, backup_in, put_back};
 pub use claim::Claimed;
 pub use db::{Stmt, statements_by_file};
 pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};
+pub use erase::{DebtOf, ErasePlan, Erased, LegalHold};
 pub use error::StoreError;
 pub use events::{EventOutcome, NewEvent, Occurrence};
 pub use heads::{Anchor, AnchorKind, Head, LogKey};
@@ -48,6 +55,8 @@ pub use kept::{Basis, Facts, KeptDecision};
 pub use log::LogEntry;
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
+pub use restoration::Restoration;
+pub use retention::{Activity, DuePerson, RetentionTold};
 pub use review::OfficerAction;
 pub use runs::{AccountRun, RunCount, RunFate, RunRow};
 pub use seal_file::{KeySource, SealFile, SealFileError, SealKeys};

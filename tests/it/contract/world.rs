@@ -11,7 +11,6 @@ use dunwell::domain::*;
 use dunwell::evidence::leaf_hash;
 use dunwell::guard;
 use dunwell::policy::{Holidays, Pack, PackFiles, PolicySet};
-use dunwell::store::SealKeys;
 use dunwell::store::*;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use uuid::Uuid;

@@ -14,7 +14,6 @@ use dunwell::dispatch::{BatchReport, Dispatcher, Rulebook};
 use dunwell::domain::*;
 use dunwell::evidence::leaf_hash;
 use dunwell::scheduler::{PlanReport, Scheduler, Walk, WalkReport};
-use dunwell::store::SealKeys;
 use dunwell::store::*;
 
 use tokio::sync::{Notify, Semaphore};
