@@ -175,6 +175,7 @@ impl Store {
 
     /// Takes erased people out of the key files of all backups; says which could not be reached.
     pub(super) async fn erase_in_backups(&self, gone: &[Uuid], told: &mut Erased) -> Result<(), StoreError> {
+        let gone: std::collections::HashSet<&Uuid> = gone.iter().collect();
         for backup in self.backups().await? {
             let name = backup.folder.display().to_string();
             let done = read_keys(&backup.folder).and_then(|mut keys| {
@@ -331,6 +332,13 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// How many entries there are, those that wait for their place included.
+    pub async fn log_size(&self) -> Result<u64, StoreError> {
+        let mut tx = self.db.read().await?;
+        let (entries,) = q!(&mut tx, sql::ENTRIES, [] => one (i64,))?;
+        Ok(u64::try_from(entries).unwrap_or(0))
     }
 
     /// Rewrites the database without its free space, so that nothing deleted is left in it.

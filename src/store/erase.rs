@@ -145,41 +145,70 @@ impl Store {
     /// # Errors
     /// `Refused` under a legal hold, while something is being sent, or if the person was erased before.
     pub async fn erase(&self, person: PersonId, by: &str, basis: &str) -> Result<Erased, StoreError> {
-        let (clock, by, basis) = (self.clock.clone(), by.to_owned(), basis.to_owned());
-        let mut erased = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    super::decide::lock_people(tx, [person.0]).await?;
-                    let plan = plan(tx, person).await?;
-                    if plan.erased_at.is_some() {
-                        return Err(StoreError::Refused("this person was erased before".into()));
-                    }
-                    if let Some((hold, since)) = plan.holds.first() {
-                        return Err(StoreError::Refused(format!(
-                            "a legal hold stands since {since}: {hold}\nnothing was erased; lift the hold first with `dunwell hold lift`"
-                        )));
-                    }
-                    let now = clock.now();
-                    let mut erased = clear(tx, &*clock, &plan).await?;
-                    let n = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-                    let entry = super::log::entry(&*clock, Kind::EraseExecuted, now)
-                        .with("person", person.to_string())
-                        .with("actor", by.as_str())
-                        .with("basis", basis.as_str())
-                        .with("messages", n(erased.messages))
-                        .with("debts", n(erased.accounts))
-                        .with("withdrawn", n(erased.withdrawn))
-                        .seal();
-                    let record = entry.record.0;
-                    q!(&mut *tx, sql::NOTE, [person.0, Ts(now), &by, &basis, record] => rows)?;
-                    super::log::append(tx, &[entry]).await?;
-                    erased.backups.clear();
-                    Ok(erased)
-                })
-            })
-            .await?;
+        let mut erased = self.erase_row(person, by, basis).await?;
         self.after_erasing(&mut erased).await?;
         Ok(erased)
+    }
+
+    /// Erases many people, each with the reason; those that something beats are given back with what it is.
+    ///
+    /// # Errors
+    /// The database failed; who was erased before that stays erased.
+    pub async fn erase_people(
+        &self,
+        people: Vec<(PersonId, String)>,
+        by: &str,
+    ) -> Result<(Erased, u64, Vec<(PersonId, String)>), StoreError> {
+        let (mut all, mut count, mut kept) = (Erased::default(), 0, Vec::new());
+        for (person, basis) in people {
+            match self.erase_row(person, by, &basis).await {
+                Ok(one) => {
+                    count += 1;
+                    all.messages += one.messages;
+                    all.accounts += one.accounts;
+                    all.withdrawn += one.withdrawn;
+                }
+                Err(StoreError::Refused(why)) => kept.push((person, why)),
+                Err(e) => return Err(e),
+            }
+        }
+        self.after_erasing(&mut all).await?;
+        Ok((all, count, kept))
+    }
+
+    /// Finishes what erasing left undone, for instance in backups that could not be reached then.
+    pub async fn finish_erasing(&self) -> Result<Erased, StoreError> {
+        let mut told = Erased::default();
+        self.after_erasing(&mut told).await?;
+        Ok(told)
+    }
+
+    async fn erase_row(&self, person: PersonId, by: &str, basis: &str) -> Result<Erased, StoreError> {
+        let (clock, by, basis) = (self.clock.clone(), by.to_owned(), basis.to_owned());
+        self.write(move |tx| {
+            Box::pin(async move {
+                super::decide::lock_people(tx, [person.0]).await?;
+                if !is_known(tx, person.0).await? {
+                    return Err(StoreError::Missing {
+                        what: "person",
+                        name: person.to_string(),
+                    });
+                }
+                let plan = plan(tx, person).await?;
+                if plan.erased_at.is_some() {
+                    return Err(StoreError::Refused("this person was erased before".into()));
+                }
+                if let Some((hold, since)) = plan.holds.first() {
+                    return Err(StoreError::Refused(format!(
+                        "a legal hold stands since {since}: {hold}\nnothing was erased; lift the hold first with `dunwell hold lift`"
+                    )));
+                }
+                let erased = clear(tx, &*clock, &plan).await?;
+                note(tx, &*clock, person, (&by, &basis), &erased).await?;
+                Ok(erased)
+            })
+        })
+        .await
     }
 
     /// Takes what was erased out of everything beside the tables: the list beside the key, the write-ahead log, dead
@@ -195,6 +224,7 @@ impl Store {
             let failed =
                 |e: std::io::Error| StoreError::Database(format!("`{}`: {e}", file.erased_path().display()));
             let noted = file.erased().map_err(failed)?;
+            let noted: std::collections::HashSet<Uuid> = noted.into_iter().collect();
             let fresh: Vec<Uuid> = gone.iter().filter(|id| !noted.contains(id)).copied().collect();
             file.note_erased(&fresh).map_err(failed)?;
         }
@@ -367,18 +397,29 @@ pub(super) async fn clear_again(
         return Ok(false);
     }
     let erased = clear(tx, clock, &plan).await?;
-    let n = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let now = clock.now();
+    let why = ("restore", "erased before this copy was put back");
+    note(tx, clock, person, why, &erased).await?;
+    Ok(true)
+}
+
+/// Writes down that somebody was erased.
+async fn note(
+    tx: &mut Tx,
+    clock: &dyn crate::clock::Clock,
+    person: PersonId,
+    (by, basis): (&str, &str),
+    erased: &Erased,
+) -> Result<(), StoreError> {
+    let (now, n) = (clock.now(), |n: u64| i64::try_from(n).unwrap_or(i64::MAX));
     let entry = super::log::entry(clock, Kind::EraseExecuted, now)
         .with("person", person.to_string())
-        .with("actor", "restore")
-        .with("basis", "erased before this copy was put back")
+        .with("actor", by)
+        .with("basis", basis)
         .with("messages", n(erased.messages))
         .with("debts", n(erased.accounts))
         .with("withdrawn", n(erased.withdrawn))
         .seal();
     let record = entry.record.0;
-    q!(&mut *tx, sql::NOTE, [person.0, Ts(now), "restore", "erased before this copy was put back", record] => rows)?;
-    super::log::append(tx, &[entry]).await?;
-    Ok(true)
+    q!(&mut *tx, sql::NOTE, [person.0, Ts(now), by, basis, record] => rows)?;
+    super::log::append(tx, &[entry]).await
 }
