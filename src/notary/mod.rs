@@ -46,6 +46,18 @@ pub enum NotaryError {
         /// What is wrong.
         problem: String,
     },
+    /// A witness has seen more of this log than there is.
+    #[error(
+        "{name}: it has seen {seen} entries of this log, which has {here} here: entries at the end are gone, or an older copy was put back"
+    )]
+    Longer {
+        /// The witness.
+        name: String,
+        /// Entries it has seen.
+        seen: u64,
+        /// Entries of the head it was shown.
+        here: u64,
+    },
 }
 
 /// Signs the log of one store.
