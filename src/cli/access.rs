@@ -8,7 +8,6 @@ use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::account::AccountCommand;
 use super::explain::{ExplainArgs, explain};
 use super::out::{Answer, table};
 use super::session::Session;
@@ -236,8 +235,7 @@ pub(super) async fn auditor(session: &Session, args: &AuditorArgs) -> anyhow::Re
             let desk = registry.desks.get(&account.portfolio);
             within(&grant, desk.map_or("", |d| d.portfolio.name.as_str()))?;
             store.record_read(&actor, "account", None, Some(id)).await?;
-            let reference = reference.clone();
-            super::account::run(session, AccountCommand::Show { reference, portfolio }).await
+            super::account::show(session, &store, id).await
         }
         AuditorCommand::Log { limit } => {
             if let Some(only) = &grant.portfolio {

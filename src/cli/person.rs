@@ -35,7 +35,7 @@ pub(super) struct EraseArgs {
     /// Who decided
     #[arg(long)]
     by: String,
-    /// Why: the request, its date, the clause
+    /// Why: the request, its date, the clause; no names, it stands in the log for good
     #[arg(long)]
     basis: String,
     /// Erase although something is still owed: the debt is closed here

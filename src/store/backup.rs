@@ -360,7 +360,7 @@ impl Store {
         let Db::Sqlite { writers, .. } = &*self.db else {
             return Ok(());
         };
-        const TRIES: usize = 200;
+        const TRIES: usize = 6;
         for _ in 0..TRIES {
             let text = AssertSqlSafe("PRAGMA wal_checkpoint(TRUNCATE)");
             let (busy, _, _): (i64, i64, i64) = sqlx::query_as(text).fetch_one(writers).await?;
