@@ -215,8 +215,8 @@ impl Store {
         file.replace(&both).map_err(|e| StoreError::Open(e.to_string()))?;
         seals.reload()?;
         let mut rotated = Rotated {
-            master: fresh.id(),
-            retired: old.masters.iter().map(|m| m.id()).collect(),
+            master: fresh.id().to_owned(),
+            retired: old.masters.iter().map(|m| m.id().to_owned()).collect(),
             ..Rotated::default()
         };
         rotated.keys = self.wrap_anew(by, &rotated).await?;

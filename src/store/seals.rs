@@ -102,7 +102,10 @@ impl Seals {
             .masters
             .first()
             .ok_or(StoreError::Corrupt { what: "master key" })?;
-        Ok((master.id(), master.wrap(PersonId(person), key, self.nonce())))
+        Ok((
+            master.id().to_owned(),
+            master.wrap(PersonId(person), key, self.nonce()),
+        ))
     }
 
     /// The keyed hash of a value, as a column of text holds it.
@@ -117,16 +120,12 @@ impl Seals {
 
     /// A fresh key for a person, and its row.
     pub(super) fn make(&self, person: Uuid) -> Result<(PersonKey, KeyInsert), StoreError> {
-        let keys = self.keys()?;
         let key = PersonKey::new(self.random.salt());
-        let master = keys
-            .masters
-            .first()
-            .ok_or(StoreError::Corrupt { what: "master key" })?;
+        let (master, wrapped) = self.wrap(person, &key)?;
         let row = KeyInsert {
             person_id: Id(person),
-            master: master.id(),
-            wrapped: Bytes(master.wrap(PersonId(person), &key, self.nonce())),
+            master,
+            wrapped: Bytes(wrapped),
         };
         Ok((key, row))
     }
@@ -256,7 +255,7 @@ pub(super) async fn settle_keys(store: &super::Store) -> Result<(), StoreError> 
             "the master key `{missing}` of this database is not in the key file\nbring back the file that has it: without it personal data cannot be read"
         )));
     }
-    let fresh: Vec<String> = keys.masters.iter().map(|m| m.id()).collect();
+    let fresh: Vec<String> = keys.masters.iter().map(|m| m.id().to_owned()).collect();
     if fresh.iter().all(|id| known.iter().any(|(k, _)| k == id)) {
         return Ok(());
     }
