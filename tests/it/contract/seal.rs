@@ -707,6 +707,15 @@ async fn a_new_master_key_makes_copies_elsewhere_worthless() {
     // The backup was wrapped anew and can be put back.
     std::fs::remove_file(folder.path().join("live.sqlite")).unwrap();
     put_back(&backup, &url).await.unwrap();
+    let store = Store::open(&url, clock, file.clone()).await.unwrap();
+    store.take_backup_keys(&backup).await.unwrap();
+    let who = store.person_by_reference(&Canary::of(1).words[3]).await.unwrap();
+    let account = store.erase_plan(who).await.unwrap().debts[0].account;
+    assert_eq!(
+        store.timeline(account).await.unwrap().debtor.name.as_str(),
+        Canary::of(1).words[0]
+    );
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
