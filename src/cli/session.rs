@@ -11,7 +11,7 @@ use super::out::Out;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, LogSettings, Sources, templates};
 use crate::dispatch::{InForce, Rulebook, Rules};
-use crate::store::{Desk, Registry, Store};
+use crate::store::{Desk, Registry, SealFile, Store};
 
 /// One run of the program.
 pub(super) struct Session {
@@ -39,7 +39,8 @@ impl Session {
     pub(super) async fn store(&self) -> anyhow::Result<Store> {
         let config = self.config()?;
         let clock = Arc::new(SystemClock::new());
-        Ok(Store::open(config.database_url.expose_secret(), clock).await?)
+        let keys = SealFile::new(&config.seal.key_file);
+        Ok(Store::open(config.database_url.expose_secret(), clock, keys).await?)
     }
 
     /// The rules in force. Before a set was ever in force, those that a first start would found.
@@ -60,6 +61,14 @@ impl Session {
     pub(super) fn rulebook(&self) -> anyhow::Result<Arc<Rulebook>> {
         Ok(Arc::new(Rulebook::load(&self.config()?)?))
     }
+}
+
+/// The name of the system's user, for what nobody has signed by name.
+pub(super) fn system_user() -> String {
+    let named = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    named.map_or_else(|| "system user".to_owned(), |name| format!("system user {name}"))
 }
 
 /// The portfolio of that name, or which there are.

@@ -16,6 +16,7 @@ mod entry;
 mod note;
 mod proof;
 mod quorum;
+mod seal;
 mod tiles;
 mod timestamp;
 mod tree;
@@ -34,6 +35,10 @@ pub use list::{kept_text, read_set_list, set_list};
 pub use note::{KeyUse, Note, NoteError, NoteSignature, NoteSigner, SignedBy, VerifierKey, is_key_name};
 pub use proof::{InclusionError, InclusionProof};
 pub use quorum::{Policy, PolicyError, Witnessed};
+pub use seal::{
+    LookupKey, MasterKey, NONCE_BYTES, Opened, PersonKey, RecordKey, SealError, SealKind, WRAPPED_BYTES,
+    is_hashed, is_sealed,
+};
 pub use tiles::{
     BundleError, Edge, EdgeMismatch, FullTile, TILE_WIDTH, Tile, TileNodes, entry_bundle, read_entry_bundle,
     tile_of, tiles_between,

@@ -38,7 +38,9 @@ impl World {
     /// Opened, but nobody is set up.
     pub(crate) async fn empty(database: TestDatabase) -> World {
         let clock = Arc::new(VirtualClock::new(moment("2026-04-07T10:00:00+08:00"), 7));
-        let store = Store::open(&database.database_url, clock.clone()).await.unwrap();
+        let store = Store::open(&database.database_url, clock.clone(), SealKeys::known())
+            .await
+            .unwrap();
         let raw = Raw::open(&database).await;
         World {
             store,
@@ -52,7 +54,7 @@ impl World {
     /// Closes the store and opens it again on the same database.
     pub(crate) async fn reopen(&mut self) {
         self.store.close().await;
-        self.store = Store::open(&self.database.database_url, self.clock.clone())
+        self.store = Store::open(&self.database.database_url, self.clock.clone(), SealKeys::known())
             .await
             .unwrap();
     }
@@ -112,6 +114,7 @@ impl World {
     /// An SMS about a debt to somebody named by the creditor's number.
     pub(crate) async fn attempt_by(&self, reference: &str, person: &str) -> NewAttempt {
         let account = self.id(reference).await;
+        let person = SealKeys::known().lookup.text("person.ref", person);
         let of = format!("FROM contact_point c JOIN person p ON p.id = c.person_id WHERE p.ref = '{person}'");
         let person = self.raw.id(&format!("SELECT p.id {of}")).await;
         let point = self.raw.id(&format!("SELECT c.id {of}")).await;

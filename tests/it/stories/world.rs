@@ -192,7 +192,9 @@ impl World {
         clock: Arc<VirtualClock>,
         outbox: Arc<Outbox>,
     ) -> World {
-        let store = Store::open(&database.database_url, clock.clone()).await.unwrap();
+        let store = Store::open(&database.database_url, clock.clone(), SealKeys::known())
+            .await
+            .unwrap();
         let rulebook = shipped_rulebook();
         let scheduler = Scheduler::new(store.clone(), rulebook.clone());
         let carriers = Arc::new(recorders(&outbox));
@@ -378,6 +380,7 @@ impl World {
         let account = self.store.account_id(None, reference).await.unwrap();
         let raw = crate::contract::world::Raw::open(&self.database).await;
         let person = format!("{reference}#{role}");
+        let person = SealKeys::known().lookup.text("person.ref", &person);
         let of = format!("FROM contact_point c JOIN person p ON p.id = c.person_id WHERE p.ref = '{person}'");
         let attempt = NewAttempt {
             step_key: self.clock.fresh().into_bytes(),
