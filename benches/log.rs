@@ -9,7 +9,7 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use dunwell::clock::{Clock, SystemClock};
 use dunwell::domain::{Moment, RecordId};
 use dunwell::evidence::{Entry, Frontier, KeyUse, Kind, NoteSigner, Sealed, leaf_hash, verify_inclusion};
-use dunwell::store::{EntryName, Store};
+use dunwell::store::{EntryName, SealKeys, Store};
 use sha2::{Digest, Sha256};
 
 fn figure(name: &str, value: f64, unit: &str) {
@@ -119,7 +119,9 @@ fn others() {
 /// Appends with several writers whose transactions share a commit, while the tree grows beside them.
 async fn database(kind: &str, url: &str, leaves: usize) {
     let clock = Arc::new(SystemClock::new());
-    let store = Store::open(url, clock.clone()).await.expect("a database");
+    let store = Store::open(url, clock.clone(), SealKeys::known())
+        .await
+        .expect("a database");
     let key = NoteSigner::from_seed("bench", KeyUse::Text, &[1; 32]).expect("a key");
     store.register_key(key.verifier(), None).await.expect("a key");
     let (writers, batch) = (4, 250);
@@ -190,7 +192,9 @@ async fn fill(store: &Store, clock: &dyn Clock, leaves: usize) {
 
 async fn verify_many(url: &str, leaves: usize) {
     let clock = Arc::new(SystemClock::new());
-    let store = Store::open(url, clock.clone()).await.expect("a database");
+    let store = Store::open(url, clock.clone(), SealKeys::known())
+        .await
+        .expect("a database");
     let key = NoteSigner::from_seed("bench", KeyUse::Text, &[1; 32]).expect("a key");
     store.register_key(key.verifier(), None).await.expect("a key");
     for _ in 0..100 {
@@ -214,7 +218,9 @@ async fn verify_many(url: &str, leaves: usize) {
 /// The tree of a large log: leaf hashes are made up, since proofs need no bytes but those of one entry.
 async fn prove_in_many(url: &str, leaves: usize) {
     let clock = Arc::new(SystemClock::new());
-    let store = Store::open(url, clock.clone()).await.expect("a database");
+    let store = Store::open(url, clock.clone(), SealKeys::known())
+        .await
+        .expect("a database");
     let at = Moment::parse("2026-04-07T08:00:00Z").expect("a moment");
     let mut left = leaves;
     while left > 0 {

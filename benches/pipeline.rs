@@ -21,7 +21,9 @@ use dunwell::domain::{
 use dunwell::ledger::{AccountReader, Line, Mapping};
 use dunwell::planner::plan;
 use dunwell::scheduler::Scheduler;
-use dunwell::store::{BatchKind, ImportCounts, NewAccount, SetUp, SetUpPayee, SetUpPortfolio, Store};
+use dunwell::store::{
+    BatchKind, ImportCounts, NewAccount, SealKeys, SetUp, SetUpPayee, SetUpPortfolio, Store,
+};
 
 const NOW: &str = "2026-06-03T15:40:00+08:00";
 
@@ -243,7 +245,9 @@ fn clock() -> Arc<VirtualClock> {
 
 async fn database(name: &str, url: &str, figures: &mut Figures) {
     let clock = clock();
-    let store = Store::open(url, clock.clone()).await.expect("a store");
+    let store = Store::open(url, clock.clone(), SealKeys::known())
+        .await
+        .expect("a store");
     store.set_up(set_up(), "bench").await.expect("a set-up");
     let rows = number("DUNWELL_BENCH_IMPORT", 100_000);
     let due = clock.now().date_in(chrono_tz::Asia::Shanghai) - Days::new(2);
@@ -330,7 +334,9 @@ async fn database(name: &str, url: &str, figures: &mut Figures) {
 /// A million accounts of which one in twenty is due today.
 async fn million(url: &str, figures: &mut Figures) {
     let clock = clock();
-    let store = Store::open(url, clock.clone()).await.expect("a store");
+    let store = Store::open(url, clock.clone(), SealKeys::known())
+        .await
+        .expect("a store");
     store.set_up(set_up(), "bench").await.expect("a set-up");
     let n = number("DUNWELL_BENCH_MILLION", 1_000_000);
     let today = clock.now().date_in(chrono_tz::Asia::Shanghai);

@@ -15,7 +15,7 @@ use crate::dispatch::{Rulebook, carriers, check_set};
 use crate::domain::Moment;
 use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
-use crate::store::Store;
+use crate::store::{SealFile, Store};
 
 /// How one check came out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,13 @@ fn rules(found: &mut Findings, out: &Out, config: &Config) -> Option<Rulebook> {
 
 async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Option<&Rulebook>) {
     let clock = std::sync::Arc::new(SystemClock::new());
-    let store = match Store::open(config.database_url.expose_secret(), clock.clone()).await {
+    let store = match Store::open(
+        config.database_url.expose_secret(),
+        clock.clone(),
+        SealFile::new(&config.seal.key_file),
+    )
+    .await
+    {
         Ok(store) => store,
         Err(e) => return found.say(Mark::Fail, sentence(&e.into())),
     };

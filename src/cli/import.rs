@@ -286,6 +286,7 @@ impl Taking {
                 RowOutcome::NoPortfolio => {
                     self.refuse(Reject::new(row, "portfolio", &portfolio, Fault::NoPortfolio));
                 }
+                RowOutcome::Erased => self.refuse(Reject::new(row, "debtor_ref", "", Fault::Erased)),
             }
         }
         Ok(())

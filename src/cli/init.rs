@@ -41,6 +41,14 @@ pub(super) fn init(args: &InitArgs, out: &Out) -> anyhow::Result<Answer> {
             written.push("log.key");
         }
     }
+    let seal = crate::store::SealFile::new(&dir.join("seal.key"));
+    match seal.path().exists() {
+        true => kept.push("seal.key"),
+        false => {
+            seal.create(&crate::store::SealKeys::fresh())?;
+            written.push("seal.key");
+        }
+    }
     let lines = |files: &[&str], zh: &str, en: &str| {
         let say = |f: &&str| format!("{} {}\n", out.lang.pick(zh, en), dir.join(f).display());
         files.iter().map(say).collect::<String>()

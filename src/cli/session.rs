@@ -11,7 +11,7 @@ use super::out::Out;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, LogSettings, Sources, templates};
 use crate::dispatch::{InForce, Rulebook, Rules};
-use crate::store::{Desk, Registry, Store};
+use crate::store::{Desk, Registry, SealFile, Store};
 
 /// One run of the program.
 pub(super) struct Session {
@@ -39,7 +39,8 @@ impl Session {
     pub(super) async fn store(&self) -> anyhow::Result<Store> {
         let config = self.config()?;
         let clock = Arc::new(SystemClock::new());
-        Ok(Store::open(config.database_url.expose_secret(), clock).await?)
+        let keys = SealFile::new(&config.seal.key_file);
+        Ok(Store::open(config.database_url.expose_secret(), clock, keys).await?)
     }
 
     /// The rules in force. Before a set was ever in force, those that a first start would found.

@@ -87,6 +87,8 @@ pub struct Config {
     pub smtp: SmtpSettings,
     /// `[evidence]`: who signs the log and who vouches for it.
     pub evidence: EvidenceSettings,
+    /// `[seal]`: what opens personal data.
+    pub seal: SealSettings,
     /// `[log]`: what the program tells about its work.
     pub log: LogSettings,
     /// `[scheduler]`: when campaigns are looked at.
@@ -190,6 +192,14 @@ pub struct EvidenceSettings {
     pub timestamp_hours: u32,
 }
 
+/// What opens personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealSettings {
+    /// `key_file`: the keys that open names, addresses and messages; readable by their owner alone, and not kept with the
+    /// database. Default `seal.key`.
+    pub key_file: PathBuf,
+}
+
 /// What the program tells about its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
@@ -251,6 +261,9 @@ impl Config {
                 timestamp_url: values.optional("evidence.timestamp_url"),
                 timestamp_ca_file: values.path("evidence.timestamp_ca_file"),
                 timestamp_hours: values.whole("evidence.timestamp_hours"),
+            },
+            seal: SealSettings {
+                key_file: values.text("seal.key_file").into(),
             },
             log: LogSettings {
                 format: if values.text("log.format") == "json" {

@@ -59,6 +59,24 @@ pub enum Kind {
     KeyRotated,
     /// Something outside vouches for a head of the log.
     AnchorAdded,
+    /// Somebody was shown sealed text.
+    ContentRead,
+    /// The keys of a person were destroyed, and what was known in the clear overwritten.
+    EraseExecuted,
+    /// The log was found to be shorter than, or other than, what was signed or seen.
+    RestoreDetected,
+    /// An officer has dealt with a restored log.
+    RestoreResolved,
+    /// The retention schedule was executed.
+    RetentionRun,
+    /// A backup was made.
+    BackupMade,
+    /// The keys of people were wrapped by a new master key.
+    SealRotated,
+    /// Somebody from outside may look for a time.
+    AccessGranted,
+    /// Such a permission was taken back before its end.
+    AccessRevoked,
 }
 
 impl Kind {
@@ -87,6 +105,15 @@ impl Kind {
         Kind::ExportMade,
         Kind::KeyRotated,
         Kind::AnchorAdded,
+        Kind::ContentRead,
+        Kind::EraseExecuted,
+        Kind::RestoreDetected,
+        Kind::RestoreResolved,
+        Kind::RetentionRun,
+        Kind::BackupMade,
+        Kind::SealRotated,
+        Kind::AccessGranted,
+        Kind::AccessRevoked,
     ];
 
     /// The fixed word.
@@ -115,6 +142,15 @@ impl Kind {
             Kind::ExportMade => "export.made",
             Kind::KeyRotated => "key.rotated",
             Kind::AnchorAdded => "anchor.added",
+            Kind::ContentRead => "content.read",
+            Kind::EraseExecuted => "erase.executed",
+            Kind::RestoreDetected => "restore.detected",
+            Kind::RestoreResolved => "restore.resolved",
+            Kind::RetentionRun => "retention.run",
+            Kind::BackupMade => "backup.made",
+            Kind::SealRotated => "seal.rotated",
+            Kind::AccessGranted => "access.granted",
+            Kind::AccessRevoked => "access.revoked",
         }
     }
 }

@@ -79,6 +79,7 @@ codes! {
     DebtorConflict = "debtor_conflict", "同一债务人编号对应不同姓名", "the same debtor reference stands in the file with another name or kind";
     Unexpected = "unexpected", "该类事件不应有此项", "this kind of event has no such field";
     NoPortfolio = "no_portfolio", "没有该组合", "there is no such portfolio";
+    Erased = "erased", "此人的资料已应请求或按期限删除，不再导入", "this person was erased and is not taken in again; take the row out of the ledger";
     NoAccount = "no_account", "没有该账户，或未注明组合而有多个", "there is no such account, or several and no portfolio is named";
     NoPerson = "no_person", "该账户没有此角色的关系人，或有多个而未写明姓名", "nobody has this role to the account, or several have and no name is given";
     OtherCurrency = "other_currency", "币种与账户不同", "another currency than that of the account";

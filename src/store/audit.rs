@@ -4,10 +4,11 @@
 use uuid::Uuid;
 
 use super::db::{Tx, q, statements};
+use super::seals::{Keys, shared_key};
 use super::{Store, StoreError};
 use crate::evidence::{
-    Audit, FaultKind, HeadRow, NoteSignature, Policy, PolicyError, Row, SignedCheckpoint, VerifierKey,
-    check_token,
+    Audit, FaultKind, HeadRow, NoteSignature, Opened, Policy, PolicyError, Row, SealError, SealKind,
+    SignedCheckpoint, VerifierKey, check_token,
 };
 
 pub(super) mod sql {
@@ -28,7 +29,7 @@ pub(super) mod sql {
         HEADS = "SELECT size, root, note FROM evidence_head WHERE size > $1 AND size <= $2 ORDER BY size";
         HEADS_AFTER = "SELECT size, root, note FROM evidence_head WHERE size > $1 ORDER BY size LIMIT 100";
         TILES = "SELECT tile, hashes FROM evidence_tile WHERE level = $1 AND tile >= $2 AND tile <= $3 ORDER BY tile";
-        ATTEMPTS = "SELECT t.id, t.state, c.salt, c.body, c.facts FROM attempt t LEFT JOIN content c ON c.attempt_id = t.id WHERE t.id > $1 ORDER BY t.id LIMIT $2";
+        ATTEMPTS = "SELECT t.id, t.state, t.recipient_id, a.debtor_id, c.body, c.facts FROM attempt t JOIN account a ON a.id = t.account_id LEFT JOIN content c ON c.attempt_id = t.id WHERE t.id > $1 ORDER BY t.id LIMIT $2";
         OBJECTS = "SELECT digest, bytes FROM trace WHERE digest > $1 ORDER BY digest LIMIT $2";
         ANCHORS = "SELECT n.id, n.size, n.kind, n.name, n.body, h.note FROM evidence_anchor n LEFT JOIN evidence_head h ON h.size = n.size WHERE n.id > $1 ORDER BY n.id LIMIT $2";
     }
@@ -200,19 +201,37 @@ async fn feed_waiting(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> 
     }
 }
 
+/// What was kept under a seal; `None`: nothing, or nobody can open it any more.
+fn opened(
+    keys: &Keys,
+    concerned: (Uuid, Uuid),
+    (kind, record): (SealKind, Uuid),
+    sealed: Option<&[u8]>,
+) -> Option<Result<Opened, SealError>> {
+    let key = shared_key(keys, concerned, kind, record)?;
+    Some(key.open_committed(sealed?))
+}
+
 async fn feed_attempts(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
-    type AttemptState = (Uuid, String, Option<Vec<u8>>, Option<String>, Option<String>);
+    type AttemptState = (Uuid, String, Uuid, Uuid, Option<Vec<u8>>, Option<Vec<u8>>);
     let mut after = Uuid::nil();
     loop {
         let page = q!(&mut *tx, sql::ATTEMPTS, [after, 1000i64] => all AttemptState)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.0;
-        for (id, state, salt, body, facts) in &page {
-            let kept = match (salt, body, facts) {
-                (Some(salt), Some(body), Some(facts)) => {
-                    Some((salt.as_slice(), body.as_str(), facts.as_str()))
+        let keys = tx.keys_of(page.iter().flat_map(|row| [row.2, row.3])).await?;
+        for (id, state, recipient, debtor, body, facts) in &page {
+            let open = |kind, sealed: &Option<Vec<u8>>| {
+                opened(&keys, (*recipient, *debtor), (kind, *id), sealed.as_deref())
+            };
+            let opened = (open(SealKind::Body, body), open(SealKind::Facts, facts));
+            let kept = match &opened {
+                (Some(Ok(body)), Some(Ok(facts))) if body.salt == facts.salt => {
+                    Some((body.salt.as_slice(), body.bytes.as_str(), facts.bytes.as_str()))
                 }
-                _ => None,
+                (None, None) => None,
+                // Kept, but not what was sealed: nothing that was committed to.
+                _ => Some((&[][..], "", "")),
             };
             audit.attempt(id.as_u128(), state, kept);
         }
@@ -222,11 +241,18 @@ async fn feed_attempts(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError>
 async fn feed_decisions(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
     let (mut attempt, mut record) = (Uuid::nil(), Uuid::nil());
     loop {
-        let page = q!(&mut *tx, super::kept::sql::PAGE, [attempt, record, 1000i64] => all (Uuid, Uuid, Vec<u8>, String))?;
+        let page = q!(&mut *tx, super::kept::sql::PAGE, [attempt, record, 1000i64] => all (Uuid, Uuid, Uuid, Uuid, Vec<u8>))?;
         let Some(last) = page.last() else { return Ok(()) };
         (attempt, record) = (last.0, last.1);
-        for (_, record, salt, facts) in &page {
-            audit.decision(record.as_u128(), salt, facts);
+        let keys = tx.keys_of(page.iter().flat_map(|row| [row.2, row.3])).await?;
+        for (_, record, recipient, debtor, facts) in &page {
+            let place = (SealKind::Situation, *record);
+            match opened(&keys, (*recipient, *debtor), place, Some(facts)) {
+                Some(Ok(o)) => audit.decision(record.as_u128(), &o.salt, &o.bytes),
+                Some(Err(_)) => audit.decision(record.as_u128(), &[], ""),
+                // Whoever it concerns was erased.
+                None => {}
+            }
         }
     }
 }

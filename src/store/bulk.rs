@@ -217,17 +217,17 @@ fn arrays<T: Row>(rows: &[T]) -> Result<PgArguments, StoreError> {
 pub(super) async fn bulk<T: Row>(tx: &mut Tx, statement: &Bulk, rows: &[T]) -> Result<u64, StoreError> {
     let mut touched = 0;
     match tx {
-        Tx::Sqlite(t) => {
+        Tx::Sqlite(t, _) => {
             for group in groups(rows) {
                 let query = sqlx::query_with::<Sqlite, _>(statement.sqlite(group.len()), arguments(group)?);
                 touched += query.execute(&mut **t).await?.rows_affected();
             }
         }
-        Tx::Postgres(t) if !rows.is_empty() => {
+        Tx::Postgres(t, _) if !rows.is_empty() => {
             let query = sqlx::query_with::<Postgres, _>(statement.postgres(), arrays(rows)?);
             touched += query.execute(&mut **t).await?.rows_affected();
         }
-        Tx::Postgres(_) => {}
+        Tx::Postgres(..) => {}
     }
     Ok(touched)
 }
@@ -243,18 +243,18 @@ where
 {
     let mut found = Vec::new();
     match tx {
-        Tx::Sqlite(t) => {
+        Tx::Sqlite(t, _) => {
             for group in groups(rows) {
                 let query =
                     sqlx::query_as_with::<Sqlite, R, _>(statement.sqlite(group.len()), arguments(group)?);
                 found.extend(query.fetch_all(&mut **t).await?);
             }
         }
-        Tx::Postgres(t) if !rows.is_empty() => {
+        Tx::Postgres(t, _) if !rows.is_empty() => {
             let query = sqlx::query_as_with::<Postgres, R, _>(statement.postgres(), arrays(rows)?);
             found = query.fetch_all(&mut **t).await?;
         }
-        Tx::Postgres(_) => {}
+        Tx::Postgres(..) => {}
     }
     Ok(found)
 }

@@ -7,12 +7,14 @@ use uuid::Uuid;
 
 use super::db::{Tx, q, statements};
 use super::people::{self, AccountRow};
+use super::seals::{Keys, open_text, shared_key};
 use super::types::{Ts, id_list, word, word_opt};
 use super::{Store, StoreError};
 use crate::domain::{
     AccountId, AddressId, Attempt, AttemptId, Consent, ConsentId, ContactPointId, Moment, PersonId,
     PortfolioId, Role, Situation, Suppression, SuppressionId, SuppressionScope, Touch,
 };
+use crate::evidence::SealKind;
 
 /// How far back touches are read: the longest window of any cap, with a margin for time zones.
 pub(super) const HISTORY_DAYS: i64 = 63;
@@ -111,6 +113,22 @@ impl AttemptRow {
             state: crate::domain::AttemptState::Planned.as_str().to_owned(),
             last_record: None,
         }
+    }
+
+    /// Puts the words of a collector's own message in place of what is sealed.
+    fn open_own(&mut self, keys: &Keys, debtor: Uuid) -> Result<(), StoreError> {
+        let place = self.contact_point_id;
+        let concerned = (self.recipient_id, debtor);
+        let key = |kind| shared_key(keys, concerned, kind, place);
+        for (kind, text) in [
+            (SealKind::OwnSubject, &mut self.own_subject),
+            (SealKind::OwnText, &mut self.own_text),
+        ] {
+            if let Some(sealed) = text {
+                *sealed = open_text(key(kind), sealed, "message of a collector")?;
+            }
+        }
+        Ok(())
     }
 
     fn into_attempt(self) -> Result<Attempt, StoreError> {
@@ -295,8 +313,22 @@ impl Store {
     pub(super) async fn situations(&self, ids: Vec<Uuid>, now: Moment) -> Result<Vec<Claimed>, StoreError> {
         let mut tx = self.db.read().await?;
         let registry = self.registry_in(&mut tx).await?;
-        let attempts = q!(&mut tx, sql::ATTEMPTS, [id_list(ids)] => all AttemptRow)?;
+        let mut attempts = q!(&mut tx, sql::ATTEMPTS, [id_list(ids)] => all AttemptRow)?;
         let facts = Facts::read(&mut tx, &attempts, now).await?;
+        let own = |a: &&mut AttemptRow| a.own_text.is_some() || a.own_subject.is_some();
+        let concerned = |a: &AttemptRow| {
+            [
+                Some(a.recipient_id),
+                facts.accounts.get(&a.account_id).map(|a| a.debtor.0),
+            ]
+        };
+        let typed = attempts.iter_mut().filter(own);
+        let people: Vec<Uuid> = typed.flat_map(|a| concerned(a)).flatten().collect();
+        let keys = tx.keys_of(people).await?;
+        for attempt in attempts.iter_mut().filter(own) {
+            let debtor = facts.accounts.get(&attempt.account_id).map(|a| a.debtor.0);
+            attempt.open_own(&keys, debtor.unwrap_or_default())?;
+        }
         let mut claimed = Vec::with_capacity(attempts.len());
         for row in attempts {
             let last_record = row.last_record.map(Into::into);

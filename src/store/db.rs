@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -12,6 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::StoreError;
+use super::seals::Seals;
 use super::writer::Writer;
 
 /// One SQL text, or two where the dialects differ.
@@ -66,9 +68,9 @@ pub(super) use statements;
 macro_rules! q {
     (@go $tx:expr, $st:expr, [$($a:expr),*], $r:ty, $m:ident) => {
         match &mut *$tx {
-            $crate::store::db::Tx::Sqlite(t) =>
+            $crate::store::db::Tx::Sqlite(t, _) =>
                 sqlx::query_as::<sqlx::Sqlite, $r>($st.sqlite)$(.bind($a))*.$m(&mut **t).await,
-            $crate::store::db::Tx::Postgres(t) =>
+            $crate::store::db::Tx::Postgres(t, _) =>
                 sqlx::query_as::<sqlx::Postgres, $r>($st.postgres)$(.bind($a))*.$m(&mut **t).await,
         }
     };
@@ -77,21 +79,21 @@ macro_rules! q {
     ($tx:expr, $st:expr, [$($a:expr),* $(,)?] => opt $r:ty) => { $crate::store::db::q!(@go $tx, $st, [$($a),*], $r, fetch_optional) };
     ($tx:expr, $st:expr, [$($a:expr),* $(,)?] => rows) => {
         match &mut *$tx {
-            $crate::store::db::Tx::Sqlite(t) =>
+            $crate::store::db::Tx::Sqlite(t, _) =>
                 sqlx::query::<sqlx::Sqlite>($st.sqlite)$(.bind($a))*.execute(&mut **t).await.map(|r| r.rows_affected()),
-            $crate::store::db::Tx::Postgres(t) =>
+            $crate::store::db::Tx::Postgres(t, _) =>
                 sqlx::query::<sqlx::Postgres>($st.postgres)$(.bind($a))*.execute(&mut **t).await.map(|r| r.rows_affected()),
         }
     };
 }
 pub(super) use q;
 
-/// A transaction on either database. Dropping it rolls back.
+/// A transaction on either database, with the keys that open what it reads. Dropping it rolls back.
 pub(super) enum Tx {
     /// SQLite.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Transaction<'static, Sqlite>, Arc<Seals>),
     /// PostgreSQL.
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Transaction<'static, Postgres>, Arc<Seals>),
 }
 
 impl Stmt {
@@ -104,14 +106,21 @@ impl Stmt {
 impl Tx {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Tx::Sqlite(t) => t.commit().await?,
-            Tx::Postgres(t) => t.commit().await?,
+            Tx::Sqlite(t, _) => t.commit().await?,
+            Tx::Postgres(t, _) => t.commit().await?,
         }
         Ok(())
     }
 
+    /// The keys of this installation.
+    pub(super) fn seals(&self) -> &Arc<Seals> {
+        match self {
+            Tx::Sqlite(_, seals) | Tx::Postgres(_, seals) => seals,
+        }
+    }
+
     pub(super) fn is_postgres(&self) -> bool {
-        matches!(self, Tx::Postgres(_))
+        matches!(self, Tx::Postgres(..))
     }
 }
 
@@ -134,6 +143,10 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("registry", super::registry::sql::all()),
         ("review", super::review::sql::all()),
         ("runs", super::runs::sql::all()),
+        ("backup", super::backup::sql::all()),
+        ("seal_old", super::seal_old::sql::all()),
+        ("sealed", super::sealed::sql::all()),
+        ("seals", super::seals::sql::all()),
         ("settle", super::settle::sql::all()),
         ("tree", super::tree::sql::all()),
         ("versions", super::versions::sql::all()),
@@ -148,17 +161,18 @@ pub(super) enum Db {
         readers: SqlitePool,
         writers: SqlitePool,
         writer: Writer,
+        seals: Arc<Seals>,
     },
     /// One pool.
-    Postgres(PgPool),
+    Postgres(PgPool, Arc<Seals>),
 }
 
 impl Db {
-    pub(super) async fn open(url: &str) -> Result<Db, StoreError> {
+    pub(super) async fn open(url: &str, seals: Arc<Seals>) -> Result<Db, StoreError> {
         if url.starts_with("sqlite:") {
-            open_sqlite(url).await
+            open_sqlite(url, seals).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            open_postgres(url).await
+            open_postgres(url, seals).await
         } else {
             Err(StoreError::Open(
                 "`database_url` must begin with `sqlite://` or `postgres://`, e.g. `sqlite://dunwell.sqlite`"
@@ -170,21 +184,28 @@ impl Db {
     pub(super) fn dialect(&self) -> &'static str {
         match self {
             Db::Sqlite { .. } => "sqlite",
-            Db::Postgres(_) => "postgres",
+            Db::Postgres(..) => "postgres",
+        }
+    }
+
+    /// The keys of this installation.
+    pub(super) fn seals(&self) -> &Arc<Seals> {
+        match self {
+            Db::Sqlite { seals, .. } | Db::Postgres(_, seals) => seals,
         }
     }
 
     /// A transaction that only reads, on one snapshot.
     pub(super) async fn read(&self) -> Result<Tx, StoreError> {
         match self {
-            Db::Sqlite { readers, .. } => {
-                let pool = readers.clone();
-                begun(async move { pool.begin().await.map(Tx::Sqlite) }).await
+            Db::Sqlite { readers, seals, .. } => {
+                let (pool, seals) = (readers.clone(), seals.clone());
+                begun(async move { Ok(Tx::Sqlite(pool.begin().await?, seals)) }).await
             }
-            Db::Postgres(pool) => {
-                let pool = pool.clone();
+            Db::Postgres(pool, seals) => {
+                let (pool, seals) = (pool.clone(), seals.clone());
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                begun(async move { pool.begin_with(begin).await.map(Tx::Postgres) }).await
+                begun(async move { Ok(Tx::Postgres(pool.begin_with(begin).await?, seals)) }).await
             }
         }
     }
@@ -195,12 +216,13 @@ impl Db {
                 readers,
                 writers,
                 writer,
+                ..
             } => {
                 writer.close().await;
                 readers.close().await;
                 writers.close().await;
             }
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres(pool, _) => pool.close().await,
         }
     }
 }
@@ -216,7 +238,7 @@ pub(super) async fn begun(
     }
 }
 
-async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
+async fn open_sqlite(url: &str, seals: Arc<Seals>) -> Result<Db, StoreError> {
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
     let path = path.split('?').next().unwrap_or(path).to_owned();
     if let Some(folder) = Path::new(&path).parent().filter(|p| !p.as_os_str().is_empty())
@@ -236,7 +258,8 @@ async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "MEMORY")
-        .pragma("secure_delete", "FAST")
+        // What is deleted or replaced is overwritten with zeros, in free pages too.
+        .pragma("secure_delete", "ON")
         .statement_cache_capacity(256);
     let failed =
         |e: sqlx::Error| StoreError::Open(format!("the database file `{path}` cannot be opened: {e}"));
@@ -251,15 +274,16 @@ async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
         .connect_with(options.read_only(true))
         .await
         .map_err(failed)?;
-    let writer = Writer::start(writers.clone());
+    let writer = Writer::start(writers.clone(), seals.clone());
     Ok(Db::Sqlite {
         readers,
         writers,
         writer,
+        seals,
     })
 }
 
-async fn open_postgres(url: &str) -> Result<Db, StoreError> {
+async fn open_postgres(url: &str, seals: Arc<Seals>) -> Result<Db, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| {
             StoreError::Open(
@@ -281,7 +305,7 @@ async fn open_postgres(url: &str) -> Result<Db, StoreError> {
             })
         })?;
     migrate(&POSTGRES, Migrating::Postgres(&pool)).await?;
-    Ok(Db::Postgres(pool))
+    Ok(Db::Postgres(pool, seals))
 }
 
 enum Migrating<'a> {

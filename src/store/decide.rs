@@ -13,6 +13,7 @@ use super::bulk::{Bytes, Id, bulk, row};
 use super::claim::touches;
 use super::db::{Tx, q, statements};
 use super::kept::{Basis, DecisionRow};
+use super::seals::{Keys, Seals, shared_key};
 use super::types::{Ts, id_list, word};
 use super::versions::{DocumentRow, SetDigest};
 use super::{Store, StoreError};
@@ -20,7 +21,7 @@ use crate::domain::{
     AccountId, AddressId, AttemptId, AttemptState, CapClaim, CapKey, Channel, Moment, PersonId, Purpose,
     RecordId, Touch, TouchKind,
 };
-use crate::evidence::{Entry, Kind, Sealed, Value, commit, to_canonical};
+use crate::evidence::{Entry, Kind, RecordKey, SealKind, Sealed, Value, commit, to_canonical};
 use crate::guard::Clearance;
 
 pub(super) mod sql {
@@ -48,7 +49,7 @@ pub(super) mod sql {
         };
         MOVE = bulk super::MoveRow => "UPDATE attempt SET state = r.state, due_at = COALESCE(r.due_at, attempt.due_at), reserved_at = COALESCE(r.reserved_at, attempt.reserved_at), claimed_by = NULL, claimed_until = NULL, reason = r.reason, findings = r.findings, last_record = COALESCE(r.last_record, attempt.last_record) FROM {batch} AS r WHERE attempt.id = r.id";
         TOUCH = bulk super::TouchInsert => "INSERT INTO touch (id, person_id, account_id, address_id, channel, kind, collection, at) SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM {batch} AS r";
-        CONTENT = bulk super::ContentInsert => "INSERT INTO content (attempt_id, salt, body, facts) SELECT attempt_id, salt, body, facts FROM {batch} AS r WHERE TRUE ON CONFLICT (attempt_id) DO UPDATE SET salt = excluded.salt, body = excluded.body, facts = excluded.facts";
+        CONTENT = bulk super::ContentInsert => "INSERT INTO content (attempt_id, sealed, body, facts) SELECT attempt_id, TRUE, body, facts FROM {batch} AS r WHERE TRUE ON CONFLICT (attempt_id) DO UPDATE SET sealed = excluded.sealed, body = excluded.body, facts = excluded.facts";
         TRACE = bulk super::TraceInsert => "INSERT INTO trace (digest, bytes) SELECT digest, bytes FROM {batch} AS r WHERE TRUE ORDER BY digest ON CONFLICT (digest) DO NOTHING";
     }
 }
@@ -214,9 +215,8 @@ row! {
 row! {
     struct ContentInsert {
         attempt_id: Id,
-        salt: Bytes,
-        body: String,
-        facts: String,
+        body: Bytes,
+        facts: Bytes,
     }
 }
 
@@ -272,6 +272,8 @@ struct Deciding<'a> {
     fresh: HashMap<Uuid, FreshRow>,
     places: HashMap<Uuid, Place>,
     history: Vec<Touch>,
+    seals: std::sync::Arc<Seals>,
+    keys: Keys,
     writes: Writes,
 }
 
@@ -290,6 +292,9 @@ impl Deciding<'_> {
             .into_iter()
             .map(|r| (r.id, r))
             .collect();
+        let concerned = places.values().flat_map(|p| [p.person.0, p.debtor.0]);
+        let keys = tx.keys_of(concerned).await?;
+        let seals = tx.seals().clone();
         let registry = super::registry::version(tx).await?;
         let now = clock.now();
         let in_force = super::versions::in_force(tx, now).await?;
@@ -302,6 +307,8 @@ impl Deciding<'_> {
             fresh,
             places,
             history,
+            seals,
+            keys,
             writes: Writes::default(),
         };
         let mut decided = Vec::with_capacity(decisions.len());
@@ -334,6 +341,15 @@ impl Deciding<'_> {
         {
             self.writes.release.push(id);
             return Ok(Recorded::Stale);
+        }
+        // Erased meanwhile: nothing that is known about it may be kept, or sent.
+        if !self
+            .places
+            .get(&id)
+            .is_some_and(|p| self.keys.contains_key(&p.person.0) && self.keys.contains_key(&p.debtor.0))
+        {
+            self.writes.release.push(id);
+            return Ok(Recorded::Lost);
         }
         let (channel, purpose) = (word(&fresh.channel, "channel")?, word(&fresh.purpose, "purpose")?);
         let last = fresh.last_record.map(RecordId::from);
@@ -449,15 +465,16 @@ impl Deciding<'_> {
             .with("address", place.address.to_string())
             .with("debt", place.account.to_string());
         let salt = self.clock.salt();
+        let findings = self.sealed_findings(id, decision.findings.as_deref());
         if let Some(basis) = decision.basis {
-            entry = self.writes.keep_basis(entry, (id, decided_id), &salt, basis);
+            entry = self.keep_basis(entry, (id, decided_id), &salt, basis);
         }
         if let Some(content) = decision.content {
             intent = intent
                 .with_commitment("content", commit(&salt, content.body.as_bytes()))
                 .with_commitment("facts", commit(&salt, content.facts.as_bytes()))
                 .with("bytes", i64::try_from(content.body.len()).unwrap_or(i64::MAX));
-            self.writes.keep_content(id, &salt, content);
+            self.keep_content(id, &salt, &content);
         } else {
             entry = entry.with("content_missing", true);
         }
@@ -468,7 +485,7 @@ impl Deciding<'_> {
             due_at: None,
             reserved_at: Some(Ts(at)),
             reason: None,
-            findings: decision.findings,
+            findings,
             last_record: Some(Id(intent.record.0)),
         });
         self.writes.entries.push(entry.seal());
@@ -504,8 +521,9 @@ impl Deciding<'_> {
             .with_some("until", until.map(|u| u.to_text()))
             .with_some("reason", decision.reason.as_deref());
         let salt = self.clock.salt();
+        let findings = self.sealed_findings(id, decision.findings.as_deref());
         if let Some(basis) = decision.basis {
-            entry = self.writes.keep_basis(entry, (id, record), &salt, basis);
+            entry = self.keep_basis(entry, (id, record), &salt, basis);
         }
         // What is held is rendered anew later; what is stopped is kept as it was judged, for the officer and the court.
         if state == AttemptState::Held {
@@ -515,7 +533,7 @@ impl Deciding<'_> {
             entry = entry
                 .with_commitment("content", commit(&salt, content.body.as_bytes()))
                 .with_commitment("facts", commit(&salt, content.facts.as_bytes()));
-            self.writes.keep_content(id, &salt, content);
+            self.keep_content(id, &salt, &content);
         }
         let entry = entry.seal();
         self.writes.moves.push(MoveRow {
@@ -524,10 +542,57 @@ impl Deciding<'_> {
             due_at: until.map(Ts),
             reserved_at: None,
             reason: decision.reason,
-            findings: decision.findings,
+            findings,
             last_record: Some(Id(entry.record.0)),
         });
         self.writes.entries.push(entry);
+    }
+}
+
+/// What is personal is sealed before it is written.
+impl Deciding<'_> {
+    // INVARIANT: attempts whose people have no key were given up before.
+    fn key(&self, attempt: Uuid, kind: SealKind, record: Uuid) -> RecordKey {
+        let place = &self.places[&attempt];
+        shared_key(&self.keys, (place.person.0, place.debtor.0), kind, record)
+            .expect("everybody concerned has a key")
+    }
+
+    fn sealed_findings(&self, attempt: Uuid, findings: Option<&str>) -> Option<String> {
+        let key = self.key(attempt, SealKind::Findings, attempt);
+        findings.map(|text| key.seal_text(self.seals.nonce(), text))
+    }
+
+    /// Keeps the facts of a decision, and commits its entry to them.
+    fn keep_basis(
+        &mut self,
+        entry: Entry,
+        (attempt, record): (Uuid, RecordId),
+        salt: &[u8; 32],
+        basis: Basis,
+    ) -> Entry {
+        let named = commit(salt, basis.facts.as_bytes());
+        let desk = super::versions::text_digest(&basis.desk);
+        self.writes.desks.entry(desk).or_insert(basis.desk);
+        let key = self.key(attempt, SealKind::Situation, record.0);
+        self.writes.facts.push(DecisionRow {
+            attempt_id: Id(attempt),
+            record: Id(record.0),
+            facts: Bytes(key.seal_committed(self.seals.nonce(), salt, basis.facts.as_bytes())),
+        });
+        entry.with_commitment("situation", named)
+    }
+
+    fn keep_content(&mut self, attempt: Uuid, salt: &[u8; 32], content: &Content) {
+        let seal = |kind, text: &str| {
+            let key = self.key(attempt, kind, attempt);
+            Bytes(key.seal_committed(self.seals.nonce(), salt, text.as_bytes()))
+        };
+        self.writes.contents.push(ContentInsert {
+            attempt_id: Id(attempt),
+            body: seal(SealKind::Body, &content.body),
+            facts: seal(SealKind::Facts, &content.facts),
+        });
     }
 }
 
@@ -563,35 +628,6 @@ impl Writes {
             fields.insert("zones_sha256".into(), digest.into());
         }
         fields
-    }
-
-    /// Keeps the facts of a decision, and commits its entry to them.
-    fn keep_basis(
-        &mut self,
-        entry: Entry,
-        (attempt, record): (Uuid, RecordId),
-        salt: &[u8; 32],
-        basis: Basis,
-    ) -> Entry {
-        let named = commit(salt, basis.facts.as_bytes());
-        let desk = super::versions::text_digest(&basis.desk);
-        self.desks.entry(desk).or_insert(basis.desk);
-        self.facts.push(DecisionRow {
-            attempt_id: Id(attempt),
-            record: Id(record.0),
-            salt: Bytes(salt.to_vec()),
-            facts: basis.facts,
-        });
-        entry.with_commitment("situation", named)
-    }
-
-    fn keep_content(&mut self, attempt: Uuid, salt: &[u8; 32], content: Content) {
-        self.contents.push(ContentInsert {
-            attempt_id: Id(attempt),
-            salt: Bytes(salt.to_vec()),
-            body: content.body,
-            facts: content.facts,
-        });
     }
 
     async fn write(self, tx: &mut Tx, worker: Uuid) -> Result<(), StoreError> {

@@ -11,13 +11,14 @@ use super::db::{Tx, q, statements};
 use super::decide::TouchInsert;
 use super::people;
 use super::review::{withdraw, withdraw_waiting};
+use super::seals::{ERASED, open_text, own_key};
 use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AccountState, Address, CallResult, Channel, ConsentScope, Currency, Moment, PersonId,
     SuppressionReason, TouchKind,
 };
-use crate::evidence::Kind;
+use crate::evidence::{Kind, SealKind};
 use crate::ledger::RelatedKey;
 
 pub(super) mod sql {
@@ -28,7 +29,7 @@ pub(super) mod sql {
         FIND_ANYWHERE = "SELECT id FROM account WHERE reference = $1 ORDER BY id LIMIT 2";
         SEEN = "INSERT INTO event_seen (digest, account_id, batch_id, kind, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING";
         KNOWN_EVENT = "SELECT kind FROM event_seen WHERE digest = $1";
-        PAY = "INSERT INTO payment (id, account_id, reference, amount_minor, paid_on) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, reference) DO NOTHING";
+        PAY = "INSERT INTO payment (id, account_id, reference, amount_minor, paid_on, sealed) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id, reference) DO NOTHING";
         BALANCE = "UPDATE account SET balance_minor = balance_minor - $1, state = CASE WHEN state = 'closed' THEN 'closed' WHEN balance_minor - $1 <= 0 THEN 'settled' ELSE 'open' END, next_step_on = CASE WHEN state = 'closed' OR balance_minor - $1 <= 0 THEN NULL ELSE COALESCE(next_step_on, $2) END, revision = revision + 1 WHERE id = $3";
         PROMISE = "INSERT INTO promise (id, account_id, amount_minor, due_on, state, made_at) VALUES ($1, $2, $3, $4, 'open', $5)";
         // Of several open promises the last one pauses the ladder.
@@ -244,7 +245,10 @@ impl Store {
         let mut outcomes = Vec::with_capacity(events.len());
         for event in events {
             let known = match event.digest {
-                Some(digest) => q!(&mut tx, sql::KNOWN_EVENT, [digest.to_vec()] => opt (String,))?.is_some(),
+                Some(digest) => {
+                    let digest = tx.seals().digest("event", &digest)?;
+                    q!(&mut tx, sql::KNOWN_EVENT, [digest] => opt (String,))?.is_some()
+                }
                 None => false,
             };
             let Some(id) = find(&mut tx, event).await? else {
@@ -315,7 +319,8 @@ async fn take(
         return Ok(EventOutcome::NoPerson);
     };
     if let Some(digest) = event.digest {
-        let fresh = q!(&mut *tx, sql::SEEN, [digest.to_vec(), id, batch, event.what.word(), Ts(clock.now())] => rows)?;
+        let digest = tx.seals().digest("event", &digest)?;
+        let fresh = q!(&mut *tx, sql::SEEN, [digest, id, batch, event.what.word(), Ts(clock.now())] => rows)?;
         if fresh == 0 {
             return Ok(EventOutcome::Seen);
         }
@@ -339,12 +344,14 @@ async fn take(
 }
 
 async fn find(tx: &mut Tx, event: &NewEvent) -> Result<Option<Uuid>, StoreError> {
+    let seals = tx.seals().clone();
     let found = match (&event.reference, &event.portfolio, &event.debtor_ref) {
         (Some(reference), Some(portfolio), _) => {
             q!(&mut *tx, sql::FIND, [portfolio, reference] => all (Uuid,))?
         }
         (Some(reference), None, _) => q!(&mut *tx, sql::FIND_ANYWHERE, [reference] => all (Uuid,))?,
         (None, portfolio, Some(debtor)) => {
+            let debtor = seals.hash("person.ref", debtor)?;
             q!(&mut *tx, sql::FIND_BY_DEBTOR, [debtor, portfolio] => all (Uuid,))?
         }
         (None, _, None) => Vec::new(),
@@ -366,7 +373,17 @@ async fn person(tx: &mut Tx, account: &Account, event: &NewEvent) -> Result<Opti
         return Ok(Some(account.debtor.0));
     };
     let mut found = q!(&mut *tx, sql::RELATED, [account.id.0, role.as_str()] => all (Uuid, String))?;
-    found.retain(|(_, known)| name.as_ref().is_none_or(|n| n.as_str() == known));
+    if let Some(name) = name {
+        let keys = tx.keys_of(found.iter().map(|(id, _)| *id)).await?;
+        let mut named = Vec::new();
+        for (id, sealed) in found {
+            let known = open_text(own_key(&keys, id, SealKind::Name, id), &sealed, "name")?;
+            if name.as_str() == known && keys.contains_key(&id) {
+                named.push((id, known));
+            }
+        }
+        found = named;
+    }
     Ok(match found[..] {
         [(id, _)] => Some(id),
         _ => None,
@@ -394,7 +411,8 @@ async fn lock_concerned(tx: &mut Tx, events: &[NewEvent]) -> Result<(), StoreErr
             }
         }
         if let Occurrence::Suppressed { address: Some(a), .. } = &event.what {
-            let known = q!(&mut *tx, sql::ADDRESS, [a.kind().as_str(), a.normal()] => opt (Uuid,))?;
+            let hashed = people::address_hash(tx.seals(), a.kind().as_str(), &a.normal())?;
+            let known = q!(&mut *tx, sql::ADDRESS, [a.kind().as_str(), hashed] => opt (Uuid,))?;
             if let Some((address,)) = known {
                 let users = q!(&mut *tx, sql::ADDRESS_USERS, [address] => all (Uuid,))?;
                 people.extend(users.into_iter().map(|(id,)| id));
@@ -429,7 +447,9 @@ impl Taking<'_> {
             } => self.payment(reference, amount_minor, paid_on).await,
             Occurrence::Promise { amount_minor, due_on } => self.promise(amount_minor, due_on).await,
             Occurrence::DisputeOpened { reason } => {
-                q!(&mut *self.tx, sql::DISPUTE, [self.clock.fresh(), self.account.id.0, reason, Ts(self.at)] => rows)?;
+                let dispute = self.clock.fresh();
+                let reason = self.sealed(SealKind::Dispute, dispute, &reason).await?;
+                q!(&mut *self.tx, sql::DISPUTE, [dispute, self.account.id.0, reason, Ts(self.at)] => rows)?;
                 self.disputed(true).await?;
                 self.withdraw_account("disputed").await
             }
@@ -478,8 +498,9 @@ impl Taking<'_> {
         paid_on: NaiveDate,
     ) -> Result<u64, StoreError> {
         let id = self.account.id.0;
-        let fresh =
-            q!(&mut *self.tx, sql::PAY, [self.clock.fresh(), id, reference, amount, paid_on] => rows)?;
+        let (hashed, payment) = (self.tx.seals().hash("payment", &reference)?, self.clock.fresh());
+        let sealed = self.sealed(SealKind::Payment, payment, &reference).await?;
+        let fresh = q!(&mut *self.tx, sql::PAY, [payment, id, hashed, amount, paid_on, sealed] => rows)?;
         if fresh == 0 {
             return Ok(0);
         }
@@ -500,6 +521,16 @@ impl Taking<'_> {
         } else {
             Ok(0)
         }
+    }
+
+    /// Seals a text under the key of the debtor.
+    async fn sealed(&mut self, kind: SealKind, record: Uuid, text: &str) -> Result<String, StoreError> {
+        let debtor = self.account.debtor.0;
+        let keys = self.tx.keys_of([debtor]).await?;
+        let nonce = self.tx.seals().nonce();
+        let key = own_key(&keys, debtor, kind, record);
+        // Of somebody who was erased nothing new is kept.
+        Ok(key.map_or_else(|| ERASED.to_owned(), |key| key.seal_text(nonce, text)))
     }
 
     async fn promise(&mut self, amount_minor: i64, due_on: NaiveDate) -> Result<u64, StoreError> {
@@ -614,8 +645,9 @@ impl Taking<'_> {
     }
 
     async fn address(&mut self, address: &Address) -> Result<Option<Uuid>, StoreError> {
-        let found =
-            q!(&mut *self.tx, sql::ADDRESS, [address.kind().as_str(), address.normal()] => opt (Uuid,))?;
+        let kind = address.kind().as_str();
+        let hashed = people::address_hash(self.tx.seals(), kind, &address.normal())?;
+        let found = q!(&mut *self.tx, sql::ADDRESS, [kind, hashed] => opt (Uuid,))?;
         Ok(found.map(|(id,)| id))
     }
 

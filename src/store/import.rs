@@ -1,7 +1,7 @@
 //! Taking in a ledger: people, addresses and accounts, many at a time. Taking it in again changes nothing; what an
 //! import may never do is clear a suppression, resolve a dispute or reopen what was paid.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{NaiveDate, TimeDelta};
 use uuid::Uuid;
@@ -9,13 +9,15 @@ use uuid::Uuid;
 use super::bulk::{Bytes, Id, bulk, bulk_all, row};
 use super::db::{Tx, q, statements};
 use super::review::withdraw_waiting;
+use super::seal_file::SealKeys;
+use super::seals::{Keys, Seals, own_key};
 use super::types::Ts;
 use super::{Registry, Store, StoreError};
 use crate::domain::{
     AccountId, Address, BatchId, Channel, ClaimKind, ContactUse, Currency, Instalments, Locale, PersonKind,
     PersonName, Role,
 };
-use crate::evidence::Kind;
+use crate::evidence::{Kind, SealKind};
 
 pub(super) mod sql {
     super::statements! {
@@ -24,13 +26,15 @@ pub(super) mod sql {
         BATCHES = "SELECT id, kind, file_name, state, created, changed, unchanged, rejected, at FROM import_batch ORDER BY at DESC, id DESC LIMIT $1";
         BATCH_STATE = "SELECT kind, state FROM import_batch WHERE id = $1";
         UNDONE = "UPDATE import_batch SET state = 'undone' WHERE id = $1";
-        KNOWN_PEOPLE = bulk super::PersonKey<'static> => "SELECT p.id, p.creditor_id, p.ref FROM {batch} AS r JOIN person p ON p.creditor_id = r.creditor_id AND p.ref = r.reference";
+        KNOWN_PEOPLE = bulk super::PersonKey<'static> => "SELECT p.id, p.creditor_id, p.ref, k.master, k.wrapped FROM {batch} AS r JOIN person p ON p.creditor_id = r.creditor_id AND p.ref = r.reference LEFT JOIN person_key k ON k.person_id = p.id";
+        ANY_ERASED = "SELECT COUNT(*) FROM (SELECT 1 FROM erasure LIMIT 1) AS e";
+        ERASED_PEOPLE = bulk super::PersonKey<'static> => "SELECT p.creditor_id, p.ref FROM {batch} AS r JOIN person p ON p.creditor_id = r.creditor_id AND p.ref = r.reference JOIN erasure e ON e.person_id = p.id";
         KNOWN_ACCOUNTS = bulk super::AccountKey<'static> => "SELECT a.id, a.portfolio_id, a.reference, a.row_digest, a.state, a.disputed FROM {batch} AS r JOIN account a ON a.portfolio_id = r.portfolio_id AND a.reference = r.reference";
         PUT_ADDRESSES = bulk super::AddressInsert => "INSERT INTO address (id, kind, normal, country) SELECT id, kind, normal, country FROM {batch} AS r WHERE TRUE ORDER BY normal, kind ON CONFLICT (normal, kind) DO NOTHING";
         KNOWN_ADDRESSES = bulk super::AddressInsert => "SELECT a.id, a.kind, a.normal FROM {batch} AS r JOIN address a ON a.normal = r.normal AND a.kind = r.kind";
-        PUT_PEOPLE = bulk super::PersonInsert<'static> => "INSERT INTO person (id, creditor_id, ref, kind, name, locale, country, region, postal_code, zone, zone_until, deceased, minor, batch_id, revision) SELECT id, creditor_id, reference, kind, name, locale, country, region, postal_code, zone, zone_until, FALSE, FALSE, batch_id, 1 FROM {batch} AS r WHERE TRUE ORDER BY id ON CONFLICT (creditor_id, ref) DO UPDATE SET kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), postal_code = COALESCE(excluded.postal_code, person.postal_code), zone = COALESCE(excluded.zone, person.zone), zone_until = CASE WHEN excluded.zone IS NULL THEN person.zone_until ELSE excluded.zone_until END, revision = person.revision + 1";
+        PUT_PEOPLE = bulk super::PersonInsert<'static> => "INSERT INTO person (id, creditor_id, ref, ref_sealed, kind, name, locale, country, region, postal_code, zone, zone_until, deceased, minor, batch_id, revision) SELECT id, creditor_id, reference, ref_sealed, kind, name, locale, country, region, postal_code, zone, zone_until, FALSE, FALSE, batch_id, 1 FROM {batch} AS r WHERE TRUE ORDER BY id ON CONFLICT (creditor_id, ref) DO UPDATE SET ref_sealed = excluded.ref_sealed, kind = excluded.kind, name = excluded.name, locale = excluded.locale, country = COALESCE(excluded.country, person.country), region = COALESCE(excluded.region, person.region), postal_code = COALESCE(excluded.postal_code, person.postal_code), zone = COALESCE(excluded.zone, person.zone), zone_until = CASE WHEN excluded.zone IS NULL THEN person.zone_until ELSE excluded.zone_until END, revision = person.revision + 1";
         // A contact point that is there keeps its state: an import revives no dead address.
-        PUT_CONTACTS = bulk super::ContactInsert => "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable) SELECT id, person_id, address_id, usage, NULL, TRUE FROM {batch} AS r WHERE TRUE ORDER BY person_id, address_id ON CONFLICT (person_id, address_id) DO NOTHING";
+        PUT_CONTACTS = bulk super::ContactInsert => "INSERT INTO contact_point (id, person_id, address_id, usage, zone, usable, sealed) SELECT id, person_id, address_id, usage, NULL, TRUE, sealed FROM {batch} AS r WHERE TRUE ORDER BY person_id, address_id ON CONFLICT (person_id, address_id) DO NOTHING";
         // What was settled, closed or disputed here stays so: the ledger may only add to it.
         PUT_ACCOUNTS = bulk super::AccountInsert<'static> => "INSERT INTO account (id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, next_step_on, batch_id, row_digest, revision) SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, FALSE, preferred, state, disputed, NULL, next_step_on, batch_id, row_digest, 1 FROM {batch} AS r WHERE TRUE ORDER BY id ON CONFLICT (portfolio_id, reference) DO UPDATE SET debtor_id = excluded.debtor_id, claim = excluded.claim, currency = excluded.currency, amount_minor = excluded.amount_minor, balance_minor = excluded.balance_minor, issued_on = excluded.issued_on, due_on = excluded.due_on, instalments_overdue = excluded.instalments_overdue, instalment_minor = excluded.instalment_minor, confirmed = excluded.confirmed, observation = excluded.observation, preferred = excluded.preferred, state = CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END, disputed = account.disputed OR excluded.disputed, next_step_on = CASE WHEN (CASE WHEN account.state = 'open' OR account.batch_id IS NULL THEN excluded.state ELSE account.state END) = 'open' THEN excluded.next_step_on END, batch_id = COALESCE(account.batch_id, excluded.batch_id), row_digest = excluded.row_digest, revision = account.revision + 1";
         PUT_DISPUTES = bulk super::DisputeInsert => "INSERT INTO dispute (id, account_id, reason, opened_at, resolved_at) SELECT id, account_id, 'ledger', at, NULL FROM {batch} AS r";
@@ -155,6 +159,8 @@ pub enum RowOutcome {
     Unchanged,
     /// There is no such portfolio.
     NoPortfolio,
+    /// The debtor was erased; nothing about that person is taken in again.
+    Erased,
 }
 
 /// The counts of a finished import.
@@ -207,13 +213,14 @@ row! {
     struct PersonInsert<'a> {
         id: Id,
         creditor_id: Id,
-        reference: &'a str,
+        reference: String,
+        ref_sealed: String,
         kind: &'static str,
-        name: &'a str,
+        name: String,
         locale: &'static str,
         country: Option<&'a str>,
         region: Option<&'a str>,
-        postal_code: Option<&'a str>,
+        postal_code: Option<String>,
         zone: Option<&'static str>,
         zone_until: Option<NaiveDate>,
         batch_id: Id,
@@ -235,6 +242,7 @@ row! {
         person_id: Id,
         address_id: Id,
         usage: &'static str,
+        sealed: String,
     }
 }
 
@@ -334,11 +342,11 @@ impl Store {
     pub async fn import_preview(&self, accounts: &[NewAccount]) -> Result<Vec<RowOutcome>, StoreError> {
         let registry = self.registry().await?;
         let mut tx = self.db.read().await?;
-        let known = known_accounts(&mut tx, &registry, accounts).await?;
+        let known = Stock::read(&mut tx, &registry, accounts).await?;
         let mut seen = HashMap::new();
         Ok(accounts
             .iter()
-            .map(|a| outcome(a, &registry, &known, &mut seen))
+            .map(|a| known.outcome(a, &registry, &mut seen))
             .collect())
     }
 
@@ -413,31 +421,98 @@ impl Store {
     }
 }
 
-/// What a row will do, given what is known and what earlier rows of the same file have done.
-fn outcome<'a>(
-    account: &'a NewAccount,
-    registry: &Registry,
-    known: &HashMap<(Uuid, String), KnownAccount>,
-    seen: &mut HashMap<(Uuid, &'a str), [u8; 32]>,
-) -> RowOutcome {
-    let Some(desk) = registry.by_name(&account.portfolio) else {
-        return RowOutcome::NoPortfolio;
-    };
-    let portfolio = desk.portfolio.id.0;
-    let before = seen.insert((portfolio, &account.reference), account.digest);
-    if let Some(before) = before {
-        return if before == account.digest {
-            RowOutcome::Unchanged
-        } else {
-            RowOutcome::Changed
+/// What is known of the accounts and people of a file.
+struct Stock {
+    keys: std::sync::Arc<SealKeys>,
+    accounts: HashMap<(Uuid, String), KnownAccount>,
+    /// People who were erased, by creditor and keyed hash.
+    erased: BTreeSet<(Uuid, String)>,
+}
+
+impl Stock {
+    async fn read(tx: &mut Tx, registry: &Registry, accounts: &[NewAccount]) -> Result<Stock, StoreError> {
+        Ok(Stock {
+            keys: tx.seals().keys()?,
+            accounts: known_accounts(tx, registry, accounts).await?,
+            erased: erased_people(tx, registry, accounts).await?,
+        })
+    }
+
+    /// The fingerprint of a row as it is kept: keyed, since a row could be guessed from a bare one.
+    fn fingerprint(&self, account: &NewAccount) -> [u8; 32] {
+        self.keys.lookup.hash("row", &account.digest)
+    }
+
+    fn is_erased(&self, creditor: Uuid, reference: &str) -> bool {
+        !self.erased.is_empty()
+            && self
+                .erased
+                .contains(&(creditor, person_hash(&self.keys, reference)))
+    }
+
+    /// What a row will do, given what is known and what earlier rows of the same file have done.
+    fn outcome<'a>(
+        &self,
+        account: &'a NewAccount,
+        registry: &Registry,
+        seen: &mut HashMap<(Uuid, &'a str), [u8; 32]>,
+    ) -> RowOutcome {
+        let Some(desk) = registry.by_name(&account.portfolio) else {
+            return RowOutcome::NoPortfolio;
         };
+        if self.is_erased(desk.creditor.id.0, &account.debtor.reference) {
+            return RowOutcome::Erased;
+        }
+        let portfolio = desk.portfolio.id.0;
+        let before = seen.insert((portfolio, &account.reference), account.digest);
+        if let Some(before) = before {
+            return if before == account.digest {
+                RowOutcome::Unchanged
+            } else {
+                RowOutcome::Changed
+            };
+        }
+        match self.accounts.get(&(portfolio, account.reference.clone())) {
+            None => RowOutcome::Created,
+            Some(k) if k.digest.is_none() => RowOutcome::Created,
+            Some(k) if k.digest.as_deref() == Some(&self.fingerprint(account)) => RowOutcome::Unchanged,
+            Some(_) => RowOutcome::Changed,
+        }
     }
-    match known.get(&(portfolio, account.reference.clone())) {
-        None => RowOutcome::Created,
-        Some(k) if k.digest.as_deref() == Some(&account.digest) => RowOutcome::Unchanged,
-        Some(k) if k.digest.is_none() => RowOutcome::Created,
-        Some(_) => RowOutcome::Changed,
+}
+
+/// The keyed hash by which a person is found: the creditor's own number.
+pub(super) fn person_hash(keys: &SealKeys, reference: &str) -> String {
+    keys.lookup.text("person.ref", reference)
+}
+
+/// Which people of a file were erased, by creditor and keyed hash.
+async fn erased_people(
+    tx: &mut Tx,
+    registry: &Registry,
+    accounts: &[NewAccount],
+) -> Result<BTreeSet<(Uuid, String)>, StoreError> {
+    let (any,) = q!(&mut *tx, sql::ANY_ERASED, [] => one (i64,))?;
+    if any == 0 {
+        return Ok(BTreeSet::new());
     }
+    let keys = tx.seals().keys()?;
+    let mut hashes = BTreeSet::new();
+    for account in accounts {
+        if let Some(desk) = registry.by_name(&account.portfolio) {
+            let everybody = account.related.iter().map(|(_, p)| p).chain([&account.debtor]);
+            hashes.extend(everybody.map(|p| (desk.creditor.id.0, person_hash(&keys, &p.reference))));
+        }
+    }
+    let wanted: Vec<_> = hashes
+        .iter()
+        .map(|(creditor, hash)| PersonKey {
+            creditor_id: Id(*creditor),
+            reference: hash,
+        })
+        .collect();
+    let found = bulk_all::<_, (Uuid, String)>(tx, &sql::ERASED_PEOPLE, &wanted).await?;
+    Ok(found.into_iter().collect())
 }
 
 async fn known_accounts(
@@ -473,6 +548,12 @@ async fn known_accounts(
         .collect())
 }
 
+/// Everybody a file tells of, by creditor and number, with their keys.
+struct People {
+    ids: HashMap<(Uuid, String), Uuid>,
+    keys: Keys,
+}
+
 /// One transaction of an import.
 struct Importing<'a> {
     clock: &'a dyn crate::clock::Clock,
@@ -483,11 +564,11 @@ struct Importing<'a> {
 impl Importing<'_> {
     async fn run(&self, tx: &mut Tx, accounts: Vec<NewAccount>) -> Result<Vec<RowOutcome>, StoreError> {
         q!(&mut *tx, sql::ONE_AT_A_TIME, [] => one (i64,))?;
-        let known = known_accounts(tx, self.registry, &accounts).await?;
+        let known = Stock::read(tx, self.registry, &accounts).await?;
         let mut seen = HashMap::new();
         let outcomes: Vec<_> = accounts
             .iter()
-            .map(|a| outcome(a, self.registry, &known, &mut seen))
+            .map(|a| known.outcome(a, self.registry, &mut seen))
             .collect();
         // Of several rows about one account the last counts.
         let mut fresh: BTreeMap<(Uuid, &str), &NewAccount> = BTreeMap::new();
@@ -501,7 +582,7 @@ impl Importing<'_> {
         if fresh.is_empty() {
             return Ok(outcomes);
         }
-        let people = self.people(tx, fresh.values().copied()).await?;
+        let people = self.people(tx, fresh.values().copied(), &known).await?;
         self.contacts(tx, fresh.values().copied(), &people).await?;
         self.accounts(tx, &fresh, &known, &people).await?;
         // In the transaction of the step: whatever is here after a crash has its entry.
@@ -525,76 +606,119 @@ impl Importing<'_> {
         &self,
         tx: &mut Tx,
         accounts: impl Iterator<Item = &'b NewAccount>,
-    ) -> Result<HashMap<(Uuid, String), Uuid>, StoreError> {
-        let mut people: BTreeMap<(Uuid, &str), &NewPerson> = BTreeMap::new();
+        stock: &Stock,
+    ) -> Result<People, StoreError> {
+        let mut people: BTreeMap<(Uuid, String), &NewPerson> = BTreeMap::new();
+        let mut add = |creditor: Uuid, person: &'b NewPerson| {
+            let hash = person_hash(&stock.keys, &person.reference);
+            if !stock.erased.contains(&(creditor, hash.clone())) {
+                people.insert((creditor, hash), person);
+            }
+        };
         for account in accounts {
             let creditor = self.creditor(account);
             for (_, person) in &account.related {
-                people.insert((creditor, &person.reference), person);
+                add(creditor, person);
             }
-            people.insert((creditor, &account.debtor.reference), &account.debtor);
+            add(creditor, &account.debtor);
         }
-        let keys: Vec<_> = people
+        let wanted: Vec<_> = people
             .keys()
-            .map(|(creditor, reference)| PersonKey {
+            .map(|(creditor, hash)| PersonKey {
                 creditor_id: Id(*creditor),
-                reference,
+                reference: hash,
             })
             .collect();
-        let mut ids: HashMap<(Uuid, String), Uuid> =
-            bulk_all::<_, (Uuid, Uuid, String)>(tx, &sql::KNOWN_PEOPLE, &keys)
-                .await?
-                .into_iter()
-                .map(|(id, creditor, reference)| ((creditor, reference), id))
-                .collect();
-        let mut batch = Vec::with_capacity(people.len());
-        for ((creditor, reference), person) in people {
-            let id = *ids
-                .entry((creditor, reference.to_owned()))
-                .or_insert_with(|| self.clock.fresh());
-            batch.push(PersonInsert {
-                id: Id(id),
-                creditor_id: Id(creditor),
-                reference,
-                kind: person.kind.as_str(),
-                name: person.name.as_str(),
-                locale: person.locale.as_str(),
-                country: person.country.as_deref(),
-                region: person.region.as_deref(),
-                postal_code: person.postal_code.as_deref(),
-                zone: person.zone.map(|z| z.name()),
-                zone_until: person.zone_until,
-                batch_id: Id(self.batch.0),
-            });
+        type Known = (Uuid, Uuid, String, Option<String>, Option<Vec<u8>>);
+        let seals = tx.seals().clone();
+        let (mut found, mut keys) = (HashMap::new(), Keys::new());
+        for (id, creditor, hash, master, wrapped) in
+            bulk_all::<_, Known>(tx, &sql::KNOWN_PEOPLE, &wanted).await?
+        {
+            if let (Some(master), Some(wrapped)) = (master, wrapped)
+                && let Some(key) = seals.unwrap(id, &master, &wrapped)?
+            {
+                keys.insert(id, key);
+            }
+            found.insert((creditor, hash), id);
+        }
+        let (mut batch, mut fresh) = (Vec::with_capacity(people.len()), Vec::new());
+        let mut ids = HashMap::with_capacity(people.len());
+        for ((creditor, hash), person) in people {
+            let id = found
+                .remove(&(creditor, hash.clone()))
+                .unwrap_or_else(|| self.clock.fresh());
+            if !keys.contains_key(&id) {
+                let (key, row) = seals.make(id)?;
+                keys.insert(id, key);
+                fresh.push(row);
+            }
+            batch.push(self.sealed_person(&seals, &keys, (id, creditor, hash), person));
+            ids.insert((creditor, person.reference.clone()), id);
         }
         bulk(tx, &sql::PUT_PEOPLE, &batch).await?;
-        Ok(ids)
+        super::seals::put_keys(tx, &fresh).await?;
+        Ok(People { ids, keys })
+    }
+
+    fn sealed_person<'b>(
+        &self,
+        seals: &Seals,
+        keys: &Keys,
+        (id, creditor, hash): (Uuid, Uuid, String),
+        person: &'b NewPerson,
+    ) -> PersonInsert<'b> {
+        let seal = |kind, text: &str| {
+            own_key(keys, id, kind, id)
+                .map(|key| key.seal_text(seals.nonce(), text))
+                .unwrap_or_default()
+        };
+        PersonInsert {
+            id: Id(id),
+            creditor_id: Id(creditor),
+            reference: hash,
+            ref_sealed: seal(SealKind::PersonReference, &person.reference),
+            kind: person.kind.as_str(),
+            name: seal(SealKind::Name, person.name.as_str()),
+            locale: person.locale.as_str(),
+            country: person.country.as_deref(),
+            region: person.region.as_deref(),
+            postal_code: person
+                .postal_code
+                .as_deref()
+                .map(|c| seal(SealKind::PostalCode, c)),
+            zone: person.zone.map(|z| z.name()),
+            zone_until: person.zone_until,
+            batch_id: Id(self.batch.0),
+        }
     }
 
     async fn contacts<'b>(
         &self,
         tx: &mut Tx,
         accounts: impl Iterator<Item = &'b NewAccount>,
-        people: &HashMap<(Uuid, String), Uuid>,
+        people: &People,
     ) -> Result<(), StoreError> {
-        let mut wanted: Vec<(Uuid, &'static str, String, ContactUse)> = Vec::new();
+        let seals = tx.seals().clone();
+        let mut wanted: Vec<(Uuid, &'static str, String, &NewContact)> = Vec::new();
         let mut addresses: BTreeMap<(String, &'static str), Option<String>> = BTreeMap::new();
         for account in accounts {
             let creditor = self.creditor(account);
             let everybody = account.related.iter().map(|(_, p)| p).chain([&account.debtor]);
             for person in everybody {
-                let Some(id) = people.get(&(creditor, person.reference.clone())) else {
+                let Some(id) = people.ids.get(&(creditor, person.reference.clone())) else {
                     continue;
                 };
                 for contact in &person.contacts {
-                    let (kind, normal) = (contact.address.kind().as_str(), contact.address.normal());
+                    let kind = contact.address.kind().as_str();
+                    let hash = super::people::address_hash(&seals, kind, &contact.address.normal())?;
                     let country = match &contact.address {
                         Address::Phone(p) => p.region().map(str::to_owned),
                         Address::Postal(p) => Some(p.country.clone()),
                         Address::Email(_) => None,
                     };
-                    addresses.insert((normal.clone(), kind), country);
-                    wanted.push((*id, kind, normal, contact.usage));
+                    addresses.insert((hash.clone(), kind), country);
+                    wanted.push((*id, kind, hash, contact));
                 }
             }
         }
@@ -619,13 +743,16 @@ impl Importing<'_> {
                 .collect();
         let points: Vec<_> = wanted
             .into_iter()
-            .filter_map(|(person, kind, normal, usage)| {
-                let address = known.get(&(kind.to_owned(), normal))?;
+            .filter_map(|(person, kind, hash, contact)| {
+                let address = known.get(&(kind.to_owned(), hash))?;
+                let id = self.clock.fresh();
+                let key = own_key(&people.keys, person, SealKind::Address, id)?;
                 Some(ContactInsert {
-                    id: Id(self.clock.fresh()),
+                    id: Id(id),
                     person_id: Id(person),
                     address_id: Id(*address),
-                    usage: usage.as_str(),
+                    usage: contact.usage.as_str(),
+                    sealed: key.seal_text(seals.nonce(), &contact.address.normal()),
                 })
             })
             .collect();
@@ -637,17 +764,17 @@ impl Importing<'_> {
         &self,
         tx: &mut Tx,
         fresh: &BTreeMap<(Uuid, &str), &NewAccount>,
-        known: &HashMap<(Uuid, String), KnownAccount>,
-        people: &HashMap<(Uuid, String), Uuid>,
+        known: &Stock,
+        people: &People,
     ) -> Result<(), StoreError> {
         let (mut inserts, mut disputes, mut relations, mut stop) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let look_on = (self.clock.now() - TimeDelta::days(1)).utc().date_naive();
         for ((portfolio, reference), account) in fresh {
-            let before = known.get(&(*portfolio, (*reference).to_owned()));
+            let before = known.accounts.get(&(*portfolio, (*reference).to_owned()));
             let id = before.map_or_else(|| self.clock.fresh(), |k| k.id);
             let creditor = self.creditor(account);
-            let debtor = people[&(creditor, account.debtor.reference.clone())];
+            let debtor = people.ids[&(creditor, account.debtor.reference.clone())];
             let open = !account.settled && account.balance_minor > 0;
             if account.disputed && !before.is_some_and(|k| k.disputed) {
                 disputes.push(DisputeInsert {
@@ -660,11 +787,14 @@ impl Importing<'_> {
                 stop.push((id, if open { "disputed" } else { "paid" }));
             }
             for (role, person) in &account.related {
-                relations.push(Pair {
-                    account_id: Id(id),
-                    person_id: Id(people[&(creditor, person.reference.clone())]),
-                    role: role.as_str(),
-                });
+                // Somebody who was erased is not brought back by being related.
+                if let Some(person) = people.ids.get(&(creditor, person.reference.clone())) {
+                    relations.push(Pair {
+                        account_id: Id(id),
+                        person_id: Id(*person),
+                        role: role.as_str(),
+                    });
+                }
             }
             inserts.push(AccountInsert {
                 id: Id(id),
@@ -687,7 +817,7 @@ impl Importing<'_> {
                 // The planner looks at every new account once and then knows when to look again.
                 next_step_on: open.then_some(look_on),
                 batch_id: Id(self.batch.0),
-                row_digest: Bytes(account.digest.to_vec()),
+                row_digest: Bytes(known.fingerprint(account).to_vec()),
             });
         }
         bulk(tx, &sql::PUT_ACCOUNTS, &inserts).await?;

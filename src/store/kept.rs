@@ -4,18 +4,20 @@ use uuid::Uuid;
 
 use super::bulk::{Bytes, Id, row};
 use super::db::{Tx, q, statements};
+use super::seals::shared_key;
 use super::types::Ts;
 use super::versions::SetDigest;
 use super::{Store, StoreError};
 use crate::domain::{AttemptId, Moment};
-use crate::evidence::{Commitment, Value, commit, parse_canonical};
+use crate::evidence::{Commitment, SealKind, Value, commit, parse_canonical};
 
 pub(super) mod sql {
     super::statements! {
-        KEEP = bulk super::DecisionRow => "INSERT INTO decision (attempt_id, record, salt, facts) SELECT attempt_id, record, salt, facts FROM {batch} AS r";
+        KEEP = bulk super::DecisionRow => "INSERT INTO decision (attempt_id, record, sealed, facts) SELECT attempt_id, record, TRUE, facts FROM {batch} AS r";
         DECIDED = "SELECT x.record, x.at, x.bytes FROM (SELECT 0 AS waiting, position AS sorting, record, kind, at, bytes FROM evidence WHERE attempt_id = $1 UNION ALL SELECT 1 AS waiting, place AS sorting, record, kind, at, bytes FROM evidence_outbox WHERE attempt_id = $1) AS x WHERE x.kind IN ('attempt.decided', 'attempt.cancelled', 'attempt.intent') ORDER BY x.waiting, x.sorting";
-        FACTS = "SELECT salt, facts FROM decision WHERE attempt_id = $1 AND record = $2";
-        PAGE = "SELECT attempt_id, record, salt, facts FROM decision WHERE (attempt_id, record) > ($1, $2) ORDER BY attempt_id, record LIMIT $3";
+        FACTS = "SELECT facts FROM decision WHERE attempt_id = $1 AND record = $2";
+        CONCERNED = "SELECT t.recipient_id, a.debtor_id FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.id = $1";
+        PAGE = "SELECT d.attempt_id, d.record, t.recipient_id, a.debtor_id, d.facts FROM decision d JOIN attempt t ON t.id = d.attempt_id JOIN account a ON a.id = t.account_id WHERE (d.attempt_id, d.record) > ($1, $2) ORDER BY d.attempt_id, d.record LIMIT $3";
     }
 }
 
@@ -34,8 +36,7 @@ row! {
     pub(super) struct DecisionRow {
         pub(super) attempt_id: Id,
         pub(super) record: Id,
-        pub(super) salt: Bytes,
-        pub(super) facts: String,
+        pub(super) facts: Bytes,
     }
 }
 
@@ -119,6 +120,8 @@ impl Store {
     pub async fn decisions(&self, attempt: AttemptId) -> Result<Vec<KeptDecision>, StoreError> {
         let mut tx = self.db.read().await?;
         let rows = q!(&mut tx, sql::DECIDED, [attempt.0] => all (Uuid, Ts, String))?;
+        let concerned = q!(&mut tx, sql::CONCERNED, [attempt.0] => opt (Uuid, Uuid))?.unwrap_or_default();
+        let keys = tx.keys_of([concerned.0, concerned.1]).await?;
         let mut decisions: Vec<KeptDecision> = Vec::new();
         for (record, at, bytes) in rows {
             let Ok(Value::Object(mut fields)) = parse_canonical(&bytes) else {
@@ -135,13 +138,16 @@ impl Store {
             if !fields.contains_key("engine") {
                 continue;
             }
-            let kept = q!(&mut tx, sql::FACTS, [attempt.0, record] => opt (Vec<u8>, String))?;
-            let (facts, salt) = match (kept, committed(&fields, "situation")) {
-                (Some((salt, facts)), Some(named)) if fits(&salt, &facts, &named) => {
-                    (Facts::Kept(facts), salt)
-                }
-                (Some(_), _) => (Facts::Changed, Vec::new()),
-                (None, _) => (Facts::Gone, Vec::new()),
+            let kept = q!(&mut tx, sql::FACTS, [attempt.0, record] => opt (Vec<u8>,))?;
+            let key = shared_key(&keys, concerned, SealKind::Situation, record);
+            let (facts, salt) = match (kept, key) {
+                (Some((sealed,)), Some(key)) => match key.open_committed(&sealed) {
+                    Ok(o) if Some(hex::encode(o.commitment().0)) == committed(&fields, "situation") => {
+                        (Facts::Kept(o.bytes), o.salt.to_vec())
+                    }
+                    _ => (Facts::Changed, Vec::new()),
+                },
+                _ => (Facts::Gone, Vec::new()),
             };
             let trace = object(&mut tx, &fields, "trace").await?;
             // What was too long for the entry stands beside the log, by its hash.

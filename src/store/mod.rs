@@ -6,6 +6,7 @@
 //! Used by `dispatch`, `scheduler` and the doors.
 
 mod audit;
+mod backup;
 mod bulk;
 mod claim;
 mod db;
@@ -22,6 +23,10 @@ mod plan;
 mod registry;
 mod review;
 mod runs;
+mod seal_file;
+mod seal_old;
+mod sealed;
+mod seals;
 mod settle;
 mod to_ledger;
 mod tree;
@@ -45,6 +50,8 @@ pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use review::OfficerAction;
 pub use runs::{AccountRun, RunCount, RunFate, RunRow};
+pub use seal_file::{KeySource, SealFile, SealFileError, SealKeys};
+pub use sealed::{SealedContent, SealedValue};
 pub use settle::{Receipt, ReceiptStatus, Settlement};
 pub use tree::{EntryName, ProvenEntry, TreeSnapshot};
 pub use versions::{Activation, NewSet, PolicySetRow, SetDigest};
@@ -64,19 +71,27 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, brings its schema up to date, and begins the log on a fresh one.
+    /// Opens the database with the keys of its personal data, brings its schema up to date, and begins the log on a fresh
+    /// one. What an earlier version wrote in the clear is sealed before this returns.
     ///
     /// # Errors
-    /// A missing folder, an unreachable server, a wrong password or a schema newer than this program, each as one
+    /// Keys that are not those of this database, a missing folder, an unreachable server, a wrong password or a schema newer than this program, each as one
     /// clear sentence.
-    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
-        let db = Db::open(url).await?;
+    pub async fn open(
+        url: &str,
+        clock: Arc<dyn Clock>,
+        keys: impl Into<KeySource>,
+    ) -> Result<Store, StoreError> {
+        let seals = Arc::new(seals::Seals::new(keys.into()));
+        let db = Db::open(url, seals).await?;
         let store = Store {
             db: Arc::new(db),
             clock,
             registry: Arc::default(),
         };
+        seals::settle_keys(&store).await?;
         store.begin_log().await?;
+        store.seal_what_is_old().await?;
         Ok(store)
     }
 

@@ -9,12 +9,14 @@ use uuid::Uuid;
 use super::StoreError;
 use super::db::{Tx, q, statements};
 use super::registry::zone;
+use super::seals::{Keys, Seals, open_text, own_key};
 use super::types::{id_list, word, word_opt};
 use crate::domain::{
     Account, AccountId, Address, AddressId, ContactPoint, ContactPointId, Currency, EmailAddress,
     Instalments, Moment, Person, PersonId, PersonName, PhoneNumber, Place, PortfolioId, PostalAddress,
     Whereabouts, Zones,
 };
+use crate::evidence::{PersonKey, SealKind};
 
 pub(super) mod sql {
     super::statements! {
@@ -23,13 +25,13 @@ pub(super) mod sql {
             postgres: "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
         PEOPLE = {
-            sqlite: "SELECT id, kind, name, locale, country, region, postal_code, zone, zone_until, deceased, minor, revision FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, kind, name, locale, country, region, postal_code, zone, zone_until, deceased, minor, revision FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            sqlite: "SELECT p.id, p.kind, p.name, p.locale, p.country, p.region, p.postal_code, p.zone, p.zone_until, p.deceased, p.minor, p.revision, k.master, k.wrapped FROM person p LEFT JOIN person_key k ON k.person_id = p.id WHERE p.id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT p.id, p.kind, p.name, p.locale, p.country, p.region, p.postal_code, p.zone, p.zone_until, p.deceased, p.minor, p.revision, k.master, k.wrapped FROM person p LEFT JOIN person_key k ON k.person_id = p.id WHERE p.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
         PLACES = "SELECT DISTINCT p.country, p.region FROM person p WHERE EXISTS (SELECT 1 FROM account a WHERE a.debtor_id = p.id AND a.state = 'open') ORDER BY p.country, p.region";
         CONTACT_POINTS_OF = {
-            sqlite: "SELECT c.id, c.person_id, c.address_id, a.kind, a.normal, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY c.id",
-            postgres: "SELECT c.id, c.person_id, c.address_id, a.kind, a.normal, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY c.id",
+            sqlite: "SELECT c.id, c.person_id, c.address_id, a.kind, c.sealed, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY c.id",
+            postgres: "SELECT c.id, c.person_id, c.address_id, a.kind, c.sealed, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY c.id",
         };
     }
 }
@@ -94,7 +96,7 @@ impl AccountRow {
     }
 }
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 struct PersonRow {
     id: Uuid,
     kind: String,
@@ -108,11 +110,29 @@ struct PersonRow {
     deceased: bool,
     minor: bool,
     revision: i64,
+    master: Option<String>,
+    wrapped: Option<Vec<u8>>,
 }
 
 impl PersonRow {
+    /// The person's key; none after erasure.
+    fn key(&self, seals: &Seals) -> Result<Option<PersonKey>, StoreError> {
+        match (&self.master, &self.wrapped) {
+            (Some(master), Some(wrapped)) => seals.unwrap(self.id, master, wrapped),
+            _ => Ok(None),
+        }
+    }
+
     /// The person as of `now`, with the zones that the file and every usable contact point tell.
-    fn into_person(self, points: &[Point], now: Moment) -> Result<Person, StoreError> {
+    fn into_person(self, keys: &Keys, points: &[Point], now: Moment) -> Result<Person, StoreError> {
+        let own = |kind| own_key(keys, self.id, kind, self.id);
+        let name = open_text(own(SealKind::Name), &self.name, "name")?;
+        let postal_code = match &self.postal_code {
+            Some(sealed) => own(SealKind::PostalCode)
+                .map(|key| open_text(Some(key), sealed, "postal code"))
+                .transpose()?,
+            None => None,
+        };
         let stated = self.zone.as_deref().map(zone).transpose()?;
         let holds = |zone: &Tz| self.zone_until.is_none_or(|until| now.date_in(*zone) <= until);
         let mut known = Whereabouts {
@@ -120,7 +140,7 @@ impl PersonRow {
             places: vec![Place {
                 country: self.country.as_deref(),
                 region: self.region.as_deref(),
-                postal_code: self.postal_code.as_deref(),
+                postal_code: postal_code.as_deref(),
             }],
             ..Whereabouts::default()
         };
@@ -135,12 +155,12 @@ impl PersonRow {
         Ok(Person {
             id: PersonId(self.id),
             kind: word(&self.kind, "kind of person")?,
-            name: PersonName::parse(&self.name).map_err(|_| StoreError::Corrupt { what: "name" })?,
+            name: PersonName::parse(&name).map_err(|_| StoreError::Corrupt { what: "name" })?,
             locale: word(&self.locale, "locale")?,
             zones,
             country: self.country,
             region: self.region,
-            postal_code: self.postal_code,
+            postal_code,
             zone_until: self.zone_until,
             deceased: self.deceased,
             minor: self.minor,
@@ -149,13 +169,13 @@ impl PersonRow {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(sqlx::FromRow)]
 struct ContactRow {
     id: Uuid,
     person_id: Uuid,
     address_id: Uuid,
     kind: String,
-    normal: String,
+    sealed: String,
     country: Option<String>,
     usage: String,
     zone: Option<String>,
@@ -168,6 +188,26 @@ impl super::Store {
         let mut tx = self.db.read().await?;
         Ok(q!(&mut tx, sql::PLACES, [] => all (Option<String>, Option<String>))?)
     }
+}
+
+/// The address of a contact point as text; `None` if it was erased.
+pub(super) fn opened_address(
+    keys: &Keys,
+    person: Uuid,
+    point: Uuid,
+    sealed: &str,
+) -> Result<Option<String>, StoreError> {
+    if sealed.is_empty() {
+        return Ok(None);
+    }
+    own_key(keys, person, SealKind::Address, point)
+        .map(|key| open_text(Some(key), sealed, "address"))
+        .transpose()
+}
+
+/// The keyed hash by which an address is found.
+pub(super) fn address_hash(seals: &Seals, kind: &str, normal: &str) -> Result<String, StoreError> {
+    seals.hash(&format!("address:{kind}"), normal)
 }
 
 /// A stored address.
@@ -195,9 +235,12 @@ struct Point {
 }
 
 impl Point {
-    fn of(row: ContactRow) -> Result<Point, StoreError> {
-        let address = address(&row.kind, &row.normal, row.country.as_deref())?;
-        Ok(Point { row, address })
+    /// `None`: it was erased.
+    fn of(row: ContactRow, keys: &Keys) -> Result<Option<Point>, StoreError> {
+        let opened = opened_address(keys, row.person_id, row.id, &row.sealed)?;
+        let Some(normal) = opened else { return Ok(None) };
+        let address = address(&row.kind, &normal, row.country.as_deref())?;
+        Ok(Some(Point { row, address }))
     }
 
     /// Its own zones are those stated for it; else the person's, to which its address has added what it tells.
@@ -226,15 +269,23 @@ pub(super) async fn known(
 ) -> Result<Known, StoreError> {
     let list = id_list(ids);
     let rows = q!(tx, sql::PEOPLE, [list.clone()] => all PersonRow)?;
+    let seals = tx.seals().clone();
+    let mut keys = Keys::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(key) = row.key(&seals)? {
+            keys.insert(row.id, key);
+        }
+    }
     let mut read: HashMap<Uuid, Vec<Point>> = HashMap::with_capacity(rows.len());
     for row in q!(tx, sql::CONTACT_POINTS_OF, [list] => all ContactRow)? {
-        let point = Point::of(row)?;
-        read.entry(point.row.person_id).or_default().push(point);
+        if let Some(point) = Point::of(row, &keys)? {
+            read.entry(point.row.person_id).or_default().push(point);
+        }
     }
     let mut people = HashMap::with_capacity(rows.len());
     for row in rows {
         let theirs = read.get(&row.id).map_or(&[][..], Vec::as_slice);
-        people.insert(row.id, row.into_person(theirs, now)?);
+        people.insert(row.id, row.into_person(&keys, theirs, now)?);
     }
     let mut points = HashMap::with_capacity(read.len());
     for (id, theirs) in read {

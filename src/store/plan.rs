@@ -6,18 +6,19 @@ use uuid::Uuid;
 use super::bulk::{Bytes, Id, bulk, bulk_all, row};
 use super::db::{q, statements};
 use super::people::{self, AccountRow};
+use super::seals::{Keys, Seals, shared_key};
 use super::types::{Ts, id_list};
 use super::{Store, StoreError};
 use crate::domain::{
     Account, AccountId, AttemptId, AttemptState, Channel, ContactPoint, ContactPointId, Moment, Origin,
     Person, PersonId, PortfolioId, Purpose, Suppression,
 };
-use crate::evidence::Kind;
+use crate::evidence::{Kind, SealKind};
 
 pub(super) mod sql {
     super::statements! {
         DUE = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision, next_step_on FROM account WHERE state = 'open' AND portfolio_id = $1 AND next_step_on <= $2 AND (next_step_on, id) > ($3, $4) ORDER BY next_step_on, id LIMIT $5";
-        ALL_ACCOUNTS = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id > $1 ORDER BY id LIMIT $2";
+        ALL_ACCOUNTS = "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id > $1 AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = account.debtor_id) ORDER BY id LIMIT $2";
         QUEUE = bulk super::QueueRow<'static> => "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, last_record, run) SELECT id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, 'planned', requested_at, last_record, run FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING RETURNING id";
         TASK = bulk super::TaskRow<'static> => "INSERT INTO task (id, account_id, step_key, kind, stage, step, due_on) SELECT id, account_id, step_key, kind, stage, step, due_on FROM {batch} AS r WHERE TRUE ORDER BY step_key ON CONFLICT (step_key) DO NOTHING";
         NEXT_STEPS = bulk super::NextRow => "UPDATE account SET next_step_on = r.next_on FROM {batch} AS r WHERE account.id = r.id AND account.revision = r.revision";
@@ -115,8 +116,8 @@ row! {
         stage: &'a str,
         step: &'a str,
         template: Option<&'a str>,
-        own_subject: Option<&'a str>,
-        own_text: Option<&'a str>,
+        own_subject: Option<String>,
+        own_text: Option<String>,
         due_at: Ts,
         expires_at: Ts,
         requested_at: Ts,
@@ -264,16 +265,17 @@ async fn insert_attempts(
     if attempts.is_empty() {
         return Ok(Vec::new());
     }
-    let own = |a: &NewAttempt| {
+    let zero = |a: &NewAttempt| {
         [&a.own_subject, &a.own_text]
             .into_iter()
             .flatten()
             .any(|t| t.contains('\0'))
     };
-    if attempts.iter().any(own) {
+    if attempts.iter().any(zero) {
         // No database keeps it in text, and each would lose it in another way.
         return Err(StoreError::Refused("the text holds a zero character".into()));
     }
+    let own = OwnWords::of(tx, attempts).await?;
     let now = clock.now();
     let mut entries = std::collections::HashMap::with_capacity(attempts.len());
     let mut batch = Vec::with_capacity(attempts.len());
@@ -307,8 +309,8 @@ async fn insert_attempts(
             stage: &a.stage,
             step: &a.step,
             template: a.template.as_deref(),
-            own_subject: a.own_subject.as_deref(),
-            own_text: a.own_text.as_deref(),
+            own_subject: own.seal(a, SealKind::OwnSubject, a.own_subject.as_deref())?,
+            own_text: own.seal(a, SealKind::OwnText, a.own_text.as_deref())?,
             due_at: Ts(a.due_at),
             expires_at: Ts(a.expires_at),
             requested_at: Ts(now),
@@ -326,6 +328,43 @@ async fn insert_attempts(
     let fresh: Vec<_> = queued.iter().filter_map(|id| entries.remove(id)).collect();
     super::log::append(tx, &fresh).await?;
     Ok(queued.into_iter().map(AttemptId).collect())
+}
+
+/// What collectors typed themselves, sealed for those whom it concerns.
+struct OwnWords {
+    seals: std::sync::Arc<Seals>,
+    keys: Keys,
+    debtors: std::collections::HashMap<Uuid, Uuid>,
+}
+
+impl OwnWords {
+    async fn of(tx: &mut super::db::Tx, attempts: &[NewAttempt]) -> Result<OwnWords, StoreError> {
+        let typed = || {
+            let own = |a: &&NewAttempt| a.own_text.is_some() || a.own_subject.is_some();
+            attempts.iter().filter(own)
+        };
+        let mut debtors = std::collections::HashMap::new();
+        if typed().next().is_some() {
+            for row in people::accounts(tx, typed().map(|a| a.account.0)).await? {
+                debtors.insert(row.id, row.debtor_id);
+            }
+        }
+        let concerned = typed().map(|a| a.recipient.0).chain(debtors.values().copied());
+        Ok(OwnWords {
+            keys: tx.keys_of(concerned.collect::<Vec<_>>()).await?,
+            seals: tx.seals().clone(),
+            debtors,
+        })
+    }
+
+    /// Bound to the contact point, which a retry of the step keeps.
+    fn seal(&self, a: &NewAttempt, kind: SealKind, text: Option<&str>) -> Result<Option<String>, StoreError> {
+        let Some(text) = text else { return Ok(None) };
+        let debtor = self.debtors.get(&a.account.0).copied().unwrap_or_default();
+        let key = shared_key(&self.keys, (a.recipient.0, debtor), kind, a.contact_point.0);
+        let key = key.ok_or_else(|| StoreError::Refused("whoever this is about was erased".into()))?;
+        Ok(Some(key.seal_text(self.seals.nonce(), text)))
+    }
 }
 
 async fn with_contacts(

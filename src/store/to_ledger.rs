@@ -7,21 +7,73 @@ use uuid::Uuid;
 
 use super::db::q;
 use super::people::{self, address};
+use super::seals::{Keys, open_text, own_key};
 use super::types::{Ts, id_list, word, word_opt};
 use super::views::sql;
 use super::{Store, StoreError};
 use crate::domain::{
     AccountId, Address, ContactPoint, Currency, Moment, Money, Person, PersonName, Role, SuppressionReason,
 };
-use crate::evidence::Kind;
+use crate::evidence::{Kind, SealKind};
 use crate::ledger::{AccountKey, EventKind, EventRow, RelatedKey, When};
 
-type Address3 = (Option<String>, Option<String>, Option<String>);
+type Address3 = (Option<String>, Option<Uuid>, Option<String>);
 
-fn address_of((kind, normal, country): Address3) -> Result<Option<Address>, StoreError> {
-    match (kind, normal) {
-        (Some(kind), Some(normal)) => address(&kind, &normal, country.as_deref()).map(Some),
-        _ => Ok(None),
+/// What the rows of an export need opened: names of people, and addresses by a contact point that has them.
+#[derive(Default)]
+struct Opened {
+    keys: Keys,
+    points: HashMap<Uuid, (Uuid, String)>,
+}
+
+impl Opened {
+    async fn read(
+        tx: &mut super::db::Tx,
+        people: impl Iterator<Item = Uuid>,
+        points: impl Iterator<Item = Uuid>,
+    ) -> Result<Opened, StoreError> {
+        let list = id_list(points);
+        let points: HashMap<Uuid, (Uuid, String)> =
+            q!(&mut *tx, sql::SEALED_POINTS, [list] => all (Uuid, Uuid, String))?
+                .into_iter()
+                .map(|(id, person, sealed)| (id, (person, sealed)))
+                .collect();
+        let everybody: Vec<Uuid> = people.chain(points.values().map(|(person, _)| *person)).collect();
+        let keys = tx.keys_of(everybody).await?;
+        Ok(Opened { keys, points })
+    }
+
+    fn address_of(&self, (kind, point, country): Address3) -> Result<Option<Address>, StoreError> {
+        let (Some(kind), Some((id, (person, sealed)))) =
+            (kind, point.and_then(|p| self.points.get_key_value(&p)))
+        else {
+            return Ok(None);
+        };
+        match people::opened_address(&self.keys, *person, *id, sealed)? {
+            Some(normal) => address(&kind, &normal, country.as_deref()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The words for somebody beside the debtor, where an event is about one.
+    fn related(
+        &self,
+        (role, id, name): (Option<String>, Option<Uuid>, Option<String>),
+    ) -> Result<Option<RelatedKey>, StoreError> {
+        let Some(role) = role else { return Ok(None) };
+        let corrupt = StoreError::Corrupt { what: "person name" };
+        let name = match (id, name) {
+            (Some(id), Some(sealed)) => {
+                let key = own_key(&self.keys, id, SealKind::Name, id);
+                let name = open_text(key, &sealed, "name")?;
+                Some(PersonName::parse(&name).map_err(|_| corrupt)?)
+            }
+            _ => None,
+        };
+        Ok(Some(RelatedKey {
+            role: word(&role, "role")?,
+            name,
+        }))
     }
 }
 
@@ -38,16 +90,6 @@ fn event(portfolio: String, reference: String, at: When, kind: EventKind) -> Eve
         related: None,
         kind,
     }
-}
-
-/// The words for somebody beside the debtor, where an event is about one.
-fn related((role, name): (Option<String>, Option<String>)) -> Result<Option<RelatedKey>, StoreError> {
-    let Some(role) = role else { return Ok(None) };
-    let name = name.map(|n| PersonName::parse(&n)).transpose();
-    Ok(Some(RelatedKey {
-        role: word(&role, "role")?,
-        name: name.map_err(|_| StoreError::Corrupt { what: "person name" })?,
-    }))
 }
 
 /// The last day before an instant; ledgers name that day, the store the instant after it.
@@ -118,10 +160,12 @@ impl Store {
 /// Payments, promises and disputes.
 async fn money_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreError> {
     let mut rows = Vec::new();
-    type Payment = (String, String, String, String, i64, NaiveDate);
-    for (portfolio, account, code, reference, minor, paid_on) in
-        q!(&mut *tx, sql::ALL_PAYMENTS, [] => all Payment)?
-    {
+    type Payment = (String, String, String, Uuid, Uuid, String, i64, NaiveDate);
+    let payments = q!(&mut *tx, sql::ALL_PAYMENTS, [] => all Payment)?;
+    let keys = tx.keys_of(payments.iter().map(|p| p.3)).await?;
+    for (portfolio, account, code, debtor, id, sealed, minor, paid_on) in payments {
+        let key = own_key(&keys, debtor, SealKind::Payment, id);
+        let reference = open_text(key, &sealed, "reference of a payment")?;
         let amount = Money::new(minor, currency(&code)?);
         let kind = EventKind::Payment {
             reference,
@@ -142,9 +186,11 @@ async fn money_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreErro
             EventKind::Promise { amount, due_on },
         ));
     }
-    type Dispute = (String, String, String, Ts, Option<Ts>);
-    for (portfolio, account, reason, opened, resolved) in q!(&mut *tx, sql::ALL_DISPUTES, [] => all Dispute)?
-    {
+    type Dispute = (String, String, Uuid, Uuid, String, Ts, Option<Ts>);
+    let disputes = q!(&mut *tx, sql::ALL_DISPUTES, [] => all Dispute)?;
+    let keys = tx.keys_of(disputes.iter().map(|d| d.2)).await?;
+    for (portfolio, account, debtor, id, reason, opened, resolved) in disputes {
+        let reason = super::views::dispute_reason(&keys, debtor, id, &reason)?;
         let opening = EventKind::DisputeOpened { reason };
         rows.push(event(
             portfolio.clone(),
@@ -164,75 +210,102 @@ async fn money_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreErro
     Ok(rows)
 }
 
+#[derive(sqlx::FromRow)]
+struct StopRow {
+    portfolio: String,
+    reference: String,
+    zone: String,
+    since: Ts,
+    until: Option<Ts>,
+    channel: Option<String>,
+    reason: String,
+    kind: Option<String>,
+    point: Option<Uuid>,
+    country: Option<String>,
+    role: Option<String>,
+    related_id: Option<Uuid>,
+    name: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct CallRow {
+    portfolio: String,
+    reference: String,
+    at: Ts,
+    result: String,
+    inbound: bool,
+    kind: Option<String>,
+    point: Option<Uuid>,
+    country: Option<String>,
+    role: Option<String>,
+    related_id: Option<Uuid>,
+    name: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ConsentRow {
+    portfolio: String,
+    reference: String,
+    zone: String,
+    scope: String,
+    channel: Option<String>,
+    given_at: Ts,
+    until: Option<Ts>,
+    revoked_at: Option<Ts>,
+    role: Option<String>,
+    related_id: Option<Uuid>,
+    name: Option<String>,
+}
+
 /// Reasons to stop, calls and consents.
 async fn other_events(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreError> {
     let mut rows = Vec::new();
-    type Stop = (
-        String,
-        String,
-        String,
-        Ts,
-        Option<Ts>,
-        Option<String>,
-        String,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-    );
-    for (portfolio, account, zone, since, until, channel, reason, kind, normal, country, role, name) in
-        q!(&mut *tx, sql::ALL_SUPPRESSIONS, [] => all Stop)?
-    {
-        let address = address_of((kind, normal, country))?;
+    let stops = q!(&mut *tx, sql::ALL_SUPPRESSIONS, [] => all StopRow)?;
+    let calls = q!(&mut *tx, sql::ALL_CALLS, [] => all CallRow)?;
+    let consents = q!(&mut *tx, sql::ALL_CONSENTS, [] => all ConsentRow)?;
+    let people = stops.iter().map(|s| s.related_id);
+    let people = people.chain(calls.iter().map(|c| c.related_id));
+    let people = people.chain(consents.iter().map(|c| c.related_id)).flatten();
+    let points = stops
+        .iter()
+        .map(|s| s.point)
+        .chain(calls.iter().map(|c| c.point))
+        .flatten();
+    let opened = Opened::read(tx, people, points).await?;
+    for s in stops {
+        let (portfolio, account, zone, since, until, channel, reason) = (
+            s.portfolio,
+            s.reference,
+            s.zone,
+            s.since,
+            s.until,
+            s.channel,
+            s.reason,
+        );
+        let address = opened.address_of((s.kind, s.point, s.country))?;
         let channel = word_opt(channel.as_deref(), "channel")?;
         let until = last_day(until, &zone)?;
         if let Some(kind) = stop(word(&reason, "suppression reason")?, channel, address, until) {
             let mut row = event(portfolio, account, When::At(since.0), kind);
-            row.related = related((role, name))?;
+            row.related = opened.related((s.role, s.related_id, s.name))?;
             rows.push(row);
         }
     }
-    type Call = (
-        String,
-        String,
-        Ts,
-        String,
-        bool,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-    );
-    for (portfolio, account, at, result, inbound, kind, normal, country, role, name) in
-        q!(&mut *tx, sql::ALL_CALLS, [] => all Call)?
-    {
+    for c in calls {
         let call = EventKind::Call {
-            result: word(&result, "call result")?,
-            inbound,
-            number: address_of((kind, normal, country))?,
+            result: word(&c.result, "call result")?,
+            inbound: c.inbound,
+            number: opened.address_of((c.kind, c.point, c.country))?,
         };
-        let mut row = event(portfolio, account, When::At(at.0), call);
-        row.related = related((role, name))?;
+        let mut row = event(c.portfolio, c.reference, When::At(c.at.0), call);
+        row.related = opened.related((c.role, c.related_id, c.name))?;
         rows.push(row);
     }
-    type Consent = (
-        String,
-        String,
-        String,
-        String,
-        Option<String>,
-        Ts,
-        Option<Ts>,
-        Option<Ts>,
-        Option<String>,
-        Option<String>,
-    );
-    for (portfolio, account, zone, scope, channel, given, until, revoked, role, name) in
-        q!(&mut *tx, sql::ALL_CONSENTS, [] => all Consent)?
-    {
-        let (scope, related) = (word(&scope, "consent scope")?, related((role, name))?);
+    for c in consents {
+        let (portfolio, account, zone, channel) = (c.portfolio, c.reference, c.zone, c.channel);
+        let (given, until, revoked) = (c.given_at, c.until, c.revoked_at);
+        let scope = word(&c.scope, "consent scope")?;
+        let related = opened.related((c.role, c.related_id, c.name))?;
         let channel = word_opt(channel.as_deref(), "channel")?;
         let kind = EventKind::ConsentGiven {
             scope,

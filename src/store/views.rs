@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::db::{q, statements};
+use super::db::{Tx, q, statements};
 use super::people;
+use super::seals::{Keys, open_text, own_key, shared_key};
 use super::types::{Ts, word};
 use super::{Store, StoreError};
 use crate::domain::{Account, AccountId, AttemptId, AttemptState, ContactPoint, Moment, Person};
-use crate::evidence::{Value, parse_canonical};
+use crate::evidence::{SealKind, Value, parse_canonical};
 
 pub(super) mod sql {
     super::statements! {
-        LIST = "SELECT t.id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE (CAST($1 AS TEXT) IS NULL OR t.state = $1) AND (CAST($2 AS TEXT) IS NULL OR p.name = $2) ORDER BY t.requested_at DESC, t.id DESC LIMIT $3";
-        OF_ACCOUNT = "SELECT t.id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE t.account_id = $1 ORDER BY t.requested_at, t.id";
-        ONE = "SELECT t.id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE t.id = $1";
+        LIST = "SELECT t.id, t.recipient_id, a.debtor_id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE (CAST($1 AS TEXT) IS NULL OR t.state = $1) AND (CAST($2 AS TEXT) IS NULL OR p.name = $2) ORDER BY t.requested_at DESC, t.id DESC LIMIT $3";
+        OF_ACCOUNT = "SELECT t.id, t.recipient_id, a.debtor_id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE t.account_id = $1 ORDER BY t.requested_at, t.id";
+        ONE = "SELECT t.id, t.recipient_id, a.debtor_id, p.name AS portfolio, a.reference, t.channel, t.stage, t.step, t.template, t.origin, t.state, t.due_at, t.reserved_at, t.settled_at, t.reason, t.findings FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE t.id = $1";
         BY_PREFIX = {
             sqlite: "SELECT id FROM attempt WHERE lower(hex(id)) LIKE $1 || '%' ORDER BY id LIMIT 2",
             postgres: "SELECT id FROM attempt WHERE replace(CAST(id AS TEXT), '-', '') LIKE $1 || '%' ORDER BY id LIMIT 2",
@@ -33,23 +34,27 @@ pub(super) mod sql {
         REASONS = "SELECT state, COALESCE(reason, ''), COUNT(*) FROM attempt WHERE reason IS NOT NULL GROUP BY state, COALESCE(reason, '') ORDER BY 1, 3 DESC, 2";
         PAYMENTS = "SELECT paid_on, amount_minor FROM payment WHERE account_id = $1 ORDER BY paid_on";
         PROMISES = "SELECT made_at, due_on, amount_minor, state FROM promise WHERE account_id = $1 ORDER BY made_at";
-        DISPUTES = "SELECT opened_at, resolved_at, reason FROM dispute WHERE account_id = $1 ORDER BY opened_at";
+        DISPUTES = "SELECT id, opened_at, resolved_at, reason FROM dispute WHERE account_id = $1 ORDER BY opened_at";
         SUPPRESSIONS_OF = "SELECT s.since, s.until, s.channel, s.reason, s.lifted_at FROM suppression s WHERE s.account_id = $1 OR s.person_id = $2 OR s.address_id IN (SELECT address_id FROM contact_point WHERE person_id = $2) ORDER BY s.since";
         CALLS = "SELECT at, result, inbound FROM call_record WHERE account_id = $1 ORDER BY at";
         TASKS = "SELECT due_on, kind, stage, done_at FROM task WHERE account_id = $1 ORDER BY due_on";
         TASK_COUNTS = "SELECT kind, COUNT(*) FROM task GROUP BY kind ORDER BY kind";
         DEBTOR_REFS = {
-            sqlite: "SELECT id, ref FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, ref FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            sqlite: "SELECT id, ref_sealed FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT id, ref_sealed FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
-        ALL_PAYMENTS = "SELECT p.name, a.reference, a.currency, y.reference, y.amount_minor, y.paid_on FROM payment y JOIN account a ON a.id = y.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY y.paid_on, y.id";
-        ALL_PROMISES = "SELECT p.name, a.reference, a.currency, r.amount_minor, r.due_on, r.made_at FROM promise r JOIN account a ON a.id = r.account_id JOIN portfolio p ON p.id = a.portfolio_id ORDER BY r.made_at, r.id";
+        ALL_PAYMENTS = "SELECT p.name, a.reference, a.currency, a.debtor_id, y.id, y.sealed, y.amount_minor, y.paid_on FROM payment y JOIN account a ON a.id = y.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id) ORDER BY y.paid_on, y.id";
+        ALL_PROMISES = "SELECT p.name, a.reference, a.currency, r.amount_minor, r.due_on, r.made_at FROM promise r JOIN account a ON a.id = r.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id) ORDER BY r.made_at, r.id";
         // What a ledger says of disputes travels with its accounts.
-        ALL_DISPUTES = "SELECT p.name, a.reference, d.reason, d.opened_at, d.resolved_at FROM dispute d JOIN account a ON a.id = d.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE d.reason <> 'ledger' ORDER BY d.opened_at, d.id";
+        ALL_DISPUTES = "SELECT p.name, a.reference, a.debtor_id, d.id, d.reason, d.opened_at, d.resolved_at FROM dispute d JOIN account a ON a.id = d.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE d.reason <> 'ledger' AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id) ORDER BY d.opened_at, d.id";
         // What concerns a person or an address is told of the first account of whoever is concerned.
-        ALL_SUPPRESSIONS = "SELECT p.name, a.reference, p.zone, s.since, s.until, s.channel, s.reason, d.kind, d.normal, d.country, r.role, m.name FROM suppression s JOIN account a ON a.id = COALESCE(s.account_id, (SELECT x.id FROM account x WHERE x.debtor_id = s.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = s.person_id ORDER BY x.account_id LIMIT 1), (SELECT x.id FROM account x JOIN contact_point c ON c.person_id = x.debtor_id WHERE c.address_id = s.address_id ORDER BY x.id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = s.address_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = s.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id WHERE s.lifted_at IS NULL ORDER BY s.since, s.id";
-        ALL_CALLS = "SELECT p.name, a.reference, c.at, c.result, c.inbound, d.kind, d.normal, d.country, r.role, m.name FROM call_record c JOIN account a ON a.id = c.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = c.address_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id ORDER BY c.at, c.id";
-        ALL_CONSENTS = "SELECT p.name, a.reference, p.zone, c.scope, c.channel, c.given_at, c.until, c.revoked_at, r.role, m.name FROM consent c JOIN account a ON a.id = COALESCE((SELECT x.id FROM account x WHERE x.debtor_id = c.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = c.person_id ORDER BY x.account_id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id ORDER BY c.given_at, c.id";
+        ALL_SUPPRESSIONS = "SELECT p.name AS portfolio, a.reference, p.zone, s.since, s.until, s.channel, s.reason, d.kind, (SELECT c.id FROM contact_point c WHERE c.address_id = s.address_id AND c.sealed <> '' ORDER BY c.id LIMIT 1) AS point, d.country, r.role, m.id AS related_id, m.name FROM suppression s JOIN account a ON a.id = COALESCE(s.account_id, (SELECT x.id FROM account x WHERE x.debtor_id = s.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = s.person_id ORDER BY x.account_id LIMIT 1), (SELECT x.id FROM account x JOIN contact_point c ON c.person_id = x.debtor_id WHERE c.address_id = s.address_id ORDER BY x.id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = s.address_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = s.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id WHERE s.lifted_at IS NULL AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id OR e.person_id = s.person_id) ORDER BY s.since, s.id";
+        ALL_CALLS = "SELECT p.name AS portfolio, a.reference, c.at, c.result, c.inbound, d.kind, (SELECT x.id FROM contact_point x WHERE x.address_id = c.address_id AND x.sealed <> '' ORDER BY x.id LIMIT 1) AS point, d.country, r.role, m.id AS related_id, m.name FROM call_record c JOIN account a ON a.id = c.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN address d ON d.id = c.address_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id WHERE NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id OR e.person_id = c.person_id) ORDER BY c.at, c.id";
+        ALL_CONSENTS = "SELECT p.name AS portfolio, a.reference, p.zone, c.scope, c.channel, c.given_at, c.until, c.revoked_at, r.role, m.id AS related_id, m.name FROM consent c JOIN account a ON a.id = COALESCE((SELECT x.id FROM account x WHERE x.debtor_id = c.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = c.person_id ORDER BY x.account_id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id WHERE NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id OR e.person_id = c.person_id) ORDER BY c.given_at, c.id";
+        SEALED_POINTS = {
+            sqlite: "SELECT id, person_id, sealed FROM contact_point WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT id, person_id, sealed FROM contact_point WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+        };
         // Only the server knows; on SQLite the writer counts.
         COMMITS = {
             sqlite: "SELECT CAST(0 AS INTEGER) AS commits, CAST(0 AS INTEGER) AS syncs",
@@ -153,6 +158,8 @@ pub struct Counts {
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
+    recipient_id: Uuid,
+    debtor_id: Uuid,
     portfolio: String,
     reference: String,
     channel: String,
@@ -169,7 +176,17 @@ struct Row {
 }
 
 impl Row {
-    fn into_view(self) -> Result<AttemptRow, StoreError> {
+    fn into_view(self, keys: &Keys) -> Result<AttemptRow, StoreError> {
+        let key = shared_key(
+            keys,
+            (self.recipient_id, self.debtor_id),
+            SealKind::Findings,
+            self.id,
+        );
+        let findings = match (self.findings, key) {
+            (Some(sealed), Some(key)) => Some(open_text(Some(key), &sealed, "list of findings")?),
+            _ => None,
+        };
         Ok(AttemptRow {
             id: AttemptId(self.id),
             portfolio: self.portfolio,
@@ -184,9 +201,15 @@ impl Row {
             reserved_at: self.reserved_at.map(|t| t.0),
             settled_at: self.settled_at.map(|t| t.0),
             reason: self.reason,
-            findings: self.findings,
+            findings,
         })
     }
+}
+
+/// The keys of everybody whom these attempts concern.
+async fn keys_of(tx: &mut Tx, rows: &[Row]) -> Result<Keys, StoreError> {
+    let concerned: Vec<Uuid> = rows.iter().flat_map(|r| [r.recipient_id, r.debtor_id]).collect();
+    tx.keys_of(concerned).await
 }
 
 fn midnight(on: NaiveDate) -> Moment {
@@ -204,7 +227,8 @@ impl Store {
         let mut tx = self.db.read().await?;
         let state = state.map(AttemptState::as_str);
         let rows = q!(&mut tx, sql::LIST, [state, portfolio, limit] => all Row)?;
-        rows.into_iter().map(Row::into_view).collect()
+        let keys = keys_of(&mut tx, &rows).await?;
+        rows.into_iter().map(|row| row.into_view(&keys)).collect()
     }
 
     /// Finds an attempt by its id, or by the beginning or end of it that a person typed.
@@ -258,13 +282,23 @@ impl Store {
                 }
             }
         }
-        let body = q!(&mut tx, sql::BODY, [attempt.0] => opt (String,))?.map(|(b,)| b);
+        let rows = [row];
+        let keys = keys_of(&mut tx, &rows).await?;
+        let [row] = rows;
+        let key = shared_key(&keys, (row.recipient_id, row.debtor_id), SealKind::Body, row.id);
+        let body = match (q!(&mut tx, sql::BODY, [attempt.0] => opt (Vec<u8>,))?, key) {
+            (Some((sealed,)), Some(key)) => {
+                let opened = key.open_committed(&sealed);
+                Some(opened.map_err(|_| StoreError::Corrupt { what: "message" })?.bytes)
+            }
+            _ => None,
+        };
         let entries = entries
             .into_iter()
             .map(|(kind, at, bytes)| (kind, at.0, bytes))
             .collect();
         Ok(AttemptStory {
-            attempt: row.into_view()?,
+            attempt: row.into_view(&keys)?,
             entries,
             findings,
             trace,
@@ -317,7 +351,11 @@ impl Store {
                 format!("{} {} {due} {state}", amount.grouped(), account.currency),
             );
         }
-        for (opened, resolved, reason) in q!(&mut tx, sql::DISPUTES, [id] => all (Ts, Option<Ts>, String))? {
+        let keys = tx.keys_of([account.debtor.0]).await?;
+        for (dispute, opened, resolved, reason) in
+            q!(&mut tx, sql::DISPUTES, [id] => all (Uuid, Ts, Option<Ts>, String))?
+        {
+            let reason = dispute_reason(&keys, account.debtor.0, dispute, &reason)?;
             let until = resolved.map_or(String::new(), |r| format!(" .. {}", r.0));
             add(opened.0, "dispute", format!("{reason}{until}"));
         }
@@ -377,7 +415,7 @@ impl Store {
                 commits: writer.commits(),
                 syncs: None,
             },
-            super::db::Db::Postgres(_) => {
+            super::db::Db::Postgres(..) => {
                 let read = async {
                     let mut tx = self.db.read().await?;
                     Ok::<_, StoreError>(q!(&mut tx, sql::COMMITS, [] => one (i64, i64))?)
@@ -400,10 +438,32 @@ impl Store {
         let mut tx = self.db.read().await?;
         let list = super::types::id_list(people.iter().map(|p| p.0));
         let found = q!(&mut tx, sql::DEBTOR_REFS, [list] => all (Uuid, String))?;
-        Ok(found
+        let keys = tx.keys_of(found.iter().map(|(id, _)| *id)).await?;
+        found
             .into_iter()
-            .map(|(id, reference)| (crate::domain::PersonId(id), reference))
-            .collect())
+            .map(|(id, sealed)| {
+                let key = own_key(&keys, id, SealKind::PersonReference, id);
+                let reference = open_text(key, &sealed, "number of a person")?;
+                Ok((crate::domain::PersonId(id), reference))
+            })
+            .collect()
+    }
+}
+
+/// Why a debt is disputed; what the ledger itself says stands as that word.
+pub(super) fn dispute_reason(
+    keys: &Keys,
+    debtor: Uuid,
+    dispute: Uuid,
+    kept: &str,
+) -> Result<String, StoreError> {
+    match kept {
+        "ledger" => Ok(kept.to_owned()),
+        sealed => open_text(
+            own_key(keys, debtor, SealKind::Dispute, dispute),
+            sealed,
+            "reason of a dispute",
+        ),
     }
 }
 

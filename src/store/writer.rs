@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use super::db::{Db, Tx, begun};
+use super::seals::Seals;
 use super::{Store, StoreError};
 
 /// At most this many steps share one commit.
@@ -36,10 +37,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(pool: SqlitePool) -> Writer {
+    pub(super) fn start(pool: SqlitePool, seals: Arc<Seals>) -> Writer {
         let (queue, receiver) = mpsc::channel(1024);
         let commits = Arc::new(AtomicU64::new(0));
-        tokio::spawn(write_groups(pool, receiver, commits.clone()));
+        tokio::spawn(write_groups((pool, seals), receiver, commits.clone()));
         Writer { queue, commits }
     }
 
@@ -56,7 +57,11 @@ impl Writer {
     }
 }
 
-async fn write_groups(pool: SqlitePool, mut queue: mpsc::Receiver<Message>, commits: Arc<AtomicU64>) {
+async fn write_groups(
+    base: (SqlitePool, Arc<Seals>),
+    mut queue: mpsc::Receiver<Message>,
+    commits: Arc<AtomicU64>,
+) {
     let mut closing = None;
     while closing.is_none() {
         let Some(first) = queue.recv().await else { return };
@@ -74,7 +79,7 @@ async fn write_groups(pool: SqlitePool, mut queue: mpsc::Receiver<Message>, comm
             };
         }
         if !group.is_empty() {
-            write_group(&pool, group).await;
+            write_group(&base, group).await;
             commits.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -83,13 +88,13 @@ async fn write_groups(pool: SqlitePool, mut queue: mpsc::Receiver<Message>, comm
     }
 }
 
-async fn write_group(pool: &SqlitePool, group: Vec<Job>) {
+async fn write_group((pool, seals): &(SqlitePool, Arc<Seals>), group: Vec<Job>) {
     let mut finishes = Vec::with_capacity(group.len());
     let alone = group.len() == 1;
     let mut keep_any = false;
     let mut jobs = group.into_iter().peekable();
     let outcome = async {
-        let mut tx = Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?);
+        let mut tx = Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?, seals.clone());
         while jobs.peek().is_some() {
             if !alone {
                 point(&mut tx, "SAVEPOINT step").await?;
@@ -124,7 +129,7 @@ async fn write_group(pool: &SqlitePool, group: Vec<Job>) {
 }
 
 async fn point(tx: &mut Tx, text: &'static str) -> Result<(), StoreError> {
-    if let Tx::Sqlite(t) = tx {
+    if let Tx::Sqlite(t, _) = tx {
         sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **t).await?;
     }
     Ok(())
@@ -138,9 +143,9 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> Boxed<'t, Result<T, StoreError>> + Send + 'static,
     {
         match &*self.db {
-            Db::Postgres(pool) => {
-                let pool = pool.clone();
-                let mut tx = begun(async move { pool.begin().await.map(Tx::Postgres) }).await?;
+            Db::Postgres(pool, seals) => {
+                let (pool, seals) = (pool.clone(), seals.clone());
+                let mut tx = begun(async move { Ok(Tx::Postgres(pool.begin().await?, seals)) }).await?;
                 let value = work(&mut tx).await?;
                 tx.commit().await?;
                 Ok(value)

@@ -14,6 +14,7 @@ use dunwell::dispatch::{Dispatcher, Rulebook};
 use dunwell::domain::*;
 use dunwell::ledger::{AccountRow, Mapping, read_accounts};
 use dunwell::scheduler::{Scheduler, Walk, WalkReport};
+use dunwell::store::SealKeys;
 use dunwell::store::*;
 use uuid::Uuid;
 
@@ -196,7 +197,9 @@ async fn the_ledger_is_taken_in_whole_as_it_stood_on_a_day() {
     );
     let database = databases().remove(0);
     let clock = Arc::new(VirtualClock::new(midnight(as_of), 3));
-    let store = Store::open(&database.database_url, clock).await.unwrap();
+    let store = Store::open(&database.database_url, clock, SealKeys::known())
+        .await
+        .unwrap();
     store.set_up(set_up(), "olga").await.unwrap();
     import(&store, accounts(rows, &lines, as_of)).await;
 
@@ -234,7 +237,9 @@ async fn two_years(bytes: &[u8]) -> Replayed {
     let (start, end) = (on("2012-01-01"), on("2014-01-31"));
     let database = databases().remove(0);
     let clock = Arc::new(VirtualClock::new(midnight(start), 5));
-    let store = Store::open(&database.database_url, clock.clone()).await.unwrap();
+    let store = Store::open(&database.database_url, clock.clone(), SealKeys::known())
+        .await
+        .unwrap();
     store.set_up(set_up(), "olga").await.unwrap();
     let events = lines.iter().zip(&rows).map(|(line, row)| NewEvent {
         currency: None,

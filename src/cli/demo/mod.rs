@@ -20,7 +20,7 @@ use crate::dispatch::{Dispatcher, open_rules};
 use crate::domain::{Channel, Moment};
 use crate::ledger::{Mapping, read_accounts, read_events, sample, write_rejects};
 use crate::scheduler::{Scheduler, Walk};
-use crate::store::{BatchKind, ImportCounts, NewAccount, NewEvent, RowOutcome, Store};
+use crate::store::{BatchKind, ImportCounts, NewAccount, NewEvent, RowOutcome, SealFile, Store};
 
 pub use report::DemoReport;
 
@@ -185,7 +185,12 @@ async fn open(dir: &Path, clock: Arc<VirtualClock>) -> anyhow::Result<Store> {
         "dunwell.toml",
         "# settings of the demo's folder\ndatabase_url = \"sqlite://dunwell.sqlite\"\n",
     )?;
-    Ok(Store::open(&format!("sqlite://{}", file.display()), clock).await?)
+    Ok(Store::open(
+        &format!("sqlite://{}", file.display()),
+        clock,
+        SealFile::new(&dir.join("seal.key")),
+    )
+    .await?)
 }
 
 async fn import(store: &Store, dir: &Path, csv: &str) -> anyhow::Result<Imported> {
@@ -224,7 +229,7 @@ async fn import(store: &Store, dir: &Path, csv: &str) -> anyhow::Result<Imported
             RowOutcome::Created => imported.counts.created += 1,
             RowOutcome::Changed => imported.counts.changed += 1,
             RowOutcome::Unchanged => imported.counts.unchanged += 1,
-            RowOutcome::NoPortfolio => imported.counts.rejected += 1,
+            RowOutcome::NoPortfolio | RowOutcome::Erased => imported.counts.rejected += 1,
         }
     }
     store.end_import(batch, imported.counts).await?;

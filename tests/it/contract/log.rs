@@ -3,7 +3,7 @@
 use dunwell::evidence::{
     Checkpoint, Frontier, KeyUse, Kind, NoteSigner, Policy, leaf_hash, verify_consistency, verify_inclusion,
 };
-use dunwell::store::{Anchor, AnchorKind, EntryName, Outside, Store, StoreError};
+use dunwell::store::{Anchor, AnchorKind, EntryName, Outside, SealKeys, Store, StoreError};
 
 use super::on_every_database;
 use super::world::World;
@@ -36,16 +36,24 @@ async fn places_have_no_gaps_whoever_writes(database: TestDatabase) {
     let world = World::new(database).await;
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..6u64 {
-        let store = Store::open(&world.database.database_url, world.clock.clone())
-            .await
-            .unwrap();
+        let store = Store::open(
+            &world.database.database_url,
+            world.clock.clone(),
+            SealKeys::known(),
+        )
+        .await
+        .unwrap();
         writers.spawn(async move { entries(&store, writer * 1000, 60).await });
     }
     // Several sequencers at once, as on several machines.
     for _ in 0..3 {
-        let store = Store::open(&world.database.database_url, world.clock.clone())
-            .await
-            .unwrap();
+        let store = Store::open(
+            &world.database.database_url,
+            world.clock.clone(),
+            SealKeys::known(),
+        )
+        .await
+        .unwrap();
         writers.spawn(async move {
             for _ in 0..20 {
                 match store.grow_log().await {

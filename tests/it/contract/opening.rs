@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dunwell::clock::VirtualClock;
 use dunwell::domain::AttemptState;
-use dunwell::store::{Store, StoreError};
+use dunwell::store::{SealKeys, Store, StoreError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
@@ -25,7 +25,7 @@ fn clock() -> Arc<VirtualClock> {
 }
 
 async fn refused(url: &str) -> String {
-    match Store::open(url, clock()).await {
+    match Store::open(url, clock(), SealKeys::known()).await {
         Ok(_) => panic!("opened"),
         Err(e) => e.to_string(),
     }
@@ -58,7 +58,7 @@ async fn a_newer_schema_is_left_alone(database: TestDatabase) {
         "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) VALUES (9999, 'later', CURRENT_TIMESTAMP, TRUE, {checksum}, 0)"
     );
     world.raw.run(&sql).await.unwrap();
-    match Store::open(&world.database.database_url, clock()).await {
+    match Store::open(&world.database.database_url, clock(), SealKeys::known()).await {
         Err(StoreError::Newer { found: 9999, known }) => assert!(known < 9999),
         other => panic!("{:?}", other.err()),
     }
@@ -78,7 +78,11 @@ async fn eight_programs_open_a_fresh_database_together(database: TestDatabase) {
     for n in 0..8 {
         let url = database.database_url.clone();
         let clock = Arc::new(VirtualClock::new(moment("2026-04-07T10:00:00+08:00"), n));
-        all.spawn(async move { Store::open(&url, clock).await.map_err(|e| e.to_string()) });
+        all.spawn(async move {
+            Store::open(&url, clock, SealKeys::known())
+                .await
+                .map_err(|e| e.to_string())
+        });
     }
     let stores: Vec<Store> = all
         .join_all()

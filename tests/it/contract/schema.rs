@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dunwell::domain::AttemptState;
-use dunwell::store::{Store, statements_by_file};
+use dunwell::store::{SealKeys, Store, statements_by_file};
 use sqlx::{Column, Either, Executor, SqlSafeStr, Statement};
 
 use super::on_every_database;
@@ -219,9 +219,13 @@ async fn opening_twice_is_harmless(database: TestDatabase) {
     world.happens("0001", paid("bank-1", 100)).await;
     let entries = world.store.verify_log().await.unwrap().entries;
     world.reopen().await;
-    let second = Store::open(&world.database.database_url, world.clock.clone())
-        .await
-        .unwrap();
+    let second = Store::open(
+        &world.database.database_url,
+        world.clock.clone(),
+        SealKeys::known(),
+    )
+    .await
+    .unwrap();
     assert_eq!(second.verify_log().await.unwrap().entries, entries);
     assert_eq!(second.registry().await.unwrap().desks.len(), 1);
     assert!(world.dispatch(&permissive()).await.is_empty());

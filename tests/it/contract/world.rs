@@ -11,6 +11,7 @@ use dunwell::domain::*;
 use dunwell::evidence::leaf_hash;
 use dunwell::guard;
 use dunwell::policy::{Holidays, Pack, PackFiles, PolicySet};
+use dunwell::store::SealKeys;
 use dunwell::store::*;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use uuid::Uuid;
@@ -38,7 +39,9 @@ impl World {
     /// Opened, but nobody is set up.
     pub(crate) async fn empty(database: TestDatabase) -> World {
         let clock = Arc::new(VirtualClock::new(moment("2026-04-07T10:00:00+08:00"), 7));
-        let store = Store::open(&database.database_url, clock.clone()).await.unwrap();
+        let store = Store::open(&database.database_url, clock.clone(), SealKeys::known())
+            .await
+            .unwrap();
         let raw = Raw::open(&database).await;
         World {
             store,
@@ -52,7 +55,7 @@ impl World {
     /// Closes the store and opens it again on the same database.
     pub(crate) async fn reopen(&mut self) {
         self.store.close().await;
-        self.store = Store::open(&self.database.database_url, self.clock.clone())
+        self.store = Store::open(&self.database.database_url, self.clock.clone(), SealKeys::known())
             .await
             .unwrap();
     }

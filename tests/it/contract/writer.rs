@@ -1,7 +1,7 @@
 //! Many small writes at once: each is durable when it returns, and one that fails takes no other with it.
 
 use dunwell::domain::AccountId;
-use dunwell::store::{NewAttempt, Store};
+use dunwell::store::{NewAttempt, SealKeys, Store};
 use tokio::task::JoinSet;
 
 use super::on_every_database;
@@ -82,7 +82,9 @@ async fn two_programs_write_at_the_same_time(database: TestDatabase) {
     world.account("0001").import().await;
     let one = world.attempt("0001").await;
     let url = &world.database.database_url;
-    let other = Store::open(url, world.clock.clone()).await.unwrap();
+    let other = Store::open(url, world.clock.clone(), SealKeys::known())
+        .await
+        .unwrap();
     let mut all = JoinSet::new();
     for n in 0..100 {
         let store = if n % 2 == 0 { &world.store } else { &other }.clone();

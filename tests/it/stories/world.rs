@@ -14,6 +14,7 @@ use dunwell::dispatch::{BatchReport, Dispatcher, Rulebook};
 use dunwell::domain::*;
 use dunwell::evidence::leaf_hash;
 use dunwell::scheduler::{PlanReport, Scheduler, Walk, WalkReport};
+use dunwell::store::SealKeys;
 use dunwell::store::*;
 
 use tokio::sync::{Notify, Semaphore};
@@ -192,7 +193,9 @@ impl World {
         clock: Arc<VirtualClock>,
         outbox: Arc<Outbox>,
     ) -> World {
-        let store = Store::open(&database.database_url, clock.clone()).await.unwrap();
+        let store = Store::open(&database.database_url, clock.clone(), SealKeys::known())
+            .await
+            .unwrap();
         let rulebook = shipped_rulebook();
         let scheduler = Scheduler::new(store.clone(), rulebook.clone());
         let carriers = Arc::new(recorders(&outbox));
