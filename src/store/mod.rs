@@ -8,6 +8,7 @@
 mod audit;
 mod backup;
 mod bulk;
+mod bundles;
 mod claim;
 mod db;
 mod decide;
@@ -37,6 +38,7 @@ mod writer;
 
 pub use crate::evidence::{Audit as LogCheck, LogFault};
 pub use audit::Outside;
+pub use bundles::Anchored;
 pub use claim::Claimed;
 pub use db::{Stmt, statements_by_file};
 pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};

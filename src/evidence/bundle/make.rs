@@ -58,6 +58,8 @@ pub struct Texts<'a> {
     pub readme: &'a str,
     /// A copy of the verifier.
     pub verifier: &'a str,
+    /// What the verifier reads published formats with.
+    pub formats: &'a str,
 }
 
 /// Everything that goes into a bundle, but the certificate, which is made of it.
@@ -85,6 +87,7 @@ pub fn assemble(parts: &Parts, texts: Texts<'_>, certificate: Option<Vec<u8>>) -
     let mut put = |path: String, bytes: Vec<u8>| _ = files.insert(path, bytes);
     put("README.txt".into(), texts.readme.into());
     put("verify_bundle.py".into(), texts.verifier.into());
+    put("verify_formats.py".into(), texts.formats.into());
     put("statement.json".into(), parts.statement.to_canonical().into_bytes());
     put("checkpoint.txt".into(), parts.head.to_string().into_bytes());
     if let Some(token) = &parts.token {
