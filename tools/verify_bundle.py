@@ -61,12 +61,12 @@ def check(files, trust, roots=(), log=None, digest=None):
         need("attempt" not in e or "record" in e and e.get("prev") == last.get(e["attempt"]), 53, f"entries/{n}.json")
         last[e.get("attempt")] = e.get("record")
     for name in sorted(files):
-        n, field = (re.fullmatch(f"sealed/({NUMBER})\\.([a-z_]+)", name) or (0, "", ""))[1:3]
-        if not field: continue
-        sealed, key, named = take(name), files.get(name + ".key"), entries.get(int(n), {}).get(field)
+        found = re.fullmatch(f"sealed/({NUMBER})\\.([a-z_]+)", name)
+        if not found: continue
+        sealed, key, named = take(name), files.get(name + ".key"), entries.get(int(found[1]), {}).get(found[2])
         need(type(named) is str, 54, name)
         if key is None: continue
-        plain = tried(54, name, lambda: ChaCha20Poly1305(key[:32]).decrypt(bytes(4) + sealed[16:24], sealed[24:], take(name + ".key")[32:]))
+        plain = tried(54, name, lambda: ChaCha20Poly1305(key[:32]).decrypt(bytes(4) + sealed[:8], sealed[8:], take(name + ".key")[32:]))
         need(sha(plain).hex() == named, 54, name)
         opened[name] = tried(54, name, plain[32:].decode)
     objects = {name: sha(take(name)).hex() for name in files if name.startswith("objects/")}

@@ -344,7 +344,8 @@ impl<'a> Gathering<'a> {
         self.sealed.push(SealedPart {
             index,
             field: field.to_owned(),
-            sealed: value.sealed,
+            // The first 16 bytes of the nonce went into the key that is handed out; nothing would cover them here.
+            sealed: value.sealed.get(16..).unwrap_or_default().to_vec(),
             key,
         });
     }

@@ -307,9 +307,9 @@ fn check_sealed(
 /// Opens a sealed value with its key file: 32 bytes of key, and what the seal binds beside the value.
 fn unsealed(sealed: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     let (key, aad) = key.split_first_chunk::<32>()?;
-    let (nonce, msg) = sealed.split_first_chunk::<24>()?;
+    let (nonce, msg) = sealed.split_first_chunk::<8>()?;
     let mut short = [0u8; 12];
-    short[4..].copy_from_slice(&nonce[16..]);
+    short[4..].copy_from_slice(nonce);
     let payload = Payload { msg, aad };
     ChaCha20Poly1305::new(&(*key).into())
         .decrypt(&short.into(), payload)

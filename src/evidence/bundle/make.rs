@@ -25,7 +25,7 @@ pub struct SealedPart {
     pub index: u64,
     /// The field that commits to it.
     pub field: String,
-    /// Nonce, ciphertext and tag.
+    /// Eight bytes of nonce, ciphertext and tag.
     pub sealed: Vec<u8>,
     /// The key of this one text and what its seal binds; left out where it is not to be opened.
     pub key: Option<([u8; 32], String)>,

@@ -169,6 +169,14 @@ impl Story<'_> {
         known.map_or_else(|| fixed.replace('_', " "), str::to_owned)
     }
 
+    /// A source as it stands in the rules; `house rule` in the language of the certificate.
+    fn word_of_source(&self, source: &str) -> String {
+        match self.words.words.get("house rule").and_then(toml::Value::as_str) {
+            Some(own) => source.replace("house rule", own),
+            None => source.to_owned(),
+        }
+    }
+
     fn object(&self, fields: &Fields, key: &str) -> Option<Value> {
         let object = self.objects.get(text(fields, key)?)?;
         parse(std::str::from_utf8(&object.bytes).ok()?).ok()
@@ -401,7 +409,7 @@ impl Story<'_> {
 
     fn rules_table(&self, rows: Vec<Vec<String>>) -> Json {
         let head = ["rule", "pack", "result", "source"].map(|c| self.column(c));
-        table(head.to_vec(), &[4, 3, 2, 7], rows)
+        table(head.to_vec(), &[5, 3, 2, 6], rows)
     }
 
     /// Opt-outs, holds and the like.
@@ -447,7 +455,7 @@ impl Story<'_> {
                 rule,
                 format!("{pack} {version}"),
                 self.word(&verdict),
-                source.unwrap_or_default(),
+                self.word_of_source(&source.unwrap_or_default()),
             ]
         });
         let rows = rows.collect();
