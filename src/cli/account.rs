@@ -7,7 +7,7 @@ use super::out::{Answer, masked, table};
 use super::session::Session;
 use super::words::{Lang, word};
 use crate::domain::{Money, ZoneSource};
-use crate::store::{Timeline, TimelineEntry};
+use crate::store::{Store, Timeline, TimelineEntry};
 
 /// Which account.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +41,18 @@ pub(super) async fn run(session: &Session, command: AccountCommand) -> anyhow::R
     let AccountCommand::Show { reference, portfolio } = command;
     let store = session.store().await?;
     let id = store.account_id(portfolio.as_deref(), &reference).await?;
+    // The name is shown: who looked is written down first.
+    let by = super::session::system_user();
+    store.record_read(&by, "account", None, Some(id)).await?;
+    show(session, &store, id).await
+}
+
+/// One account, for somebody whose looking was recorded.
+pub(super) async fn show(
+    session: &Session,
+    store: &Store,
+    id: crate::domain::AccountId,
+) -> anyhow::Result<Answer> {
     let timeline = store.timeline(id).await?;
     let registry = store.registry().await?;
     let desk = registry.desks.get(&timeline.account.portfolio);

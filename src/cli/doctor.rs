@@ -109,6 +109,9 @@ async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Op
         found.say(Mark::Fail, sentence(&e));
     }
     signing(found, out, &store, config).await;
+    if let Err(e) = sealing(found, out, &store, config).await {
+        found.say(Mark::Fail, sentence(&e));
+    }
     if let Err(e) = in_force(found, out, &store, config).await {
         found.say(Mark::Fail, sentence(&e));
     }
@@ -135,6 +138,54 @@ async fn database(found: &mut Findings, out: &Out, config: &Config, rulebook: Op
             ),
         ),
     }
+}
+
+/// Whether personal data can be opened, backups be reached, and nothing stops sending.
+async fn sealing(found: &mut Findings, out: &Out, store: &Store, config: &Config) -> anyhow::Result<()> {
+    let lang = out.lang;
+    let keys = SealFile::new(&config.seal.key_file).read()?;
+    let n = keys.masters.len();
+    match n {
+        1 => found.say(
+            Mark::Ok,
+            lang.pick("个人资料的密钥可用", "the key of personal data is there"),
+        ),
+        _ => found.say(
+            Mark::Warn,
+            lang.pick(
+                format!("密钥文件有 {n} 个主密钥:轮换未完成\n运行 `dunwell seal rotate`"),
+                format!(
+                    "the key file has {n} master keys: a rotation did not end\nrun `dunwell seal rotate`"
+                ),
+            ),
+        ),
+    }
+    let lost: Vec<String> = store
+        .backups()
+        .await?
+        .into_iter()
+        .filter(|b| !b.reachable)
+        .map(|b| b.folder.display().to_string())
+        .collect();
+    if !lost.is_empty() {
+        found.say(
+            Mark::Warn,
+            lang.pick(
+                format!("备份无法访问,删除无法到达:{}", lost.join(", ")),
+                format!("backups that erasing cannot reach: {}", lost.join(", ")),
+            ),
+        );
+    }
+    if let Some(r) = store.restoration().await? {
+        found.say(
+            Mark::Fail,
+            lang.pick(
+                format!("{} 发现日志回退,停止一切发送:{}\n处理后运行 `dunwell evidence restore-resolve`", r.detected_at, r.why),
+                format!("a restored log was found at {}, nothing is sent: {}\nwhen it was dealt with run `dunwell evidence restore-resolve`", r.detected_at, r.why),
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// Whether the log can be signed, holds what was signed, and is vouched for by anybody.

@@ -10,7 +10,7 @@ use super::words::word;
 use super::{message, verdict};
 use crate::dispatch::{FindingView, Judgement, judge};
 use crate::domain::{Moment, Situation, Verdict};
-use crate::store::{AttemptStory, Store};
+use crate::store::{AttemptStory, Store, StoreError};
 
 /// Which message.
 #[derive(Debug, Args)]
@@ -28,6 +28,25 @@ pub(super) struct ExplainArgs {
     /// Show the words too; they are personal data
     #[arg(long)]
     reveal: bool,
+    /// With --reveal: who reads them, for the evidence; without it the name of the system's user
+    #[arg(long, requires = "reveal")]
+    by: Option<String>,
+    /// Reading was recorded already
+    #[arg(skip)]
+    recorded: bool,
+}
+
+impl ExplainArgs {
+    /// Everything about one message, for somebody whose reading was recorded.
+    pub(super) fn recorded(id: crate::domain::AttemptId) -> ExplainArgs {
+        ExplainArgs {
+            id: id.to_string(),
+            at: None,
+            reveal: true,
+            by: None,
+            recorded: true,
+        }
+    }
 }
 
 pub(super) async fn explain(session: &Session, args: &ExplainArgs) -> anyhow::Result<Answer> {
@@ -35,8 +54,19 @@ pub(super) async fn explain(session: &Session, args: &ExplainArgs) -> anyhow::Re
     let id = store.find_attempt(&args.id).await?;
     let story = store.story(id).await?;
     let now = store.clock().now();
-    let situation = store.situation(id, now).await?.situation;
-    let zone = situation.zones().shown();
+    if args.reveal && !args.recorded {
+        let by = args.by.clone().unwrap_or_else(super::session::system_user);
+        store.record_read(&by, "message", Some(id), None).await?;
+    }
+    // Of somebody who was erased there is no situation any more.
+    let situation = match store.situation(id, now).await {
+        Ok(claimed) => Some(claimed.situation),
+        Err(StoreError::Corrupt { .. }) => None,
+        Err(e) => return Err(e.into()),
+    };
+    let zone = situation
+        .as_ref()
+        .map_or(chrono_tz::Tz::UTC, |s| s.zones().shown());
     let asked = args
         .at
         .as_deref()
@@ -85,10 +115,13 @@ async fn forecast(
     session: &Session,
     store: &Store,
     story: &AttemptStory,
-    mut situation: Situation,
+    situation: Option<Situation>,
     (asked, now): (Option<Moment>, Moment),
 ) -> anyhow::Result<Option<(Moment, Judgement)>> {
     let at = asked.unwrap_or(now);
+    let Some(mut situation) = situation else {
+        return Ok(None);
+    };
     if !story.attempt.state.is_waiting() || at < now {
         return Ok(None);
     }

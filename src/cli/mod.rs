@@ -3,7 +3,9 @@
 //! Each noun has a file of its own. Reports that people read exist in Chinese and in English; programs ask for
 //! `--json`. Errors are one clear sentence; exit codes are documented in `docs/operations.md`.
 
+mod access;
 mod account;
+mod backup;
 mod campaign;
 mod campaign_why;
 mod check;
@@ -21,6 +23,7 @@ mod labelled;
 mod ladder;
 mod message;
 mod out;
+mod person;
 mod policy;
 mod policy_diff;
 mod policy_show;
@@ -28,6 +31,7 @@ mod policy_versions;
 mod policy_eval;
 mod portfolio;
 pub mod portfolios;
+mod retention;
 mod serve;
 mod session;
 mod settings;
@@ -133,6 +137,27 @@ enum Command {
     /// The log of every step
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// Erasing people
+    #[command(subcommand)]
+    Person(person::PersonCommand),
+    /// Duties to keep what is known, whatever else would erase it
+    #[command(subcommand)]
+    Hold(person::HoldCommand),
+    /// How long what is known is kept
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
+    /// Copies the database while it runs; the copy opens nothing by itself
+    Backup(backup::BackupArgs),
+    /// Puts a copy back
+    Restore(backup::RestoreArgs),
+    /// The key that opens personal data
+    #[command(subcommand)]
+    Seal(backup::SealCommand),
+    /// Who may look from outside, and until when
+    #[command(subcommand)]
+    Access(access::AccessCommand),
+    /// Looking from outside, with a token; nothing can be changed, and everything shown is recorded
+    Auditor(access::AuditorArgs),
     /// Cosigns heads of the logs of other installations; runs on another machine
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -201,6 +226,14 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Policy(command) => policy::run(&session, command).await,
         Command::Ladder(command) => ladder::run(&session, command),
         Command::Evidence(command) => evidence::run(&session, command).await,
+        Command::Person(command) => person::run(&session, command).await,
+        Command::Hold(command) => person::run_hold(&session, command).await,
+        Command::Retention(command) => retention::run(&session, command).await,
+        Command::Backup(args) => backup::backup(&session, &args).await,
+        Command::Restore(args) => backup::restore(&session, &args).await,
+        Command::Seal(command) => backup::seal(&session, command).await,
+        Command::Access(command) => access::run(&session, command).await,
+        Command::Auditor(args) => access::auditor(&session, &args).await,
         Command::Witness(command) => witness::run(&session, command).await,
         Command::Guard(command) => guard::run(&session, command),
         Command::Doctor => doctor::doctor(&session).await,

@@ -125,7 +125,21 @@ async fn ready_notary(session: &Session, store: &Store, config: &Config) -> anyh
         );
     }
     // What cannot be signed now is better known before anything is sent.
-    notary.head().await?;
+    let head = notary.head().await?;
+    // A witness may know of entries that are gone here; the others are asked again later.
+    for fault in notary.cosign(&head, false).await?.faults {
+        session.out.remark(
+            &format!("未获见证:{fault}"),
+            &format!("nobody vouches here: {fault}"),
+        );
+    }
+    if let Some(found) = store.restoration().await? {
+        anyhow::bail!(
+            "the log was found restored at {}: {}\nnothing is sent until an officer has dealt with it: `dunwell evidence restore-resolve --by NAME`",
+            found.detected_at,
+            found.why
+        );
+    }
     if !notary.has_anchor() {
         session.out.remark(
             "注意:没有任何外部见证。能改数据库和密钥的人可以改写日志而不被发现;请设置 `evidence.policy_file`(见证)或 `evidence.place`(外部副本)",

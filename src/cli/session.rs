@@ -63,6 +63,14 @@ impl Session {
     }
 }
 
+/// The name of the system's user, for what nobody has signed by name.
+pub(super) fn system_user() -> String {
+    let named = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    named.map_or_else(|| "system user".to_owned(), |name| format!("system user {name}"))
+}
+
 /// The portfolio of that name, or which there are.
 pub(super) fn desk<'r>(registry: &'r Registry, name: &str) -> anyhow::Result<&'r Desk> {
     registry.by_name(name).with_context(|| {

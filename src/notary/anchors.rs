@@ -136,13 +136,11 @@ pub async fn ask_witness(
                     .collect());
             }
             Said::Seen(seen) if seen > head.checkpoint.size => {
-                return Err(outside(
-                    name,
-                    format!(
-                        "it has seen {seen} entries of this log, which has {} here: entries at the end are gone, or an older copy was put back",
-                        head.checkpoint.size
-                    ),
-                ));
+                return Err(NotaryError::Longer {
+                    name: name.to_owned(),
+                    seen,
+                    here: head.checkpoint.size,
+                });
             }
             Said::Seen(seen) if seen == old => {
                 return Err(outside(name, "it contradicts itself about what it has seen"));
@@ -223,6 +221,13 @@ impl Notary {
                             .await?;
                     }
                     vouched.by.push(("witness", name.to_owned()));
+                }
+                Err(e @ NotaryError::Longer { seen, .. }) => {
+                    // Another machine may have shown it a newer head of this same log.
+                    if seen > self.store.tree().await?.size() {
+                        self.store.note_restoration(&e.to_string(), seen).await?;
+                    }
+                    vouched.faults.push(e.to_string());
                 }
                 Err(e @ NotaryError::Outside { .. }) => vouched.faults.push(e.to_string()),
                 Err(e) => return Err(e),

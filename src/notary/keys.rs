@@ -165,6 +165,14 @@ impl KeyFile {
         }
     }
 
+    /// Renames the note of the last signed head, so that it is kept but no longer compared.
+    pub fn put_note_aside(&self, size: u64) -> Result<(), KeyError> {
+        let mut aside = self.note_path().into_os_string();
+        aside.push(format!(".{size}.given-up"));
+        std::fs::rename(self.note_path(), aside).map_err(|e| self.fault(&e))?;
+        self.sync_folder()
+    }
+
     /// Replaces the keys as a whole: a reader sees the old file or the new one.
     pub fn replace(&self, keys: &[NoteSigner]) -> Result<(), KeyError> {
         let text: String = keys.iter().map(|k| k.to_secret_text() + "\n").collect();

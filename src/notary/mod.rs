@@ -51,6 +51,18 @@ pub enum NotaryError {
         /// What is wrong.
         problem: String,
     },
+    /// A witness has seen more of this log than there is.
+    #[error(
+        "{name}: it has seen {seen} entries of this log, which has {here} here: entries at the end are gone, or an older copy was put back"
+    )]
+    Longer {
+        /// The witness.
+        name: String,
+        /// Entries it has seen.
+        seen: u64,
+        /// Entries of the head it was shown.
+        here: u64,
+    },
 }
 
 /// Signs the log of one store.
@@ -141,10 +153,43 @@ impl Notary {
             }
         }
         self.store.grow_log().await?;
-        self.not_put_back(&file).await?;
-        let head = self.store.sign_head(signers).await?;
+        let head = match self.signed(&file, signers).await {
+            Err(NotaryError::Store(StoreError::Inconsistent(why))) => {
+                // From here on nothing is claimed, whoever else still runs.
+                let expected = file.last_signed()?.map_or(0, |last| last.checkpoint.size);
+                if self.store.note_restoration(&why, expected).await? {
+                    tracing::error!("{why}");
+                }
+                return Err(StoreError::Inconsistent(why).into());
+            }
+            other => other?,
+        };
         file.remember(&head.signed)?;
         Ok(head)
+    }
+
+    async fn signed(
+        &self,
+        file: &KeyFile,
+        signers: Vec<crate::evidence::NoteSigner>,
+    ) -> Result<Head, NotaryError> {
+        self.not_put_back(file).await?;
+        Ok(self.store.sign_head(signers).await?)
+    }
+
+    /// Puts aside the note of a head that the log no longer contains, because an officer has said to go on without it.
+    /// Gives that head; none if the log contains it.
+    pub async fn give_up_last(&self) -> Result<Option<crate::evidence::Checkpoint>, NotaryError> {
+        let file = self.key_file();
+        let Some(last) = file.last_signed()? else {
+            return Ok(None);
+        };
+        let last = last.checkpoint;
+        if self.store.tree().await?.root_at(last.size).await? == Some(last.root) {
+            return Ok(None);
+        }
+        file.put_note_aside(last.size)?;
+        Ok(Some(last))
     }
 
     /// Whether the log could be signed, without signing: the public key, or none if the log never had one and none is

@@ -252,6 +252,10 @@ impl Store {
         let ids: Vec<Uuid> = self
             .write(move |tx| {
                 Box::pin(async move {
+                    // After an older copy was put back nobody knows what went out since.
+                    if super::restoration::stands(tx).await? {
+                        return Ok(Vec::new());
+                    }
                     let rows = q!(tx, sql::CLAIM, [worker, Ts(now + lease), Ts(now), limit] => all (Uuid,))?;
                     Ok(rows.into_iter().map(|(id,)| id).collect())
                 })

@@ -130,9 +130,11 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Every registered statement with the file it stands in; a test prepares each on both databases.
 pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
     vec![
+        ("access", super::access::sql::all()),
         ("audit", super::audit::sql::all()),
         ("claim", super::claim::sql::all()),
         ("decide", super::decide::sql::all()),
+        ("erase", super::erase::sql::all()),
         ("events", super::events::sql::all()),
         ("heads", super::heads::sql::all()),
         ("import", super::import::sql::all()),
@@ -141,6 +143,8 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("people", super::people::sql::all()),
         ("plan", super::plan::sql::all()),
         ("registry", super::registry::sql::all()),
+        ("restoration", super::restoration::sql::all()),
+        ("retention", super::retention::sql::all()),
         ("review", super::review::sql::all()),
         ("runs", super::runs::sql::all()),
         ("backup", super::backup::sql::all()),

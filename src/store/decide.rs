@@ -288,6 +288,8 @@ struct Deciding<'a> {
     history: Vec<Touch>,
     seals: std::sync::Arc<Seals>,
     keys: Keys,
+    /// An older copy of the database was put back: nothing is reserved.
+    stopped: bool,
     writes: Writes,
 }
 
@@ -323,6 +325,7 @@ impl Deciding<'_> {
             history,
             seals,
             keys,
+            stopped: super::restoration::stands(tx).await?,
             writes: Writes::default(),
         };
         let mut decided = Vec::with_capacity(decisions.len());
@@ -369,7 +372,10 @@ impl Deciding<'_> {
         let last = fresh.last_record.map(RecordId::from);
         match decision.action {
             Action::Reserve(ref clearance) => {
-                if decision.registry_version != self.registry || !self.still_true(&fresh, clearance) {
+                if self.stopped
+                    || decision.registry_version != self.registry
+                    || !self.still_true(&fresh, clearance)
+                {
                     self.writes.release.push(id);
                     return Ok(Recorded::Stale);
                 }

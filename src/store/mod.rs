@@ -5,6 +5,7 @@
 //! No decisions here: the store counts, locks and records what `guard` and `planner` have decided.
 //! Used by `dispatch`, `scheduler` and the doors.
 
+mod access;
 mod audit;
 mod backup;
 mod bulk;
@@ -12,6 +13,7 @@ mod bundles;
 mod claim;
 mod db;
 mod decide;
+mod erase;
 mod error;
 mod events;
 mod from_ledger;
@@ -22,6 +24,8 @@ mod log;
 mod people;
 mod plan;
 mod registry;
+mod restoration;
+mod retention;
 mod review;
 mod runs;
 mod seal_file;
@@ -37,11 +41,14 @@ mod views;
 mod writer;
 
 pub use crate::evidence::{Audit as LogCheck, LogFault};
+pub use access::{Grant, NewGrant};
 pub use audit::Outside;
+pub use backup::{Backup, Rotated, backup_in, put_back};
 pub use bundles::Anchored;
 pub use claim::Claimed;
 pub use db::{Stmt, statements_by_file};
 pub use decide::{Action, Content, Decided, Decision, Recorded, Reservation};
+pub use erase::{DebtOf, ErasePlan, Erased, LegalHold};
 pub use error::StoreError;
 pub use events::{EventOutcome, NewEvent, Occurrence};
 pub use heads::{Anchor, AnchorKind, Head, LogKey};
@@ -50,6 +57,8 @@ pub use kept::{Basis, Facts, KeptDecision};
 pub use log::LogEntry;
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
+pub use restoration::Restoration;
+pub use retention::{Activity, DuePerson, RetentionTold};
 pub use review::OfficerAction;
 pub use runs::{AccountRun, RunCount, RunFate, RunRow};
 pub use seal_file::{KeySource, SealFile, SealFileError, SealKeys};

@@ -90,6 +90,21 @@ impl Seals {
         std::array::from_fn(|i| salt[i])
     }
 
+    /// Thirty-two random bytes.
+    pub(super) fn random(&self) -> [u8; 32] {
+        self.random.salt()
+    }
+
+    /// Wraps a key by the newest master; gives that one's name too.
+    pub(super) fn wrap(&self, person: Uuid, key: &PersonKey) -> Result<(String, Vec<u8>), StoreError> {
+        let keys = self.keys()?;
+        let master = keys
+            .masters
+            .first()
+            .ok_or(StoreError::Corrupt { what: "master key" })?;
+        Ok((master.id(), master.wrap(PersonId(person), key, self.nonce())))
+    }
+
     /// The keyed hash of a value, as a column of text holds it.
     pub(super) fn hash(&self, field: &str, value: &str) -> Result<String, StoreError> {
         Ok(self.keys()?.lookup.text(field, value))

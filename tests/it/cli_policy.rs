@@ -247,7 +247,7 @@ fn a_decision_is_explained_by_making_it_again_and_tampering_is_told() {
 
     // Facts that somebody changed are no longer those of the decision.
     let changed = Command::new("python3")
-        .args(["-c", "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute(\"UPDATE decision SET facts = replace(facts, '好看', '难看')\"); d.commit()"])
+        .args(["-c", "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute(\"UPDATE decision SET facts = zeroblob(length(facts))\"); d.commit()"])
         .arg(desk.path("dunwell.sqlite"))
         .status();
     assert!(changed.unwrap().success());

@@ -14,6 +14,7 @@ mod evidence;
 mod regimes;
 mod holidays;
 mod replay;
+mod seal_cli;
 mod stories;
 mod support;
 mod tidy;

@@ -14,7 +14,6 @@ use dunwell::dispatch::{Dispatcher, Rulebook};
 use dunwell::domain::*;
 use dunwell::ledger::{AccountRow, Mapping, read_accounts};
 use dunwell::scheduler::{Scheduler, Walk, WalkReport};
-use dunwell::store::SealKeys;
 use dunwell::store::*;
 use uuid::Uuid;
 

@@ -4,6 +4,7 @@ mod bundle;
 mod export;
 mod give;
 mod key;
+mod resolve;
 mod verify;
 
 use std::path::PathBuf;
@@ -57,6 +58,16 @@ pub(super) enum EvidenceCommand {
     /// Gives out the whole log as static files (C2SP tlog-tiles); a folder that is there is brought up to date
     #[command(after_help = "Examples:\n  dunwell evidence tiles --out public/log")]
     Tiles(give::TilesArgs),
+    /// An officer has dealt with a log that an older copy was put back of: what waited is withdrawn, because it may have gone out
+    /// since, and sending may go on
+    #[command(
+        after_help = "Examples:\n  dunwell evidence restore-resolve --by zhao\n\nEverything that is due today is marked as done, so that nothing that went out after the copy was made goes out again. Caps do not know\nwhat went out in between: wait out the longest one, or record it as calls and events."
+    )]
+    RestoreResolve {
+        /// Who decided
+        #[arg(long)]
+        by: String,
+    },
     /// The keys that sign the log
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -74,11 +85,12 @@ pub(super) async fn run(session: &Session, command: EvidenceCommand) -> anyhow::
         EvidenceCommand::Checkpoint(args) => give::checkpoint(session, &args).await,
         EvidenceCommand::Proof(args) => give::proof(session, &args).await,
         EvidenceCommand::Tiles(args) => give::tiles(session, &args).await,
+        EvidenceCommand::RestoreResolve { by } => resolve::resolve(session, &by).await,
         EvidenceCommand::Key(command) => key::run(session, command).await,
     }
 }
 
-async fn list(session: &Session, limit: i64) -> anyhow::Result<Answer> {
+pub(super) async fn list(session: &Session, limit: i64) -> anyhow::Result<Answer> {
     let entries = session.store().await?.latest_entries(limit).await?;
     let waits = session.out.lang.pick("待编号", "waits");
     let rows = entries.iter().map(|e| {

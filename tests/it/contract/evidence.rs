@@ -185,10 +185,9 @@ async fn tampering_is_found(database: TestDatabase) {
     tampered("a deleted entry", middle, "missing or out of place").await;
     let last = "DELETE FROM evidence WHERE kind = 'provider.outcome' AND attempt_id = {attempt}";
     tampered("a deleted last entry", last, "the log says `reserved`").await;
-    let body =
-        "UPDATE content SET body = replace(body, 'reminder', 'remainder') WHERE attempt_id = {attempt}";
+    let body = "UPDATE content SET body = facts WHERE attempt_id = {attempt}";
     tampered("changed words", body, "not the ones committed to").await;
-    let facts = "UPDATE content SET facts = facts || ' ' WHERE attempt_id = {attempt}";
+    let facts = "UPDATE content SET facts = body WHERE attempt_id = {attempt}";
     tampered("changed facts", facts, "not the ones committed to").await;
     let state = "UPDATE attempt SET state = 'delivered' WHERE id = {attempt}";
     tampered("a changed state", state, "the log says `accepted`").await;

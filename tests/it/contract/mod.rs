@@ -12,6 +12,7 @@ mod queue;
 mod registry;
 mod reserve;
 mod schema;
+mod seal;
 mod settle;
 mod stale;
 mod versions;

@@ -262,7 +262,7 @@ async fn the_facts_of_every_decision_are_kept_and_compared(database: TestDatabas
     world
         .raw
         .run(&format!(
-            "UPDATE decision SET facts = '{{\"first\":3}}' WHERE record = {first}"
+            "UPDATE decision SET facts = (SELECT body FROM content LIMIT 1) WHERE record = {first}"
         ))
         .await
         .unwrap();
@@ -286,9 +286,9 @@ async fn the_facts_of_every_decision_are_kept_and_compared(database: TestDatabas
     );
     let stray = world.raw.literal(Uuid::nil());
     let attempt = world.raw.literal(attempt.0);
-    let salt = if world.raw.is_sqlite() { "x'00'" } else { "'\\x00'" };
+    let torn = if world.raw.is_sqlite() { "x'00'" } else { "'\\x00'" };
     let forged = format!(
-        "INSERT INTO decision (attempt_id, record, salt, facts) VALUES ({attempt}, {stray}, {salt}, '{{}}')"
+        "INSERT INTO decision (attempt_id, record, sealed, facts) VALUES ({attempt}, {stray}, TRUE, {torn})"
     );
     world.raw.run(&forged).await.unwrap();
     assert_eq!(

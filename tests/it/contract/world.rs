@@ -11,7 +11,6 @@ use dunwell::domain::*;
 use dunwell::evidence::leaf_hash;
 use dunwell::guard;
 use dunwell::policy::{Holidays, Pack, PackFiles, PolicySet};
-use dunwell::store::SealKeys;
 use dunwell::store::*;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use uuid::Uuid;
@@ -115,6 +114,7 @@ impl World {
     /// An SMS about a debt to somebody named by the creditor's number.
     pub(crate) async fn attempt_by(&self, reference: &str, person: &str) -> NewAttempt {
         let account = self.id(reference).await;
+        let person = SealKeys::known().lookup.text("person.ref", person);
         let of = format!("FROM contact_point c JOIN person p ON p.id = c.person_id WHERE p.ref = '{person}'");
         let person = self.raw.id(&format!("SELECT p.id {of}")).await;
         let point = self.raw.id(&format!("SELECT c.id {of}")).await;

@@ -14,7 +14,6 @@ use dunwell::dispatch::{BatchReport, Dispatcher, Rulebook};
 use dunwell::domain::*;
 use dunwell::evidence::leaf_hash;
 use dunwell::scheduler::{PlanReport, Scheduler, Walk, WalkReport};
-use dunwell::store::SealKeys;
 use dunwell::store::*;
 
 use tokio::sync::{Notify, Semaphore};
@@ -381,6 +380,7 @@ impl World {
         let account = self.store.account_id(None, reference).await.unwrap();
         let raw = crate::contract::world::Raw::open(&self.database).await;
         let person = format!("{reference}#{role}");
+        let person = SealKeys::known().lookup.text("person.ref", &person);
         let of = format!("FROM contact_point c JOIN person p ON p.id = c.person_id WHERE p.ref = '{person}'");
         let attempt = NewAttempt {
             step_key: self.clock.fresh().into_bytes(),
