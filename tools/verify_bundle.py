@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """Checks a bundle of evidence without Dunwell, in the steps of docs/evidence.md; needs `pip install cryptography`.
-
     python3 verify_bundle.py BUNDLE TRUSTED [roots=PEM-FILE] [log=TILES-FOLDER] [manifest=DIGEST]
-
 TRUSTED holds keys of the log and its witnesses (C2SP tlog-policy): take it from somebody else than the maker of the bundle.
 roots: certificates of time-stamp authorities. log: all tiles of the log; they show whether anything was left out.
 verify_formats.py, beside this file, reads the published formats."""
 import json, os, re, sys
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from verify_formats import (NUMBER, Fault, canonical, certificates, climb, consistent, digests, entries_of_tiles, hashes, head, need,
-                            sha, stamp, tried, trusted)
+from verify_formats import (NUMBER, Fault, canonical, certificates, climb, consistent, digests, entries_of_tiles, hashes,
+                            head, need, sha, stamp, tried, trusted)
 
 def select(st, entries):  # what belongs to the question, by a walk over entries (index and fields) from the first on
     kind, seen, others = st["scope"]["kind"], {}, []
@@ -31,7 +29,8 @@ def check(files, trust, roots=(), log=None, digest=None):
         used.add(name)
         return files[name]
     def manifest():
-        listed = {name: digest for digest, name in (line.split("  ") for line in take("MANIFEST.sha256").decode().split("\n")[:-1])}
+        lines = take("MANIFEST.sha256").decode().split("\n")[:-1]
+        listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
         assert all(re.fullmatch("[!-~]+", n) and re.fullmatch("[0-9a-f]{64}", d) for n, d in listed.items()) and listed
         assert "".join(f"{listed[n]}  {n}\n" for n in sorted(listed)).encode() == files["MANIFEST.sha256"]
         return listed
@@ -54,7 +53,8 @@ def check(files, trust, roots=(), log=None, digest=None):
         name, proof = f"entries/{n}.json", f"entries/{n}.tlog-proof"
         entries[n], leaf = tried(47, name, canonical, take(name)), sha(b"\0", files[name])
         need(take(proof).endswith(b"\n" + files["checkpoint.txt"]), 52, proof)
-        path = tried(48, proof, hashes, files[proof][:-len(files["checkpoint.txt"]) - 1], f"c2sp.org/tlog-proof@v1\nindex {n}\n")
+        top = files[proof][:-len(files["checkpoint.txt"]) - 1]
+        path = tried(48, proof, hashes, top, f"c2sp.org/tlog-proof@v1\nindex {n}\n")
         need(tried(49, name, climb, n, size - 1, path, leaf, leaf)[1] == root, 49, name)
     need(tried(59, "statement.json", select, st, entries.items()) == (st["attempts"], st["entries"]), 59, "statement.json")
     for n, e in entries.items():
@@ -66,7 +66,8 @@ def check(files, trust, roots=(), log=None, digest=None):
         sealed, key, named = take(name), files.get(name + ".key"), entries.get(int(found[1]), {}).get(found[2])
         need(type(named) is str, 54, name)
         if key is None: continue
-        plain = tried(54, name, lambda: ChaCha20Poly1305(key[:32]).decrypt(bytes(4) + sealed[:8], sealed[8:], take(name + ".key")[32:]))
+        bound = take(name + ".key")[32:]
+        plain = tried(54, name, lambda: ChaCha20Poly1305(key[:32]).decrypt(bytes(4) + sealed[:8], sealed[8:], bound))
         need(sha(plain).hex() == named, 54, name)
         opened[name] = tried(54, name, plain[32:].decode)
     objects = {name: sha(take(name)).hex() for name in files if name.startswith("objects/")}
@@ -77,7 +78,8 @@ def check(files, trust, roots=(), log=None, digest=None):
     while hits := [name for name in objects if objects[name] in set().union(*names)]:
         names += [digests(files[name]) for name in hits if objects.pop(name)]
     need(not objects, 55, min(objects, default=""))
-    if "checkpoint.tst" in files: times[size] = stamp(take("checkpoint.tst"), text, roots, "checkpoint.tst")
+    if "checkpoint.tst" in files:
+        times[size] = stamp(take("checkpoint.tst"), text, roots, "checkpoint.tst")
     for old in sorted(int(m[1]) for m in map(re.compile(f"older/({NUMBER})\\.txt").fullmatch, files) if m):
         name = f"older/{old}"
         text, old_origin, old_size, old_root, _ = head(take(name + ".txt"), trust[0], {}, "none", name + ".txt")
@@ -106,7 +108,8 @@ def read(folder):
 def main(bundle, trust, *options):
     options = dict(o.split("=", 1) for o in options)
     roots = certificates(open(options["roots"], "rb").read()) if "roots" in options else ()
-    try: st, seen, times, opened = check(read(bundle), trusted(open(trust, encoding="utf-8").read()), roots, options.get("log"), options.get("manifest"))
+    trust = trusted(open(trust, encoding="utf-8").read())
+    try: st, seen, times, opened = check(read(bundle), trust, roots, options.get("log"), options.get("manifest"))
     except Fault as e: return print("REFUSED:", *e.args) or e.args[0]
     print(f"holds: {len(st['entries'])} entries of {len(st['attempts'])} attempts among the {st['size']} entries of {st['origin']}")
     print("witnesses:", seen or "none", "\ntime stamps over heads of so many entries:", times or "none")

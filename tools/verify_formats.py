@@ -129,8 +129,13 @@ def entries_of_tiles(folder, size):
     return entries, root
 
 
-HASH = dict(zip((bytes.fromhex("60864801650304020" + n) for n in "123"), (algorithms.SHA256(), algorithms.SHA384(), algorithms.SHA512())))
-SIGNED, INFO, KIND, DIGEST = map(bytes.fromhex, ("2a864886f70d010702", "2a864886f70d0109100104", "2a864886f70d010903", "2a864886f70d010904"))
+HASH = {
+    bytes.fromhex("608648016503040201"): algorithms.SHA256(),
+    bytes.fromhex("608648016503040202"): algorithms.SHA384(),
+    bytes.fromhex("608648016503040203"): algorithms.SHA512(),
+}
+SIGNED, INFO = bytes.fromhex("2a864886f70d010702"), bytes.fromhex("2a864886f70d0109100104")
+KIND, DIGEST = bytes.fromhex("2a864886f70d010903"), bytes.fromhex("2a864886f70d010904")
 
 
 def der(data, tags=b".*"):

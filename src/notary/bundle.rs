@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Notary, NotaryError};
 use crate::domain::{AttemptId, Channel};
-use crate::evidence::bundle::{
-    EntryPart, Files, ObjectPart, OlderHead, Parts, Scope, SealedPart, Selected, Statement, StoryWords, Texts,
-    Vouching, Walk, assemble, certificate_words, manifest_digest,
-};
 use crate::evidence::bundle::About;
+use crate::evidence::bundle::{
+    EntryPart, Files, ObjectPart, OlderHead, Parts, Scope, SealedPart, Selected, Statement, StoryWords,
+    Texts, Vouching, Walk, assemble, certificate_words, manifest_digest,
+};
 use crate::evidence::{Value, check_token, parse_canonical, read_set_list};
 use crate::store::{AnchorKind, EntryName, Head, SetDigest, Store, StoreError};
 
@@ -106,7 +106,10 @@ impl Notary {
         gathering.sealed_of(&answer).await?;
         gathering.objects_named().await?;
         let language = gathering.language(ask.language.as_deref());
-        let (older, token) = (self.older(&answer, &gathering, &mut tree, size).await?, self.token(size).await?);
+        let (older, token) = (
+            self.older(&answer, &gathering, &mut tree, size).await?,
+            self.token(size).await?,
+        );
         let statement = Statement {
             origin: signed.checkpoint.origin.clone(),
             size,
@@ -198,8 +201,14 @@ impl Notary {
             if heads.contains_key(&old) {
                 continue;
             }
-            let path = tree.consistency(old, size).await?.ok_or_else(|| gone("tile of the evidence tree"))?;
-            let token = found.anchors.into_iter().rfind(|a| a.kind == AnchorKind::Timestamp);
+            let path = tree
+                .consistency(old, size)
+                .await?
+                .ok_or_else(|| gone("tile of the evidence tree"))?;
+            let token = found
+                .anchors
+                .into_iter()
+                .rfind(|a| a.kind == AnchorKind::Timestamp);
             let head = OlderHead {
                 head: self.cosigned(&found.head).await?,
                 path,
@@ -260,15 +269,29 @@ impl Notary {
         Err(NotaryError::Certificate(problem.into()))
     }
 
-    async fn record(&self, ask: &BundleAsk, statement: &Statement, manifest: &str) -> Result<(), NotaryError> {
+    async fn record(
+        &self,
+        ask: &BundleAsk,
+        statement: &Statement,
+        manifest: &str,
+    ) -> Result<(), NotaryError> {
         let count = |n: usize| Value::from(i64::try_from(n).unwrap_or(i64::MAX));
         // Very many subjects are named by the bundle, and the bundle by its manifest.
-        let of = ask.scope.ids.iter().take(8).map(|id| id.as_str().into()).collect();
+        let of = ask
+            .scope
+            .ids
+            .iter()
+            .take(8)
+            .map(|id| id.as_str().into())
+            .collect();
         let mut fields = Fields::from([
             ("what".to_owned(), "bundle".into()),
             ("scope".to_owned(), ask.scope.about.as_str().into()),
             ("of".to_owned(), Value::List(of)),
-            ("head".to_owned(), i64::try_from(statement.size).unwrap_or(i64::MAX).into()),
+            (
+                "head".to_owned(),
+                i64::try_from(statement.size).unwrap_or(i64::MAX).into(),
+            ),
             ("entries".to_owned(), count(statement.answer.entries.len())),
             ("manifest".to_owned(), manifest.into()),
             ("keys".to_owned(), ask.keys.into()),
@@ -320,7 +343,10 @@ impl<'a> Gathering<'a> {
                     self.keep(*index, "situation", situation);
                 }
             }
-            let last = of.iter().rev().find(|index| self.entries[index].1.contains_key("content"));
+            let last = of
+                .iter()
+                .rev()
+                .find(|index| self.entries[index].1.contains_key("content"));
             if let (Some(index), Some(kept)) = (last, kept) {
                 self.keep(*index, "content", kept.body);
                 self.keep(*index, "facts", kept.facts);
@@ -387,16 +413,25 @@ impl<'a> Gathering<'a> {
             .objects
             .values()
             .filter(|o| o.name.starts_with("context/"))
-            .filter_map(|o| match parse_canonical(std::str::from_utf8(&o.bytes).ok()?).ok()? {
-                Value::Object(fields) => Some(fields),
-                _ => None,
-            })
+            .filter_map(
+                |o| match parse_canonical(std::str::from_utf8(&o.bytes).ok()?).ok()? {
+                    Value::Object(fields) => Some(fields),
+                    _ => None,
+                },
+            )
             .collect();
         // Older entries say the same themselves.
-        let own = self.entries.values().filter(|(_, f)| f.contains_key("set")).map(|(_, f)| f.clone());
+        let own = self
+            .entries
+            .values()
+            .filter(|(_, f)| f.contains_key("set"))
+            .map(|(_, f)| f.clone());
         let all: Vec<Fields> = contexts.into_iter().chain(own.collect::<Vec<_>>()).collect();
         for context in &all {
-            self.locale = self.locale.take().or_else(|| text(context, "locale").map(str::to_owned));
+            self.locale = self
+                .locale
+                .take()
+                .or_else(|| text(context, "locale").map(str::to_owned));
             if let Some(set) = text(context, "set") {
                 self.policies(set, &packs).await?;
             }
@@ -424,7 +459,11 @@ impl<'a> Gathering<'a> {
             .filter(|(path, _)| spoke(path).is_some())
             .map(|(path, digest)| (digest, path))
             .collect();
-        for (digest, bytes) in self.store.named_objects(&wanted.keys().cloned().collect()).await? {
+        for (digest, bytes) in self
+            .store
+            .named_objects(&wanted.keys().cloned().collect())
+            .await?
+        {
             let mut name = format!("policies/{}", wanted[&digest]);
             // The same file of another set has another text.
             if self.objects.values().any(|o| o.name == name) {

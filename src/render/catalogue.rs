@@ -445,7 +445,10 @@ pub fn template_bytes(
     channel: Channel,
     digest: &[u8; 32],
 ) -> Option<Vec<u8>> {
-    let files: BTreeMap<&str, &str> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let files: BTreeMap<&str, &str> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
     Locale::ALL.iter().find_map(|locale| {
         let mut paths: Vec<String> = files_of(channel)
             .iter()

@@ -58,7 +58,10 @@ impl Store {
     pub async fn entries_of(&self, attempt: Uuid, size: u64) -> Result<Vec<u64>, StoreError> {
         let mut tx = self.db.read().await?;
         let found = q!(&mut tx, sql::OF_ATTEMPT, [attempt, stored(size)?] => all (i64,))?;
-        Ok(found.into_iter().filter_map(|(n,)| u64::try_from(n).ok()).collect())
+        Ok(found
+            .into_iter()
+            .filter_map(|(n,)| u64::try_from(n).ok())
+            .collect())
     }
 
     /// Walks the first `size` entries of the log and gives those that belong to the scope.
@@ -88,7 +91,10 @@ impl Store {
     }
 
     /// Objects and documents by their digests in hex; those that are not there, or were changed by hand, are left out.
-    pub async fn named_objects(&self, digests: &BTreeSet<String>) -> Result<BTreeMap<String, String>, StoreError> {
+    pub async fn named_objects(
+        &self,
+        digests: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
         let list = serde_json::to_string(digests).expect("digests are plain text");
         let mut tx = self.db.read().await?;
         let mut found = q!(&mut tx, sql::TRACES, [&list] => all (Vec<u8>, String))?;
@@ -148,7 +154,10 @@ impl Store {
     }
 
     /// Records that a bundle was handed out; `fields` say which. Durable when it returns.
-    pub async fn record_bundle(&self, fields: BTreeMap<String, crate::evidence::Value>) -> Result<(), StoreError> {
+    pub async fn record_bundle(
+        &self,
+        fields: BTreeMap<String, crate::evidence::Value>,
+    ) -> Result<(), StoreError> {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {

@@ -10,8 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dunwell::evidence::bundle::{Files, MANIFEST, Trust, check_bundle, manifest_of};
 use dunwell::evidence::{
-    Checkpoint, Hash, KeyUse, NoteSigner, Policy, SignedCheckpoint, leaf_hash, parse_canonical, prove_consistency,
-    prove_inclusion, read_entry_bundle, root_of,
+    Checkpoint, Hash, KeyUse, NoteSigner, Policy, SignedCheckpoint, leaf_hash, parse_canonical,
+    prove_consistency, prove_inclusion, read_entry_bundle, root_of,
 };
 use serde_json::{Value, json};
 
@@ -41,11 +41,15 @@ fn world() -> Option<World> {
             authority(&tsa, &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
             let url = answering(tsa.clone());
             let settings = desk.read("demo/dunwell.toml");
-            let more = format!("\n[evidence]\ntimestamp_url = \"{url}\"\ntimestamp_ca_file = \"../tsa/ca.pem\"\n");
+            let more =
+                format!("\n[evidence]\ntimestamp_url = \"{url}\"\ntimestamp_ca_file = \"../tsa/ca.pem\"\n");
             desk.write("demo/dunwell.toml", &(settings + &more));
             run(&desk, 0, &["evidence", "key", "new"]);
             run(&desk, 0, &["evidence", "checkpoint", "--anchor"]);
-            let key = said(&desk, &["evidence", "key", "show"])[0]["key"].as_str().unwrap().to_owned();
+            let key = said(&desk, &["evidence", "key", "show"])[0]["key"]
+                .as_str()
+                .unwrap()
+                .to_owned();
             let trust = format!("log {key}\nquorum none\n");
             desk.write("demo/trusted.policy", &trust);
             let roots = std::fs::read_to_string(tsa.join("ca.pem")).unwrap();
@@ -77,22 +81,41 @@ fn copy(from: &Path, to: &Path) {
 
 /// Runs a command inside the demo.
 fn run(desk: &Desk, code: i32, arguments: &[&str]) -> String {
-    let done = desk.command(arguments).current_dir(desk.path("demo")).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let done = desk
+        .command(arguments)
+        .current_dir(desk.path("demo"))
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr),
+    );
     assert_eq!(done.status.code(), Some(code), "{arguments:?}\n{out}{err}");
     format!("{out}{err}")
 }
 
 fn said(desk: &Desk, arguments: &[&str]) -> Value {
     let mut command = desk.command(arguments);
-    let done = command.arg("--json").current_dir(desk.path("demo")).output().unwrap();
+    let done = command
+        .arg("--json")
+        .current_dir(desk.path("demo"))
+        .output()
+        .unwrap();
     serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{done:?}"))
 }
 
 /// A message that was sent, and the number of its account.
 fn sent(desk: &Desk) -> (String, String) {
-    let list = said(desk, &["message", "list", "--state", "accepted", "--limit", "200"]);
-    let text = list.as_array().unwrap().iter().find(|m| m["channel"] == "sms").unwrap();
+    let list = said(
+        desk,
+        &["message", "list", "--state", "accepted", "--limit", "200"],
+    );
+    let text = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["channel"] == "sms")
+        .unwrap();
     let word = |key: &str| text[key].as_str().unwrap().to_owned();
     (word("attempt"), word("account"))
 }
@@ -102,7 +125,11 @@ fn files_of(folder: &Path) -> Files {
         for found in std::fs::read_dir(folder).unwrap() {
             let path = found.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            let name = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+            let name = if below.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{below}/{name}")
+            };
             match path.is_dir() {
                 true => collect(&path, &name, files),
                 false => _ = files.insert(name, std::fs::read(&path).unwrap()),
@@ -134,7 +161,10 @@ fn theirs(python: &Path, folder: &Path, trust: &Path, options: &[String]) -> i32
         .unwrap();
     let code = done.status.code().unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(code != 1 && said.contains(if code == 0 { "holds" } else { "REFUSED" }), "{done:?}");
+    assert!(
+        code != 1 && said.contains(if code == 0 { "holds" } else { "REFUSED" }),
+        "{done:?}"
+    );
     code
 }
 
@@ -167,7 +197,8 @@ fn theirs_of_all(python: &Path, files: &Files, world: (&str, &str), mutations: &
         .arg(&job_file)
         .output()
         .unwrap();
-    serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{e}\n{}", String::from_utf8_lossy(&done.stderr)))
+    serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|e| panic!("{e}\n{}", String::from_utf8_lossy(&done.stderr)))
 }
 
 fn trust_of(policy: &str, roots: &str) -> Trust {
@@ -189,33 +220,61 @@ fn a_complaint_is_answered_with_one_command_and_checked_without_us() {
     let Some(w) = world() else { return };
     let (_, account) = sent(&w.desk);
     let ask = |out: &str, more: &[&str]| {
-        let mut all = vec!["evidence", "export", "--complaint", "2026-117", "--account", &account];
+        let mut all = vec![
+            "evidence",
+            "export",
+            "--complaint",
+            "2026-117",
+            "--account",
+            &account,
+        ];
         all.extend(["--from", "2026-03-01", "--until", "2026-12-31", "--out", out]);
         all.extend(more);
         run(&w.desk, 0, &all)
     };
     let told = ask("answer", &["--by", "irina"]);
     ask("again", &[]);
-    let (first, again) = (files_of(&w.desk.path("demo/answer")), files_of(&w.desk.path("demo/again")));
+    let (first, again) = (
+        files_of(&w.desk.path("demo/answer")),
+        files_of(&w.desk.path("demo/again")),
+    );
     assert!(first == again, "the same log and question give the same bytes");
     assert!(first.contains_key("certificate.pdf") && first.contains_key("verify_bundle.py"));
     let statement: Value = serde_json::from_slice(&first["statement.json"]).unwrap();
     assert_eq!(statement["reference"], "2026-117");
-    assert!(statement["attempts"].as_array().unwrap().len() >= 2, "{statement}");
+    assert!(
+        statement["attempts"].as_array().unwrap().len() >= 2,
+        "{statement}"
+    );
     // The log says that this bundle was made, by whom, and which.
     let manifest = dunwell::evidence::digest_hex(&first[MANIFEST]);
     assert!(told.contains(&manifest), "{told}");
     let list = said(&w.desk, &["evidence", "list", "--limit", "3"]);
-    let made = list.as_array().unwrap().iter().find(|e| e["entry"]["actor"] == "irina").unwrap();
+    let made = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["entry"]["actor"] == "irina")
+        .unwrap();
     assert_eq!(made["entry"]["manifest"], manifest.as_str());
     assert_eq!(made["entry"]["kind"], "export.made");
     // Both verifiers, without database or settings; nothing was left out of the log.
     run(&w.desk, 0, &["evidence", "tiles", "--out", "tiles"]);
-    let options = ["--policy", "trusted.policy", "--roots", "../tsa/ca.pem", "--log", "tiles"];
+    let options = [
+        "--policy",
+        "trusted.policy",
+        "--roots",
+        "../tsa/ca.pem",
+        "--log",
+        "tiles",
+    ];
     let mut check = vec!["evidence", "verify", "answer", "--manifest", &manifest];
     check.extend(options);
     let held = run(&w.desk, 0, &check);
-    assert!(held.contains("nothing was left out") && held.contains("existed by"), "{held}");
+    assert!(
+        held.contains("nothing was left out") && held.contains("existed by"),
+        "{held}"
+    );
     let zh = run(&w.desk, 0, &[check.as_slice(), &["--lang", "zh"]].concat());
     assert!(zh.contains("没有遗漏"), "{zh}");
     let Some(python) = python() else {
@@ -240,12 +299,24 @@ fn a_complaint_is_answered_with_one_command_and_checked_without_us() {
     let short = ["evidence", "verify", "short", "--policy", "trusted.policy"];
     run(&w.desk, 0, &short);
     let caught = run(&w.desk, 59, &[short.as_slice(), &["--log", "tiles"]].concat());
-    assert!(caught.contains("entries that belong to the answer are missing"), "{caught}");
+    assert!(
+        caught.contains("entries that belong to the answer are missing"),
+        "{caught}"
+    );
     assert_eq!(theirs(&python, &path("short"), &trusted, &[]), 0);
     assert_eq!(theirs(&python, &path("short"), &trusted, &options[1..2]), 59);
     // A log that is not that of the head.
-    let tile = std::fs::read_dir(path("tiles/tile/entries")).unwrap().next().unwrap().unwrap().path();
-    let tile = if tile.is_dir() { tile.read_dir().unwrap().next().unwrap().unwrap().path() } else { tile };
+    let tile = std::fs::read_dir(path("tiles/tile/entries"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let tile = if tile.is_dir() {
+        tile.read_dir().unwrap().next().unwrap().unwrap().path()
+    } else {
+        tile
+    };
     let mut bytes = std::fs::read(&tile).unwrap();
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
@@ -298,17 +369,52 @@ fn without_last_attempt(mut files: Files) -> Files {
 fn one_message_fits_ten_kilobytes_and_its_content() {
     let Some(w) = world() else { return };
     let (attempt, _) = sent(&w.desk);
-    run(&w.desk, 0, &["evidence", "export", "--attempt", &attempt, "--out", "one"]);
+    run(
+        &w.desk,
+        0,
+        &["evidence", "export", "--attempt", &attempt, "--out", "one"],
+    );
     let files = files_of(&w.desk.path("demo/one"));
-    let of = |prefix: &str| files.iter().filter(|(p, _)| p.starts_with(prefix)).map(|(_, b)| b.len()).sum::<usize>();
+    let of = |prefix: &str| {
+        files
+            .iter()
+            .filter(|(p, _)| p.starts_with(prefix))
+            .map(|(_, b)| b.len())
+            .sum::<usize>()
+    };
     let proof = of("entries/") + of("checkpoint.txt") + of("statement.json") + of(MANIFEST);
     assert!((3_000..10_240).contains(&proof), "{proof}");
     // Without keys nobody reads a name or a number in it, and the proofs hold.
-    run(&w.desk, 0, &["evidence", "export", "--attempt", &attempt, "--without-keys", "--without-certificate", "--out", "closed"]);
-    let held = run(&w.desk, 0, &["evidence", "verify", "closed", "--policy", "trusted.policy"]);
-    assert!(held.contains("0 sealed texts opened") && held.contains("3 stay closed"), "{held}");
-    let all: Vec<u8> = files_of(&w.desk.path("demo/closed")).into_values().flatten().collect();
-    let facts = check_bundle(&files, &trust_of(&w.trust, &w.roots)).unwrap().opened;
+    run(
+        &w.desk,
+        0,
+        &[
+            "evidence",
+            "export",
+            "--attempt",
+            &attempt,
+            "--without-keys",
+            "--without-certificate",
+            "--out",
+            "closed",
+        ],
+    );
+    let held = run(
+        &w.desk,
+        0,
+        &["evidence", "verify", "closed", "--policy", "trusted.policy"],
+    );
+    assert!(
+        held.contains("0 sealed texts opened") && held.contains("3 stay closed"),
+        "{held}"
+    );
+    let all: Vec<u8> = files_of(&w.desk.path("demo/closed"))
+        .into_values()
+        .flatten()
+        .collect();
+    let facts = check_bundle(&files, &trust_of(&w.trust, &w.roots))
+        .unwrap()
+        .opened;
     for (_, words) in facts.iter().filter(|((_, field), _)| field == "facts") {
         let facts: Value = serde_json::from_str(words).unwrap();
         for name in ["recipient", "to", "reference"] {
@@ -317,21 +423,72 @@ fn one_message_fits_ten_kilobytes_and_its_content() {
         }
     }
     // What lies in the folder already is never mixed with a bundle.
-    assert!(run(&w.desk, 1, &["evidence", "export", "--attempt", &attempt, "--out", "one"]).contains("is not empty"));
+    assert!(
+        run(
+            &w.desk,
+            1,
+            &["evidence", "export", "--attempt", &attempt, "--out", "one"]
+        )
+        .contains("is not empty")
+    );
     assert!(run(&w.desk, 1, &["evidence", "verify", "one"]).contains("whom you trust"));
     // An earlier head makes the earlier bundle again.
     let size = serde_json::from_slice::<Value>(&files["statement.json"]).unwrap()["size"].to_string();
-    run(&w.desk, 0, &["event", "add", "cease", "--account", &sent(&w.desk).1]);
-    run(&w.desk, 0, &["evidence", "export", "--attempt", &attempt, "--head", &size, "--out", "earlier"]);
+    run(
+        &w.desk,
+        0,
+        &["event", "add", "cease", "--account", &sent(&w.desk).1],
+    );
+    run(
+        &w.desk,
+        0,
+        &[
+            "evidence",
+            "export",
+            "--attempt",
+            &attempt,
+            "--head",
+            &size,
+            "--out",
+            "earlier",
+        ],
+    );
     assert!(files_of(&w.desk.path("demo/earlier")) == files);
-    run(&w.desk, 1, &["evidence", "export", "--attempt", &attempt, "--head", "1", "--out", "never"]);
+    run(
+        &w.desk,
+        1,
+        &[
+            "evidence",
+            "export",
+            "--attempt",
+            &attempt,
+            "--head",
+            "1",
+            "--out",
+            "never",
+        ],
+    );
 }
 
 #[test]
 fn each_fault_has_its_own_number_and_both_verifiers_agree() {
-    let (Some(w), Some(python)) = (world(), python()) else { return };
+    let (Some(w), Some(python)) = (world(), python()) else {
+        return;
+    };
     let (attempt, _) = sent(&w.desk);
-    run(&w.desk, 0, &["evidence", "export", "--attempt", &attempt, "--without-certificate", "--out", "faulty"]);
+    run(
+        &w.desk,
+        0,
+        &[
+            "evidence",
+            "export",
+            "--attempt",
+            &attempt,
+            "--without-certificate",
+            "--out",
+            "faulty",
+        ],
+    );
     let whole = files_of(&w.desk.path("demo/faulty"));
     let folder = w.desk.path("demo/faulty");
     let put = |files: &Files| {
@@ -345,7 +502,11 @@ fn each_fault_has_its_own_number_and_both_verifiers_agree() {
     let trusted = w.desk.path("demo/trusted.policy");
     let check = |code: i32, files: &Files| {
         put(files);
-        let said = run(&w.desk, code, &["evidence", "verify", "faulty", "--policy", "trusted.policy"]);
+        let said = run(
+            &w.desk,
+            code,
+            &["evidence", "verify", "faulty", "--policy", "trusted.policy"],
+        );
         assert_eq!(theirs(&python, &folder, &trusted, &[]), code, "{said}");
     };
     check(0, &whole);
@@ -373,23 +534,59 @@ fn each_fault_has_its_own_number_and_both_verifiers_agree() {
     check(55, &remade(with("objects/x.json", b"{}")));
     put(&whole);
     let digest = ["--manifest", &"0".repeat(64)];
-    run(&w.desk, 45, &[["evidence", "verify", "faulty", "--policy", "trusted.policy"].as_slice(), &digest].concat());
-    assert_eq!(theirs(&python, &folder, &trusted, &[format!("manifest={}", digest[1])]), 45);
+    run(
+        &w.desk,
+        45,
+        &[
+            ["evidence", "verify", "faulty", "--policy", "trusted.policy"].as_slice(),
+            &digest,
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        theirs(&python, &folder, &trusted, &[format!("manifest={}", digest[1])]),
+        45
+    );
     // The key of another log.
     let stranger = NoteSigner::from_seed("stranger", KeyUse::Text, &[7; 32]).unwrap();
-    w.desk.write("demo/other.policy", &format!("log {}\nquorum none\n", stranger.verifier()));
-    run(&w.desk, 50, &["evidence", "verify", "faulty", "--policy", "other.policy"]);
-    assert_eq!(theirs(&python, &folder, &w.desk.path("demo/other.policy"), &[]), 50);
+    w.desk.write(
+        "demo/other.policy",
+        &format!("log {}\nquorum none\n", stranger.verifier()),
+    );
+    run(
+        &w.desk,
+        50,
+        &["evidence", "verify", "faulty", "--policy", "other.policy"],
+    );
+    assert_eq!(
+        theirs(&python, &folder, &w.desk.path("demo/other.policy"), &[]),
+        50
+    );
     // A witness that has not seen it.
     let witness = NoteSigner::from_seed("witness", KeyUse::Cosignature, &[8; 32]).unwrap();
-    let asked = format!("{}witness w {}\ngroup g any w\nquorum g\n", w.trust.replace("quorum none\n", ""), witness.verifier());
+    let asked = format!(
+        "{}witness w {}\ngroup g any w\nquorum g\n",
+        w.trust.replace("quorum none\n", ""),
+        witness.verifier()
+    );
     w.desk.write("demo/strict.policy", &asked);
-    run(&w.desk, 51, &["evidence", "verify", "faulty", "--policy", "strict.policy"]);
-    assert_eq!(theirs(&python, &folder, &w.desk.path("demo/strict.policy"), &[]), 51);
+    run(
+        &w.desk,
+        51,
+        &["evidence", "verify", "faulty", "--policy", "strict.policy"],
+    );
+    assert_eq!(
+        theirs(&python, &folder, &w.desk.path("demo/strict.policy"), &[]),
+        51
+    );
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("/dev/null", folder.join("link")).unwrap();
-        run(&w.desk, 40, &["evidence", "verify", "faulty", "--policy", "trusted.policy"]);
+        run(
+            &w.desk,
+            40,
+            &["evidence", "verify", "faulty", "--policy", "trusted.policy"],
+        );
         assert_eq!(theirs(&python, &folder, &trusted, &[]), 40);
     }
 }
@@ -406,7 +603,19 @@ fn mixed(n: u64) -> u64 {
 fn small_bundle(w: &World, out: &str) -> Files {
     let (attempt, _) = sent(&w.desk);
     run(&w.desk, 0, &["evidence", "checkpoint", "--anchor"]);
-    run(&w.desk, 0, &["evidence", "export", "--attempt", &attempt, "--without-certificate", "--out", out]);
+    run(
+        &w.desk,
+        0,
+        &[
+            "evidence",
+            "export",
+            "--attempt",
+            &attempt,
+            "--without-certificate",
+            "--out",
+            out,
+        ],
+    );
     let mut files = files_of(&w.desk.path(&format!("demo/{out}")));
     files.retain(|path, _| !path.starts_with("objects/policies") && !path.starts_with("objects/sets"));
     remade(files)
@@ -414,10 +623,23 @@ fn small_bundle(w: &World, out: &str) -> Files {
 
 /// Files, or parts of them, that no signature covers: only the manifest does.
 fn beside(path: &str) -> bool {
-    ["README.txt", "verify_bundle.py", "verify_formats.py", "statement.json"].contains(&path) || path.ends_with(".tst")
+    [
+        "README.txt",
+        "verify_bundle.py",
+        "verify_formats.py",
+        "statement.json",
+    ]
+    .contains(&path)
+        || path.ends_with(".tst")
 }
 
-fn mutate(w: &World, python: &Path, files: &Files, from: u64, count: u64) -> (usize, BTreeMap<String, usize>) {
+fn mutate(
+    w: &World,
+    python: &Path,
+    files: &Files,
+    from: u64,
+    count: u64,
+) -> (usize, BTreeMap<String, usize>) {
     let trust = trust_of(&w.trust, &w.roots);
     // Each file as often as any other, whatever its length.
     let paths: Vec<&String> = files.keys().filter(|p| p.as_str() != MANIFEST).collect();
@@ -443,7 +665,13 @@ fn mutate(w: &World, python: &Path, files: &Files, from: u64, count: u64) -> (us
         let changed = changed(files, mutation);
         let ours = ours(&changed, &trust);
         // A changed certificate is no certificate to one reader and nobody's to the other.
-        let alike = |code: u8| if mutation.0.ends_with(".tst") && code == 57 { 56 } else { code };
+        let alike = |code: u8| {
+            if mutation.0.ends_with(".tst") && code == 57 {
+                56
+            } else {
+                code
+            }
+        };
         assert_eq!(alike(ours), alike(theirs), "{mutation:?}");
         if changed == *files {
             continue;
@@ -461,9 +689,17 @@ fn mutate(w: &World, python: &Path, files: &Files, from: u64, count: u64) -> (us
 
 #[test]
 fn no_changed_byte_of_record_content_key_proof_or_time_is_accepted_by_either_verifier() {
-    let (Some(w), Some(python)) = (world(), python()) else { return };
+    let (Some(w), Some(python)) = (world(), python()) else {
+        return;
+    };
     let files = small_bundle(&w, "mutated");
-    assert!(files.keys().any(|p| p.starts_with("older/") && p.ends_with(".tst")), "{:?}", files.keys());
+    assert!(
+        files
+            .keys()
+            .any(|p| p.starts_with("older/") && p.ends_with(".tst")),
+        "{:?}",
+        files.keys()
+    );
     assert_eq!(ours(&files, &trust_of(&w.trust, &w.roots)), 0);
     let (refused, accepted) = mutate(&w, &python, &files, 0, 4_000);
     assert!(refused > 3_000, "{refused} refused, {accepted:?}");
@@ -474,16 +710,22 @@ fn no_changed_byte_of_record_content_key_proof_or_time_is_accepted_by_either_ver
 #[test]
 #[ignore = "a long run: make soak-evidence"]
 fn a_million_changed_bundles() {
-    let (Some(w), Some(python)) = (world(), python()) else { return };
+    let (Some(w), Some(python)) = (world(), python()) else {
+        return;
+    };
     let files = small_bundle(&w, "soaked");
     let number = |name: &str, default: u64| std::env::var(name).map_or(default, |n| n.parse().unwrap());
-    let (all, seed) = (number("DUNWELL_MUTATIONS", 1_000_000), number("DUNWELL_MUTATIONS_FROM", 1_000_000));
+    let (all, seed) = (
+        number("DUNWELL_MUTATIONS", 1_000_000),
+        number("DUNWELL_MUTATIONS_FROM", 1_000_000),
+    );
     let begun = std::time::Instant::now();
     let (mut refused, mut accepted) = (0, BTreeMap::new());
     for part in (0..all).step_by(10_000) {
         let (r, a) = mutate(&w, &python, &files, seed + part, 10_000.min(all - part));
         refused += r;
-        a.into_iter().for_each(|(path, n)| *accepted.entry(path).or_insert(0) += n);
+        a.into_iter()
+            .for_each(|(path, n)| *accepted.entry(path).or_insert(0) += n);
     }
     println!(
         "{all} changed bundles, both verifiers agree on each: {refused} refused; accepted, where no signature covers: {accepted:?}; {:.0} s",
@@ -527,7 +769,11 @@ impl Forge<'_> {
         let mut files: Files = self
             .bundle
             .iter()
-            .filter(|(path, _)| ["README", "objects", "verify"].iter().any(|kept| path.starts_with(kept)))
+            .filter(|(path, _)| {
+                ["README", "objects", "verify"]
+                    .iter()
+                    .any(|kept| path.starts_with(kept))
+            })
             .map(|(path, bytes)| (path.clone(), bytes.clone()))
             .collect();
         // Facts of decisions name the desk; without their keys nothing does.
@@ -552,7 +798,10 @@ impl Forge<'_> {
         statement["size"] = json!(leaves.len());
         statement["root"] = json!(hex::encode(head.checkpoint.root));
         statement["entries"] = json!(indices);
-        files.insert("statement.json".into(), serde_jcs::to_string(&statement).unwrap().into_bytes());
+        files.insert(
+            "statement.json".into(),
+            serde_jcs::to_string(&statement).unwrap().into_bytes(),
+        );
         files.insert("checkpoint.txt".into(), head.to_string().into_bytes());
         remade(files)
     }
@@ -569,12 +818,28 @@ impl Forge<'_> {
     fn token(&self, head: &SignedCheckpoint) -> Vec<u8> {
         let tsa = self.w.desk.path("tsa");
         std::fs::write(tsa.join("body"), head.note.text()).unwrap();
-        openssl(&tsa, &["ts", "-query", "-data", "body", "-sha256", "-cert", "-out", "own.tsq"]);
         openssl(
             &tsa,
             &[
-                "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "own.tsq", "-inkey", "tsa.key", "-signer", "tsa.pem",
-                "-token_out", "-out", "own.tst",
+                "ts", "-query", "-data", "body", "-sha256", "-cert", "-out", "own.tsq",
+            ],
+        );
+        openssl(
+            &tsa,
+            &[
+                "ts",
+                "-reply",
+                "-config",
+                "tsa.cnf",
+                "-queryfile",
+                "own.tsq",
+                "-inkey",
+                "tsa.key",
+                "-signer",
+                "tsa.pem",
+                "-token_out",
+                "-out",
+                "own.tst",
             ],
         );
         std::fs::read(tsa.join("own.tst")).unwrap()
@@ -583,18 +848,36 @@ impl Forge<'_> {
 
 fn forge<'w>(w: &'w World, out: &str) -> Forge<'w> {
     let bundle = small_bundle(w, out);
-    run(&w.desk, 0, &["evidence", "tiles", "--out", &format!("{out}-tiles")]);
-    let size = serde_json::from_slice::<Value>(&bundle["statement.json"]).unwrap()["size"].as_u64().unwrap();
+    run(
+        &w.desk,
+        0,
+        &["evidence", "tiles", "--out", &format!("{out}-tiles")],
+    );
+    let size = serde_json::from_slice::<Value>(&bundle["statement.json"]).unwrap()["size"]
+        .as_u64()
+        .unwrap();
     let mut entries = Vec::new();
     for tile in 0..size.div_ceil(256) {
         let folder = w.desk.path(&format!("demo/{out}-tiles/tile/entries"));
         let whole = folder.join(format!("{tile:03}"));
         let file = match whole.exists() {
             true => whole,
-            false => folder.join(format!("{tile:03}.p")).read_dir().unwrap().next().unwrap().unwrap().path(),
+            false => folder
+                .join(format!("{tile:03}.p"))
+                .read_dir()
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap()
+                .path(),
         };
         let bytes = std::fs::read(file).unwrap();
-        entries.extend(read_entry_bundle(&bytes).unwrap().iter().map(|e| String::from_utf8(e.to_vec()).unwrap()));
+        entries.extend(
+            read_entry_bundle(&bytes)
+                .unwrap()
+                .iter()
+                .map(|e| String::from_utf8(e.to_vec()).unwrap()),
+        );
     }
     entries.truncate(size as usize);
     let key = w.desk.read("demo/log.key");
@@ -609,11 +892,18 @@ fn forge<'w>(w: &'w World, out: &str) -> Forge<'w> {
 
 #[test]
 fn an_insider_with_database_and_key_is_caught_as_the_manual_says() {
-    let (Some(w), Some(python)) = (world(), python()) else { return };
+    let (Some(w), Some(python)) = (world(), python()) else {
+        return;
+    };
     let forge = forge(&w, "insider");
     let honest = forge.entries.clone();
     let statement: Value = serde_json::from_slice(&forge.bundle["statement.json"]).unwrap();
-    let ours: Vec<usize> = statement["entries"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
+    let ours: Vec<usize> = statement["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n.as_u64().unwrap() as usize)
+        .collect();
     let last = *ours.last().unwrap();
     // What others hold of the honest log: a head, a cosignature of it, a time stamp over it.
     let witness = NoteSigner::from_seed("witness.example/w", KeyUse::Cosignature, &[9; 32]).unwrap();
@@ -623,7 +913,11 @@ fn an_insider_with_database_and_key_is_caught_as_the_manual_says() {
     seen.note.add(cosignature.clone());
     let token = forge.token(&whole);
     let alone = w.trust.clone();
-    let watched = format!("{}witness w {}\nquorum w\n", alone.replace("quorum none\n", ""), witness.verifier());
+    let watched = format!(
+        "{}witness w {}\nquorum w\n",
+        alone.replace("quorum none\n", ""),
+        witness.verifier()
+    );
     let older = forge.head(&honest[..last + 1]);
     let stamped = |mut files: Files| {
         files.insert("checkpoint.tst".into(), token.clone());
@@ -632,9 +926,16 @@ fn an_insider_with_database_and_key_is_caught_as_the_manual_says() {
     // The honest log holds under every trust.
     let good = stamped(forge.bundle(&honest, &seen, None));
     assert_eq!(forge.says(&python, &good, &watched, &w.roots), 0);
-    let longer: Vec<String> = honest.iter().cloned().chain([honest[0].replace("log.genesis", "log.genesi2")]).collect();
+    let longer: Vec<String> = honest
+        .iter()
+        .cloned()
+        .chain([honest[0].replace("log.genesis", "log.genesi2")])
+        .collect();
     let head = forge.head(&longer);
-    assert_eq!(forge.says(&python, &forge.bundle(&longer, &head, Some(&older)), &alone, ""), 0);
+    assert_eq!(
+        forge.says(&python, &forge.bundle(&longer, &head, Some(&older)), &alone, ""),
+        0
+    );
 
     let mut changed = honest.clone();
     changed[last] = changed[last].replace("\"accepted\"", "\"delivered\"");
@@ -646,7 +947,9 @@ fn an_insider_with_database_and_key_is_caught_as_the_manual_says() {
     let mut reordered = honest.clone();
     reordered.swap(0, 1);
     let mut dated = honest.clone();
-    dated.iter_mut().for_each(|e| *e = e.replace("\"at\":\"2026-", "\"at\":\"2025-"));
+    dated
+        .iter_mut()
+        .for_each(|e| *e = e.replace("\"at\":\"2026-", "\"at\":\"2025-"));
     for (attack, entries) in [
         ("changed", &changed),
         ("inserted", &inserted),
@@ -656,15 +959,35 @@ fn an_insider_with_database_and_key_is_caught_as_the_manual_says() {
     ] {
         let head = forge.head(entries);
         let bundle = forge.bundle(entries, &head, None);
-        assert_eq!(forge.says(&python, &bundle, &alone, ""), 0, "{attack}: nothing outside, nothing seen");
+        assert_eq!(
+            forge.says(&python, &bundle, &alone, ""),
+            0,
+            "{attack}: nothing outside, nothing seen"
+        );
         let head_kept = forge.bundle(entries, &head, Some(&older));
-        assert_eq!(forge.says(&python, &head_kept, &alone, ""), 58, "{attack}: an older head");
-        assert_eq!(forge.says(&python, &bundle, &watched, ""), 51, "{attack}: no cosignature");
+        assert_eq!(
+            forge.says(&python, &head_kept, &alone, ""),
+            58,
+            "{attack}: an older head"
+        );
+        assert_eq!(
+            forge.says(&python, &bundle, &watched, ""),
+            51,
+            "{attack}: no cosignature"
+        );
         let mut pasted = head.clone();
         pasted.note.add(cosignature.clone());
         let pasted = forge.bundle(entries, &pasted, None);
-        assert_eq!(forge.says(&python, &pasted, &watched, ""), 50, "{attack}: the cosignature of another head");
-        assert_eq!(forge.says(&python, &stamped(bundle), &alone, &w.roots), 56, "{attack}: a time stamp");
+        assert_eq!(
+            forge.says(&python, &pasted, &watched, ""),
+            50,
+            "{attack}: the cosignature of another head"
+        );
+        assert_eq!(
+            forge.says(&python, &stamped(bundle), &alone, &w.roots),
+            56,
+            "{attack}: a time stamp"
+        );
     }
     // What came after the last anchored head can be cut off or written anew, as the manual says: only its own signs tell.
     let cut = honest[..last + 1].to_vec();
@@ -675,12 +998,19 @@ fn an_insider_with_database_and_key_is_caught_as_the_manual_says() {
     let contradicted = forge.bundle(&honest, &whole, None);
     let claimed = forge.bundle(&cut, &whole, None);
     assert_eq!(forge.says(&python, &contradicted, &alone, ""), 0);
-    assert_eq!(forge.says(&python, &claimed, &alone, ""), 52, "a head over more entries");
+    assert_eq!(
+        forge.says(&python, &claimed, &alone, ""),
+        52,
+        "a head over more entries"
+    );
     // An entry of the attempt itself is left out of the log: its chain breaks.
     let mut gap = honest.clone();
     gap.remove(ours[1]);
     let head = forge.head(&gap);
-    assert_eq!(forge.says(&python, &forge.bundle(&gap, &head, None), &alone, ""), 53);
+    assert_eq!(
+        forge.says(&python, &forge.bundle(&gap, &head, None), &alone, ""),
+        53
+    );
 }
 
 #[test]
@@ -693,7 +1023,9 @@ fn programs_of_others_read_what_a_bundle_holds() {
     let key = key_of_trust(&w.trust);
     let verifier = signed_note::StandardVerifier::new(&key).unwrap();
     let note = signed_note::Note::from_bytes(head.as_bytes()).unwrap();
-    let (known, _) = note.verify(&signed_note::VerifierList::new(vec![Box::new(verifier)])).unwrap();
+    let (known, _) = note
+        .verify(&signed_note::VerifierList::new(vec![Box::new(verifier)]))
+        .unwrap();
     assert_eq!(known.len(), 1);
     let signed = SignedCheckpoint::parse(&head).unwrap();
     let theirs = tlog_tiles::Checkpoint::from_bytes(signed.note.text().as_bytes()).unwrap();
@@ -708,19 +1040,40 @@ fn programs_of_others_read_what_a_bundle_holds() {
     for path in files.keys().filter(|p| p.ends_with(".json")) {
         let text = String::from_utf8(files[path].clone()).unwrap();
         assert!(parse_canonical(&text).is_ok(), "{path}");
-        assert_eq!(serde_jcs::to_string(&serde_json::from_str::<Value>(&text).unwrap()).unwrap(), text);
+        assert_eq!(
+            serde_jcs::to_string(&serde_json::from_str::<Value>(&text).unwrap()).unwrap(),
+            text
+        );
     }
     // The time stamp by openssl, and the manifest by sha256sum.
     let folder = w.desk.path("demo/oracles");
     std::fs::write(w.desk.path("body"), signed.note.text()).unwrap();
     openssl(
         w.desk.path("").as_path(),
-        &["ts", "-verify", "-in", "demo/oracles/checkpoint.tst", "-token_in", "-data", "body", "-CAfile", "tsa/ca.pem"],
+        &[
+            "ts",
+            "-verify",
+            "-in",
+            "demo/oracles/checkpoint.tst",
+            "-token_in",
+            "-data",
+            "body",
+            "-CAfile",
+            "tsa/ca.pem",
+        ],
     );
-    let summed = Command::new("sha256sum").args(["-c", MANIFEST]).current_dir(folder).stdout(Stdio::null()).status();
+    let summed = Command::new("sha256sum")
+        .args(["-c", MANIFEST])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .status();
     assert!(summed.unwrap().success());
 }
 
 fn key_of_trust(trust: &str) -> String {
-    trust.lines().find_map(|l| l.strip_prefix("log ")).unwrap().to_owned()
+    trust
+        .lines()
+        .find_map(|l| l.strip_prefix("log "))
+        .unwrap()
+        .to_owned()
 }

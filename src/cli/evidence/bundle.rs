@@ -15,7 +15,9 @@ use crate::notary::{read_policy, read_roots};
 
 pub(super) fn verify(out: &Out, folder: &Path, args: &VerifyArgs) -> anyhow::Result<Answer> {
     if args.key.is_empty() && args.policy.is_none() {
-        bail!("say whom you trust: `--policy FILE` or `--key KEY`, got from somebody else than the maker of the bundle");
+        bail!(
+            "say whom you trust: `--policy FILE` or `--key KEY`, got from somebody else than the maker of the bundle"
+        );
     }
     let policy = match &args.policy {
         Some(path) => read_policy(path)?,
@@ -108,7 +110,9 @@ fn entries_of(log: &Path, index: u64) -> anyhow::Result<Vec<u8>> {
     if full.exists() {
         return Ok(std::fs::read(full)?);
     }
-    let widest = (1..256u16).rev().map(|width| log.join(tile(width).entries_path()));
+    let widest = (1..256u16)
+        .rev()
+        .map(|width| log.join(tile(width).entries_path()));
     let widest = widest.into_iter().find(|path| path.exists());
     let widest = widest.with_context(|| format!("the entries of tile {index} are missing"))?;
     Ok(std::fs::read(widest)?)
@@ -135,19 +139,27 @@ fn told(out: &Out, c: &Checked, walked: Option<u64>) -> Answer {
         ),
     )];
     lines.push(match witnesses.is_empty() {
-        true => out.lang.pick("见证方:无".to_owned(), "witnesses: none".to_owned()),
+        true => out
+            .lang
+            .pick("见证方:无".to_owned(), "witnesses: none".to_owned()),
         false => out.lang.pick(
             format!("见证方:{}", witnesses.join("、")),
             format!("witnesses: {}", witnesses.join(", ")),
         ),
     });
     let head_stamp = c.stamp.iter().map(|stamp| (s.size, stamp));
-    let stamps = c.older.iter().filter_map(|(size, stamp)| Some((*size, stamp.as_ref()?)));
+    let stamps = c
+        .older
+        .iter()
+        .filter_map(|(size, stamp)| Some((*size, stamp.as_ref()?)));
     let stamps: Vec<_> = stamps.chain(head_stamp).collect();
     for (size, stamp) in &stamps {
         let unchecked = match c.authority {
             Authority::Trusted => "",
-            Authority::Unchecked => out.lang.pick("(机构未核对,--roots)", " (its authority was not checked; `--roots`)"),
+            Authority::Unchecked => out.lang.pick(
+                "(机构未核对,--roots)",
+                " (its authority was not checked; `--roots`)",
+            ),
         };
         lines.push(out.lang.pick(
             format!("前 {size} 条在 {} 之前已存在{unchecked}", stamp.at),
@@ -155,11 +167,22 @@ fn told(out: &Out, c: &Checked, walked: Option<u64>) -> Answer {
         ));
     }
     if stamps.is_empty() {
-        lines.push(out.lang.pick("没有外部时间戳".to_owned(), "no time stamp of anybody outside".to_owned()));
+        lines.push(out.lang.pick(
+            "没有外部时间戳".to_owned(),
+            "no time stamp of anybody outside".to_owned(),
+        ));
     }
     lines.push(out.lang.pick(
-        format!("{} 份密封内容已打开并与承诺相符,{} 份未打开", c.opened.len(), c.closed),
-        format!("{} sealed texts opened and are what was committed to; {} stay closed", c.opened.len(), c.closed),
+        format!(
+            "{} 份密封内容已打开并与承诺相符,{} 份未打开",
+            c.opened.len(),
+            c.closed
+        ),
+        format!(
+            "{} sealed texts opened and are what was committed to; {} stay closed",
+            c.opened.len(),
+            c.closed
+        ),
     ));
     lines.push(match walked {
         Some(n) => out.lang.pick(
@@ -171,9 +194,18 @@ fn told(out: &Out, c: &Checked, walked: Option<u64>) -> Answer {
             "whether anything was left out was not checked: give the whole log with `--log`".to_owned(),
         ),
     });
-    lines.push(out.lang.pick(format!("清单 {}", c.manifest), format!("manifest {}", c.manifest)));
-    let stamps = stamps.iter().map(|(size, stamp)| json!({"size": size, "at": stamp.at}));
-    let by = c.witnessed.by.iter().map(|(name, at)| json!({"name": name, "at": at}));
+    lines.push(
+        out.lang
+            .pick(format!("清单 {}", c.manifest), format!("manifest {}", c.manifest)),
+    );
+    let stamps = stamps
+        .iter()
+        .map(|(size, stamp)| json!({"size": size, "at": stamp.at}));
+    let by = c
+        .witnessed
+        .by
+        .iter()
+        .map(|(name, at)| json!({"name": name, "at": at}));
     let json = json!({"holds": true, "origin": s.origin, "size": s.size, "root": s.root, "key": c.witnessed.log.to_string(),
         "attempts": s.answer.attempts, "entries": s.answer.entries, "witnesses": by.collect::<Vec<_>>(),
         "stamps": stamps.collect::<Vec<_>>(), "opened": c.opened.len(), "closed": c.closed, "walked": walked,

@@ -103,7 +103,10 @@ fn is_free(folder: &Path) -> anyhow::Result<()> {
         Err(e) => Err(e).with_context(|| format!("`{}` cannot be read", folder.display())),
         Ok(mut inside) => match inside.next() {
             None => Ok(()),
-            Some(_) => bail!("`{}` is not empty; a bundle needs a folder of its own", folder.display()),
+            Some(_) => bail!(
+                "`{}` is not empty; a bundle needs a folder of its own",
+                folder.display()
+            ),
         },
     }
 }
@@ -130,7 +133,10 @@ async fn scope(store: &Store, args: &ExportArgs) -> anyhow::Result<Scope> {
     } else if !args.account.is_empty() {
         for typed in &args.account {
             let account = store.account_id(args.portfolio.as_deref(), typed).await?;
-            if let Some(desk) = registry.desks.get(&store.timeline(account).await?.account.portfolio) {
+            if let Some(desk) = registry
+                .desks
+                .get(&store.timeline(account).await?.account.portfolio)
+            {
                 zones = vec![desk.portfolio.zone];
             }
             ids.push(account.to_string());
@@ -166,7 +172,11 @@ fn moment_of(text: &str, zone: Tz, end: bool) -> anyhow::Result<Moment> {
     let Ok(date) = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d") else {
         return moment(text, zone);
     };
-    let date = if end { date.succ_opt().unwrap_or(date) } else { date };
+    let date = if end {
+        date.succ_opt().unwrap_or(date)
+    } else {
+        date
+    };
     // Where midnight does not exist the day begins with the next instant that does.
     let mut local = date.and_time(NaiveTime::MIN);
     for _ in 0..24 {
@@ -232,12 +242,37 @@ mod tests {
         let check = |text: &str, zone: Tz, end: bool, expected: &str| {
             assert_eq!(moment_of(text, zone, end).unwrap().to_text(), expected, "{text}");
         };
-        check("2026-04-07", Tz::Asia__Shanghai, false, "2026-04-06T16:00:00.000000Z");
-        check("2026-04-07", Tz::Asia__Shanghai, true, "2026-04-07T16:00:00.000000Z");
-        check("2026-04-07 12:00", Tz::Asia__Shanghai, true, "2026-04-07T04:00:00.000000Z");
-        check("2026-04-07T12:00:00Z", Tz::Asia__Shanghai, true, "2026-04-07T12:00:00.000000Z");
+        check(
+            "2026-04-07",
+            Tz::Asia__Shanghai,
+            false,
+            "2026-04-06T16:00:00.000000Z",
+        );
+        check(
+            "2026-04-07",
+            Tz::Asia__Shanghai,
+            true,
+            "2026-04-07T16:00:00.000000Z",
+        );
+        check(
+            "2026-04-07 12:00",
+            Tz::Asia__Shanghai,
+            true,
+            "2026-04-07T04:00:00.000000Z",
+        );
+        check(
+            "2026-04-07T12:00:00Z",
+            Tz::Asia__Shanghai,
+            true,
+            "2026-04-07T12:00:00.000000Z",
+        );
         // A day that begins at one o'clock.
-        check("2018-11-04", Tz::America__Sao_Paulo, false, "2018-11-04T03:00:00.000000Z");
+        check(
+            "2018-11-04",
+            Tz::America__Sao_Paulo,
+            false,
+            "2018-11-04T03:00:00.000000Z",
+        );
         assert!(moment_of("soon", Tz::UTC, false).is_err());
     }
 }

@@ -13,11 +13,11 @@ use super::scope::Walk;
 use super::statement::Statement;
 use crate::evidence::canonical::{Value, parse};
 use crate::evidence::checkpoint::{SignedCheckpoint, decimal, hash_of};
+use crate::evidence::digest_hex;
 use crate::evidence::entry::leaf_hash;
 use crate::evidence::quorum::{Policy, PolicyError, Witnessed};
 use crate::evidence::timestamp::{Stamp, TokenError, check_token, verify_token};
 use crate::evidence::tree::{Hash, verify_consistency, verify_inclusion};
-use crate::evidence::digest_hex;
 
 /// Files that every bundle has or may have at its top.
 const TOP: &[&str] = &[
@@ -83,7 +83,10 @@ pub struct Checked {
 impl Checked {
     /// The earliest moment by which an entry provably existed, as an authority tells it.
     pub fn existed_by(&self, index: u64) -> Option<&Stamp> {
-        let older = self.older.range(index + 1..).find_map(|(_, stamp)| stamp.as_ref());
+        let older = self
+            .older
+            .range(index + 1..)
+            .find_map(|(_, stamp)| stamp.as_ref());
         older.or(self.stamp.as_ref())
     }
 }
@@ -179,7 +182,11 @@ fn check_layout(files: &Files, statement: &Statement) -> Result<(), BundleFault>
 }
 
 /// Reads a head and asks the policy.
-fn signed_head(text: &str, policy: &Policy, path: &str) -> Result<(SignedCheckpoint, Witnessed), BundleFault> {
+fn signed_head(
+    text: &str,
+    policy: &Policy,
+    path: &str,
+) -> Result<(SignedCheckpoint, Witnessed), BundleFault> {
     let head = SignedCheckpoint::parse(text).map_err(|_| fault(K::Form, path))?;
     let witnessed = policy.check(&head).map_err(|e| match e {
         PolicyError::Quorum => fault(K::Quorum, path),
@@ -281,7 +288,9 @@ fn check_sealed(
 ) -> Result<(Opened, usize), BundleFault> {
     let (mut opened, mut closed) = (Opened::new(), 0);
     for (path, sealed) in files.range("sealed/".to_owned()..) {
-        let Some(name) = path.strip_prefix("sealed/") else { break };
+        let Some(name) = path.strip_prefix("sealed/") else {
+            break;
+        };
         let Some((index, field)) = numbered(name).filter(|(_, field)| is_field(field)) else {
             continue;
         };
@@ -379,7 +388,12 @@ fn check_objects(
     }
 }
 
-fn check_stamp(token: &[u8], head: &SignedCheckpoint, trust: &Trust, path: &str) -> Result<Stamp, BundleFault> {
+fn check_stamp(
+    token: &[u8],
+    head: &SignedCheckpoint,
+    trust: &Trust,
+    path: &str,
+) -> Result<Stamp, BundleFault> {
     let text = head.note.text().as_bytes();
     let stamp = match trust.roots.is_empty() {
         true => check_token(token, text),
@@ -426,4 +440,3 @@ fn check_older(
     }
     Ok(older)
 }
-

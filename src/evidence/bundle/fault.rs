@@ -88,7 +88,9 @@ impl BundleFaultKind {
             BundleFaultKind::Missing => "a file of the bundle is missing",
             BundleFaultKind::Changed => "a file differs from the manifest: it was changed",
             BundleFaultKind::Manifest => "the manifest itself has another form",
-            BundleFaultKind::OtherBundle => "the manifest has another digest than the one given: this is another bundle",
+            BundleFaultKind::OtherBundle => {
+                "the manifest has another digest than the one given: this is another bundle"
+            }
             BundleFaultKind::Statement => "statement.json has another form",
             BundleFaultKind::Entry => "an entry is not canonical JSON",
             BundleFaultKind::Form => "a proof or a head is torn, or has another form",
@@ -96,13 +98,21 @@ impl BundleFaultKind {
             BundleFaultKind::Signature => "a head is not signed by a key that you trust",
             BundleFaultKind::Quorum => "too few of the witnesses that you trust have seen the head",
             BundleFaultKind::OtherHead => "a proof or the statement belongs to another head",
-            BundleFaultKind::Chain => "the entries of an attempt are no unbroken chain: one is missing or out of place",
+            BundleFaultKind::Chain => {
+                "the entries of an attempt are no unbroken chain: one is missing or out of place"
+            }
             BundleFaultKind::Sealed => "a sealed text does not open, or is not what its entry committed to",
             BundleFaultKind::Object => "an object is named by no entry, or one that is named is missing",
-            BundleFaultKind::Token => "a time stamp is torn, over something else, or its signature does not fit",
-            BundleFaultKind::Authority => "the authority of a time stamp does not lead to a root that you trust",
+            BundleFaultKind::Token => {
+                "a time stamp is torn, over something else, or its signature does not fit"
+            }
+            BundleFaultKind::Authority => {
+                "the authority of a time stamp does not lead to a root that you trust"
+            }
             BundleFaultKind::Consistency => "an older head is not the beginning of the newer one",
-            BundleFaultKind::Incomplete => "entries that belong to the answer are missing, or some do not belong to it",
+            BundleFaultKind::Incomplete => {
+                "entries that belong to the answer are missing, or some do not belong to it"
+            }
             BundleFaultKind::Log => "the log that was given is not the log of the head",
         }
     }

@@ -69,7 +69,11 @@ mod tests {
 
     #[test]
     fn extra_missing_and_changed_files_are_told_apart() {
-        let mut files: Files = [("a.txt".to_owned(), b"1".to_vec()), ("b/c".to_owned(), b"2".to_vec())].into();
+        let mut files: Files = [
+            ("a.txt".to_owned(), b"1".to_vec()),
+            ("b/c".to_owned(), b"2".to_vec()),
+        ]
+        .into();
         files.insert(MANIFEST.into(), manifest_of(&files).into_bytes());
         let check = |change: &dyn Fn(&mut Files), expected: Option<(K, &str)>| {
             let mut changed = files.clone();
@@ -80,10 +84,20 @@ mod tests {
         check(&|_| {}, None);
         check(&|f| _ = f.insert("d".into(), vec![]), Some((K::Extra, "d")));
         check(&|f| _ = f.remove("b/c"), Some((K::Missing, "b/c")));
-        check(&|f| _ = f.insert("a.txt".into(), b"3".to_vec()), Some((K::Changed, "a.txt")));
+        check(
+            &|f| _ = f.insert("a.txt".into(), b"3".to_vec()),
+            Some((K::Changed, "a.txt")),
+        );
         check(&|f| _ = f.remove(MANIFEST), Some((K::Missing, MANIFEST)));
-        for (from, to) in [("  ", " "), ("a.txt\n", "a.txt\r\n"), ("a.txt\n", "a.txt"), ("6", "G")] {
-            let text = String::from_utf8(files[MANIFEST].clone()).unwrap().replacen(from, to, 1);
+        for (from, to) in [
+            ("  ", " "),
+            ("a.txt\n", "a.txt\r\n"),
+            ("a.txt\n", "a.txt"),
+            ("6", "G"),
+        ] {
+            let text = String::from_utf8(files[MANIFEST].clone())
+                .unwrap()
+                .replacen(from, to, 1);
             check(
                 &|f| _ = f.insert(MANIFEST.into(), text.clone().into_bytes()),
                 Some((K::Manifest, MANIFEST)),

@@ -88,7 +88,10 @@ pub fn assemble(parts: &Parts, texts: Texts<'_>, certificate: Option<Vec<u8>>) -
     put("README.txt".into(), texts.readme.into());
     put("verify_bundle.py".into(), texts.verifier.into());
     put("verify_formats.py".into(), texts.formats.into());
-    put("statement.json".into(), parts.statement.to_canonical().into_bytes());
+    put(
+        "statement.json".into(),
+        parts.statement.to_canonical().into_bytes(),
+    );
     put("checkpoint.txt".into(), parts.head.to_string().into_bytes());
     if let Some(token) = &parts.token {
         put("checkpoint.tst".into(), token.clone());
@@ -100,7 +103,10 @@ pub fn assemble(parts: &Parts, texts: Texts<'_>, certificate: Option<Vec<u8>>) -
             path: entry.path.clone(),
             head: parts.head.clone(),
         };
-        put(format!("entries/{}.json", entry.index), entry.bytes.clone().into_bytes());
+        put(
+            format!("entries/{}.json", entry.index),
+            entry.bytes.clone().into_bytes(),
+        );
         put(
             format!("entries/{}.tlog-proof", entry.index),
             proof.to_string().into_bytes(),

@@ -198,7 +198,13 @@ mod tests {
             assert!(walk.entry(index as u64, bytes), "{bytes}");
         }
         let found = walk.finish();
-        assert_eq!((found.attempts, found.entries), (attempts.iter().map(|a| (*a).to_owned()).collect(), entries.to_vec()));
+        assert_eq!(
+            (found.attempts, found.entries),
+            (
+                attempts.iter().map(|a| (*a).to_owned()).collect(),
+                entries.to_vec()
+            )
+        );
     }
 
     #[test]
@@ -215,7 +221,13 @@ mod tests {
 
     #[test]
     fn a_time_takes_attempts_whole() {
-        check(About::Person, "p", (Some("2026-01-02"), Some("2026-01-03")), &["A"], &[0, 2]);
+        check(
+            About::Person,
+            "p",
+            (Some("2026-01-02"), Some("2026-01-03")),
+            &["A"],
+            &[0, 2],
+        );
         check(About::Person, "p", (Some("2026-01-03"), None), &["C"], &[3, 4]);
         check(About::Person, "p", (None, Some("2026-01-01")), &[], &[]);
     }

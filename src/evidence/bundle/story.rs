@@ -148,7 +148,11 @@ fn table(head: Vec<&str>, widths: &[u8], rows: Vec<Vec<String>>) -> Json {
 fn local_and_utc(at: &str, zone: chrono_tz::Tz) -> (String, String) {
     match Moment::parse(at) {
         Ok(moment) => (
-            moment.utc().with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %:z").to_string(),
+            moment
+                .utc()
+                .with_timezone(&zone)
+                .format("%Y-%m-%d %H:%M:%S %:z")
+                .to_string(),
             moment.utc().format("%Y-%m-%d %H:%M:%S").to_string(),
         ),
         Err(_) => (at.to_owned(), at.to_owned()),
@@ -157,7 +161,11 @@ fn local_and_utc(at: &str, zone: chrono_tz::Tz) -> (String, String) {
 
 impl Story<'_> {
     fn label(&self, key: &str) -> String {
-        self.words.labels.get(key).cloned().unwrap_or_else(|| key.to_owned())
+        self.words
+            .labels
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| key.to_owned())
     }
 
     fn column<'w>(&'w self, key: &'w str) -> &'w str {
@@ -183,24 +191,44 @@ impl Story<'_> {
     }
 
     fn facts(&self, rows: Vec<(&str, String)>) -> Json {
-        let rows: Vec<(String, String)> = rows.into_iter().map(|(key, value)| (self.label(key), value)).collect();
+        let rows: Vec<(String, String)> = rows
+            .into_iter()
+            .map(|(key, value)| (self.label(key), value))
+            .collect();
         json!({"kind": "facts", "rows": rows})
     }
 
     /// The question, the answer in numbers, and the head it rests on.
     fn question(&self) -> Vec<Json> {
         let s = &self.parts.statement;
-        let sent = self.attempts_told().iter().filter(|t| t.content.is_some_and(|(_, sent)| sent)).count();
+        let sent = self
+            .attempts_told()
+            .iter()
+            .filter(|t| t.content.is_some_and(|(_, sent)| sent))
+            .count();
         let mut rows = vec![
             ("question", self.word(s.scope.about.as_str())),
             ("ids", s.scope.ids.join("\n")),
         ];
-        let optional = [("reference", &s.reference), ("from", &s.scope.from), ("until", &s.scope.until)];
-        rows.extend(optional.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
+        let optional = [
+            ("reference", &s.reference),
+            ("from", &s.scope.from),
+            ("until", &s.scope.until),
+        ];
+        rows.extend(
+            optional
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value.clone()?))),
+        );
         let witnesses = self.vouching.witnesses.iter().map(|(name, _)| name.clone());
         let none = || self.label("none");
         let or_none = |text: String| if text.is_empty() { none() } else { text };
-        let stamps: Vec<String> = self.vouching.stamps.iter().map(|(n, at)| format!("{at} (#{n})")).collect();
+        let stamps: Vec<String> = self
+            .vouching
+            .stamps
+            .iter()
+            .map(|(n, at)| format!("{at} (#{n})"))
+            .collect();
         rows.extend([
             ("attempts", s.answer.attempts.len().to_string()),
             ("sent", sent.to_string()),
@@ -276,16 +304,30 @@ impl Story<'_> {
 
     fn attempt(&self, n: usize, told: &Told<'_>, blocks: &mut Vec<Json>) {
         let first = told.entries.first().map(|(_, fields)| *fields);
-        let channel = [Some(&told.decision), first].into_iter().flatten().find_map(|f| text(f, "channel"));
-        let state = told.entries.iter().rev().find_map(|(_, fields)| text(fields, "state"));
+        let channel = [Some(&told.decision), first]
+            .into_iter()
+            .flatten()
+            .find_map(|f| text(f, "channel"));
+        let state = told
+            .entries
+            .iter()
+            .rev()
+            .find_map(|(_, fields)| text(fields, "state"));
         let at = told.content.map_or(first, |(index, _)| self.entries.get(&index));
         let (local, _) = local_and_utc(at.and_then(|f| text(f, "at")).unwrap_or_default(), told.zone);
-        let words = [channel.map(|c| self.word(c)), Some(local), state.map(|s| self.word(s))];
+        let words = [
+            channel.map(|c| self.word(c)),
+            Some(local),
+            state.map(|s| self.word(s)),
+        ];
         let title: Vec<String> = words.into_iter().flatten().collect();
         blocks.push(heading(&format!("{n}. {}", title.join(" · "))));
         blocks.push(self.facts(self.particulars_of(told)));
         blocks.push(json!({"kind": "small", "text": self.words.steps}));
-        let rows = told.entries.iter().map(|(index, fields)| self.step(*index, fields, told.zone));
+        let rows = told
+            .entries
+            .iter()
+            .map(|(index, fields)| self.step(*index, fields, told.zone));
         blocks.push(self.steps_table(rows.collect()));
         self.said(told, blocks);
         self.findings(told, blocks);
@@ -298,7 +340,15 @@ impl Story<'_> {
 
     fn step(&self, index: u64, fields: &Fields, zone: chrono_tz::Tz) -> Vec<String> {
         const SHOWN: &[&str] = &[
-            "verdict", "state", "what", "actor", "channel", "until", "reason", "provider", "provider_ref",
+            "verdict",
+            "state",
+            "what",
+            "actor",
+            "channel",
+            "until",
+            "reason",
+            "provider",
+            "provider_ref",
         ];
         let (local, utc) = local_and_utc(text(fields, "at").unwrap_or_default(), zone);
         let how = SHOWN.iter().filter_map(|key| Some(self.word(text(fields, key)?)));
@@ -319,7 +369,12 @@ impl Story<'_> {
             serde_json::from_str(text).ok()
         };
         let facts = read(told.content.map(|(index, _)| index), "facts").unwrap_or_default();
-        for (key, field) in [("recipient", "recipient"), ("address", "to"), ("account", "reference"), ("due_on", "due_on")] {
+        for (key, field) in [
+            ("recipient", "recipient"),
+            ("address", "to"),
+            ("account", "reference"),
+            ("due_on", "due_on"),
+        ] {
             if let Some(value) = facts[field].as_str() {
                 rows.push((key, value.to_owned()));
             }
@@ -331,8 +386,12 @@ impl Story<'_> {
             rows.push(("amount", format!("{amount} {code}")));
         }
         let situation = read(told.decided, "situation").unwrap_or_default();
-        let desk = situation["desk"].as_str().and_then(|digest| self.objects.get(digest));
-        let desk: Json = desk.and_then(|d| serde_json::from_slice(&d.bytes).ok()).unwrap_or_default();
+        let desk = situation["desk"]
+            .as_str()
+            .and_then(|digest| self.objects.get(digest));
+        let desk: Json = desk
+            .and_then(|d| serde_json::from_slice(&d.bytes).ok())
+            .unwrap_or_default();
         for key in ["creditor", "sender"] {
             if let Some(name) = desk[key]["name"].as_str() {
                 rows.push((key, name.to_owned()));
@@ -362,15 +421,35 @@ impl Story<'_> {
     /// The words, where the bundle opens them.
     fn said(&self, told: &Told<'_>, blocks: &mut Vec<Json>) {
         const PARTS: &[&str] = &[
-            "subject", "text", "letterhead", "recipient", "body", "table", "after_table", "closing", "return_slip",
+            "subject",
+            "text",
+            "letterhead",
+            "recipient",
+            "body",
+            "table",
+            "after_table",
+            "closing",
+            "return_slip",
         ];
         let Some((index, sent)) = told.content else { return };
-        let title = if sent { &self.words.words_title } else { &self.words.words_stopped };
+        let title = if sent {
+            &self.words.words_title
+        } else {
+            &self.words.words_stopped
+        };
         blocks.push(json!({"kind": "small", "text": title}));
         let key = (index, "content".to_owned());
         let Some(body) = self.opened.get(&key) else {
-            let closed = self.parts.sealed.iter().any(|s| s.index == index && s.field == "content");
-            let text = if closed { &self.words.words_closed } else { &self.words.words_gone };
+            let closed = self
+                .parts
+                .sealed
+                .iter()
+                .any(|s| s.index == index && s.field == "content");
+            let text = if closed {
+                &self.words.words_closed
+            } else {
+                &self.words.words_gone
+            };
             blocks.push(json!({"kind": "text", "text": text}));
             return;
         };
@@ -414,9 +493,17 @@ impl Story<'_> {
 
     /// Opt-outs, holds and the like.
     fn others(&self, blocks: &mut Vec<Json>) {
-        let zone = self.attempts_told().first().map_or(chrono_tz::Tz::UTC, |t| t.zone);
-        let others = self.entries.iter().filter(|(_, fields)| !fields.contains_key("attempt"));
-        let rows: Vec<_> = others.map(|(index, fields)| self.step(*index, fields, zone)).collect();
+        let zone = self
+            .attempts_told()
+            .first()
+            .map_or(chrono_tz::Tz::UTC, |t| t.zone);
+        let others = self
+            .entries
+            .iter()
+            .filter(|(_, fields)| !fields.contains_key("attempt"));
+        let rows: Vec<_> = others
+            .map(|(index, fields)| self.step(*index, fields, zone))
+            .collect();
         if !rows.is_empty() {
             blocks.extend([heading(&self.words.others), self.steps_table(rows)]);
         }
@@ -429,7 +516,10 @@ impl Story<'_> {
             .map(|h| ((h.pack.to_string(), h.id.to_string()), h.basis.clone()))
             .collect();
         for object in &self.parts.objects {
-            let pack = object.name.strip_prefix("policies/").and_then(|name| name.split_once('/'));
+            let pack = object
+                .name
+                .strip_prefix("policies/")
+                .and_then(|name| name.split_once('/'));
             if let (Some((pack, _)), Ok(text)) = (pack, std::str::from_utf8(&object.bytes)) {
                 let each = sources_of_rules(text).into_iter();
                 sources.extend(each.map(|(rule, basis)| ((pack.to_owned(), rule), basis)));
@@ -466,20 +556,40 @@ impl Story<'_> {
     fn claims(&self, blocks: &mut Vec<Json>) {
         let s = &self.parts.statement;
         let (entries, size) = (s.answer.entries.len().to_string(), s.size.to_string());
-        let with = [("entries", entries.as_str()), ("size", &size), ("origin", &s.origin)];
-        let mut proven: Vec<String> = self.words.proven_items.iter().map(|item| filled(item, &with)).collect();
+        let with = [
+            ("entries", entries.as_str()),
+            ("size", &size),
+            ("origin", &s.origin),
+        ];
+        let mut proven: Vec<String> = self
+            .words
+            .proven_items
+            .iter()
+            .map(|item| filled(item, &with))
+            .collect();
         for (count, time) in &self.vouching.stamps {
             let count = count.to_string();
             let sentence = match count == size {
                 true => &self.words.proven_stamp,
                 false => &self.words.proven_older,
             };
-            proven.push(filled(sentence, &[("size", &size), ("count", &count), ("time", time)]));
+            proven.push(filled(
+                sentence,
+                &[("size", &size), ("count", &count), ("time", time)],
+            ));
         }
         for (name, seconds) in &self.vouching.witnesses {
-            let at = i64::try_from(*seconds).ok().and_then(|s| chrono::DateTime::from_timestamp(s, 0));
-            let time = at.map_or_else(|| seconds.to_string(), |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
-            proven.push(filled(&self.words.proven_witness, &[("name", name), ("time", &time)]));
+            let at = i64::try_from(*seconds)
+                .ok()
+                .and_then(|s| chrono::DateTime::from_timestamp(s, 0));
+            let time = at.map_or_else(
+                || seconds.to_string(),
+                |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            );
+            proven.push(filled(
+                &self.words.proven_witness,
+                &[("name", name), ("time", &time)],
+            ));
         }
         let mut not_proven = self.words.not_proven_items.clone();
         if self.vouching.stamps.is_empty() && self.vouching.witnesses.is_empty() {
