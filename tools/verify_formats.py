@@ -173,10 +173,9 @@ def parts(raw, text):
     return time, b"\x31" + signer[3][1][1:], signer[5][0], algorithm, certificates
 
 
-def made(certificate, signature, message, algorithm):
-    """Whether the key of this certificate made the signature."""
+def made(key, signature, message, algorithm):
+    """Whether this key made the signature."""
     try:
-        key = x509.load_der_x509_certificate(certificate).public_key()
         if isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, message, ec.ECDSA(algorithm))
         else:
@@ -189,17 +188,18 @@ def made(certificate, signature, message, algorithm):
 def issued(certificate, others, roots, time, depth=4):
     """Whether the certificate leads to a root, by authorities among the others."""
     def by(issuer):
-        try:
-            certificate.verify_directly_issued_by(issuer)
-            return True
-        except Exception:
-            return False
+        signed = certificate.signature, certificate.tbs_certificate_bytes, certificate.signature_hash_algorithm
+        return certificate.issuer == issuer.subject and made(issuer.public_key(), *signed)
+
     def authority(c):
         try:
             return c.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         except Exception:
             return False
-    if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
+
+    begin, end = (getattr(certificate, name + "_utc", None) or getattr(certificate, name).replace(tzinfo=datetime.timezone.utc)
+                  for name in ("not_valid_before", "not_valid_after"))
+    if not begin <= time <= end:
         return False
     return any(map(by, roots)) or depth > 0 and any(
         authority(c) and by(c) and issued(c, others, roots, time, depth - 1) for c in others)
@@ -208,7 +208,9 @@ def issued(certificate, others, roots, time, depth=4):
 def readable(certificates):
     for der_bytes in certificates:
         try:
-            yield x509.load_der_x509_certificate(der_bytes)
+            certificate = x509.load_der_x509_certificate(der_bytes)
+            certificate.public_key()
+            yield certificate
         except Exception:
             pass
 
@@ -217,12 +219,11 @@ def stamp(raw, text, roots, place):
     """The moment at which the authority saw `text`. Without roots only the certificate in the token is looked at."""
     try:
         time, message, signature, algorithm, certificates = parts(raw, text)
-        mine = next(c for c in certificates if made(c, signature, message, algorithm))
+        mine = next(c for c in readable(certificates) if made(c.public_key(), signature, message, algorithm))
     except Exception:
         raise Fault(56, place) from None
     if roots:
         try:
-            mine = x509.load_der_x509_certificate(mine)
             usage = mine.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
             assert x509.oid.ExtendedKeyUsageOID.TIME_STAMPING in usage
             assert issued(mine, list(readable(certificates)), roots, time)
@@ -232,4 +233,5 @@ def stamp(raw, text, roots, place):
 
 
 def certificates(pem):
-    return x509.load_pem_x509_certificates(pem)
+    found = re.findall(b"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.S)
+    return [x509.load_der_x509_certificate(base64.b64decode(body)) for body in found]

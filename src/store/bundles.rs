@@ -15,7 +15,7 @@ use crate::evidence::bundle::{Scope, Selected, Walk};
 pub(super) mod sql {
     super::statements! {
         // Entries that a bundle leaves behind itself: they do not make an older head too old to answer with.
-        SINCE = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM evidence WHERE position >= $1 AND kind NOT IN ('export.made', 'anchor.added') UNION ALL SELECT 1 AS one FROM evidence_outbox WHERE kind NOT IN ('export.made', 'anchor.added')) AS e";
+        SINCE = "SELECT COUNT(*) FROM (SELECT e.one FROM (SELECT 1 AS one FROM evidence WHERE position >= $1 AND kind NOT IN ('export.made', 'anchor.added') UNION ALL SELECT 1 AS one FROM evidence_outbox WHERE kind NOT IN ('export.made', 'anchor.added')) AS e LIMIT 1) AS first";
         // The bytes of many entries, a line each: canonical JSON has no line breaks.
         LINES = {
             sqlite: "SELECT COUNT(*) AS entries, COALESCE(group_concat(x.bytes, char(10)), '') AS bodies FROM (SELECT bytes FROM evidence WHERE position >= $1 AND position < $2 ORDER BY position) AS x",

@@ -701,8 +701,8 @@ fn no_changed_byte_of_record_content_key_proof_or_time_is_accepted_by_either_ver
         files.keys()
     );
     assert_eq!(ours(&files, &trust_of(&w.trust, &w.roots)), 0);
-    let (refused, accepted) = mutate(&w, &python, &files, 0, 4_000);
-    assert!(refused > 3_000, "{refused} refused, {accepted:?}");
+    let (refused, accepted) = mutate(&w, &python, &files, 0, 3_000);
+    assert!(refused > 2_200, "{refused} refused, {accepted:?}");
     // So much for the list of the manual: nothing else was accepted, and what was is in it.
     assert!(accepted.values().sum::<usize>() > 0);
 }
