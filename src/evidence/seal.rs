@@ -130,27 +130,32 @@ impl PersonKey {
 
 /// The key that wraps the keys of people; it lives in a file of its own outside the database.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MasterKey(Secret);
+pub struct MasterKey {
+    key: Secret,
+    id: String,
+}
 
 impl MasterKey {
     /// A key of 32 random bytes.
     pub fn new(random: [u8; 32]) -> MasterKey {
-        MasterKey(Secret::new(random))
+        let key = Secret::new(random);
+        let id = hex::encode(&mac(&key, b"dunwell/master/v1\nid", &[])[..8]);
+        MasterKey { key, id }
     }
 
     /// Names the key without telling it: the first eight bytes of an HMAC-SHA-256 under it, in hex.
-    pub fn id(&self) -> String {
-        hex::encode(&mac(&self.0, b"dunwell/master/v1\nid", &[])[..8])
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The secret bytes, for its file alone.
     pub fn secret_bytes(&self) -> &[u8; 32] {
-        &self.0.0
+        &self.key.0
     }
 
     /// Wraps a person's key: nonce ‖ sealed key, bound to the person.
     pub fn wrap(&self, person: PersonId, key: &PersonKey, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
-        encrypt(&self.0, nonce, &wrap_aad(person), key.0.0.as_slice())
+        encrypt(&self.key, nonce, &wrap_aad(person), key.0.0.as_slice())
     }
 
     /// Unwraps a person's key.
@@ -158,7 +163,7 @@ impl MasterKey {
     /// # Errors
     /// Another length, another master key, another person, or changed bytes.
     pub fn unwrap(&self, person: PersonId, wrapped: &[u8]) -> Result<PersonKey, SealError> {
-        let bytes = decrypt(&self.0, &wrap_aad(person), wrapped)?;
+        let bytes = decrypt(&self.key, &wrap_aad(person), wrapped)?;
         let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| SealError::Form)?;
         Ok(PersonKey::new(key))
     }

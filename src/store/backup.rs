@@ -215,8 +215,8 @@ impl Store {
         file.replace(&both).map_err(|e| StoreError::Open(e.to_string()))?;
         seals.reload()?;
         let mut rotated = Rotated {
-            master: fresh.id(),
-            retired: old.masters.iter().map(|m| m.id()).collect(),
+            master: fresh.id().to_owned(),
+            retired: old.masters.iter().map(|m| m.id().to_owned()).collect(),
             ..Rotated::default()
         };
         rotated.keys = self.wrap_anew(by, &rotated).await?;
@@ -238,6 +238,10 @@ impl Store {
             Box::pin(async move {
                 let (seals, now) = (tx.seals().clone(), clock.now());
                 let keys = seals.keys()?;
+                let lookup = keys.lookup.id();
+                // First, so that whoever makes keys meanwhile has either ended, and is seen, or has not begun.
+                q!(&mut *tx, super::seals::sql::PUT_MASTER, [&master, lookup, Ts(now)] => rows)?;
+                q!(&mut *tx, sql::RETIRE_MASTERS, [Ts(now), &master] => rows)?;
                 let mut rows = Vec::new();
                 for (person, (id, wrapped)) in every_key(tx).await? {
                     if let Some(key) = seals.unwrap(person, &id, &wrapped)? {
@@ -250,9 +254,6 @@ impl Store {
                     }
                 }
                 bulk(tx, &sql::PUT_KEY, &rows).await?;
-                let lookup = keys.lookup.id();
-                q!(&mut *tx, super::seals::sql::PUT_MASTER, [&master, lookup, Ts(now)] => rows)?;
-                q!(&mut *tx, sql::RETIRE_MASTERS, [Ts(now), &master] => rows)?;
                 let entry = super::log::entry(&*clock, Kind::SealRotated, now)
                     .with("actor", by)
                     .with("master", master.as_str())

@@ -642,6 +642,9 @@ impl Importing<'_> {
             }
             found.insert((creditor, hash), id);
         }
+        if found.len() < people.len() {
+            tx.hold_masters().await?;
+        }
         let (mut batch, mut fresh) = (Vec::with_capacity(people.len()), Vec::new());
         let mut ids = HashMap::with_capacity(people.len());
         for ((creditor, hash), person) in people {

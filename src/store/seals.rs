@@ -21,7 +21,18 @@ pub(super) mod sql {
             postgres: "SELECT person_id, master, wrapped FROM person_key WHERE person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
         PUT_KEYS = bulk super::KeyInsert => "INSERT INTO person_key (person_id, master, wrapped) SELECT person_id, master, wrapped FROM {batch} AS r ORDER BY r.n";
-        MASTERS = "SELECT id, lookup FROM seal_master WHERE retired_at IS NULL";
+        LOOKUPS = "SELECT DISTINCT lookup FROM seal_master";
+        // Masters without which something in the database cannot be opened.
+        MASTERS = {
+            sqlite: "SELECT m.id FROM seal_master m WHERE EXISTS (SELECT 1 FROM person_key k WHERE k.master = m.id AND k.wrapped <> zeroblob(72))",
+            postgres: "SELECT m.id FROM seal_master m WHERE EXISTS (SELECT 1 FROM person_key k WHERE k.master = m.id AND k.wrapped <> decode(repeat('00', 72), 'hex'))",
+        };
+        // Whoever makes keys holds the masters: one that wraps them is not retired meanwhile.
+        HOLD_MASTERS = {
+            sqlite: "SELECT id, (retired_at IS NOT NULL) AS retired FROM seal_master",
+            postgres: "SELECT id, (retired_at IS NOT NULL) AS retired FROM seal_master FOR SHARE",
+        };
+        KNOWN_MASTERS = "SELECT id FROM seal_master WHERE retired_at IS NULL";
         EVERY_MASTER = "SELECT COUNT(*) FROM seal_master";
         PUT_MASTER = "INSERT INTO seal_master (id, lookup, since, retired_at) VALUES ($1, $2, $3, NULL) ON CONFLICT (id) DO UPDATE SET retired_at = NULL";
     }
@@ -102,7 +113,10 @@ impl Seals {
             .masters
             .first()
             .ok_or(StoreError::Corrupt { what: "master key" })?;
-        Ok((master.id(), master.wrap(PersonId(person), key, self.nonce())))
+        Ok((
+            master.id().to_owned(),
+            master.wrap(PersonId(person), key, self.nonce()),
+        ))
     }
 
     /// The keyed hash of a value, as a column of text holds it.
@@ -117,16 +131,12 @@ impl Seals {
 
     /// A fresh key for a person, and its row.
     pub(super) fn make(&self, person: Uuid) -> Result<(PersonKey, KeyInsert), StoreError> {
-        let keys = self.keys()?;
         let key = PersonKey::new(self.random.salt());
-        let master = keys
-            .masters
-            .first()
-            .ok_or(StoreError::Corrupt { what: "master key" })?;
+        let (master, wrapped) = self.wrap(person, &key)?;
         let row = KeyInsert {
             person_id: Id(person),
-            master: master.id(),
-            wrapped: Bytes(master.wrap(PersonId(person), &key, self.nonce())),
+            master,
+            wrapped: Bytes(wrapped),
         };
         Ok((key, row))
     }
@@ -161,6 +171,21 @@ impl Seals {
 }
 
 impl Tx {
+    /// Makes sure that the master key that will wrap fresh keys is still one, until this transaction ends.
+    pub(super) async fn hold_masters(&mut self) -> Result<(), StoreError> {
+        let seals = self.seals().clone();
+        let all = q!(self, sql::HOLD_MASTERS, [] => all (String, bool))?;
+        let retired = |keys: &SealKeys| {
+            let newest = keys.masters.first().map(|m| m.id());
+            all.iter()
+                .any(|(id, retired)| *retired && Some(id.as_str()) == newest)
+        };
+        if retired(&*seals.keys()?) && retired(&*seals.reload()?) {
+            return Err(StoreError::Contended);
+        }
+        Ok(())
+    }
+
     /// The keys of these people that there are.
     pub(super) async fn keys_of(
         &mut self,
@@ -230,7 +255,9 @@ pub(super) fn open_text(
 pub(super) async fn settle_keys(store: &super::Store) -> Result<(), StoreError> {
     let mut tx = store.db.read().await?;
     let (ever,) = q!(&mut tx, sql::EVERY_MASTER, [] => one (i64,))?;
-    let known = q!(&mut tx, sql::MASTERS, [] => all (String, String))?;
+    let lookups = q!(&mut tx, sql::LOOKUPS, [] => all (String,))?;
+    let needed = q!(&mut tx, sql::MASTERS, [] => all (String,))?;
+    let known = q!(&mut tx, sql::KNOWN_MASTERS, [] => all (String,))?;
     drop(tx);
     let seals = store.db.seals().clone();
     if let (0, KeySource::File(file)) = (ever, seals.source())
@@ -246,18 +273,18 @@ pub(super) async fn settle_keys(store: &super::Store) -> Result<(), StoreError> 
     }
     let keys = seals.reload()?;
     let lookup = keys.lookup.id();
-    if let Some((_, other)) = known.iter().find(|(_, l)| *l != lookup) {
+    if let Some((other,)) = lookups.iter().find(|(l,)| *l != lookup) {
         return Err(StoreError::Open(format!(
             "the key file has the lookup key `{lookup}`, this database was written with `{other}`\nbring back the file that belongs to it"
         )));
     }
-    if let Some((missing, _)) = known.iter().find(|(id, _)| keys.master(id).is_none()) {
+    if let Some((missing,)) = needed.iter().find(|(id,)| keys.master(id).is_none()) {
         return Err(StoreError::Open(format!(
             "the master key `{missing}` of this database is not in the key file\nbring back the file that has it: without it personal data cannot be read"
         )));
     }
-    let fresh: Vec<String> = keys.masters.iter().map(|m| m.id()).collect();
-    if fresh.iter().all(|id| known.iter().any(|(k, _)| k == id)) {
+    let fresh: Vec<String> = keys.masters.iter().map(|m| m.id().to_owned()).collect();
+    if fresh.iter().all(|id| known.iter().any(|(k,)| k == id)) {
         return Ok(());
     }
     let now = Ts(store.clock.now());

@@ -14,7 +14,7 @@ fn desk() -> Desk {
 
 fn entries(desk: &Desk, kind: &str) -> usize {
     let all = desk.json(&["evidence", "list", "--limit", "2000"]);
-    let of = |e: &&serde_json::Value| e["kind"] == kind;
+    let of = |e: &&serde_json::Value| e["entry"]["kind"] == kind;
     all.as_array().unwrap().iter().filter(of).count()
 }
 

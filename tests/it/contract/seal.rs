@@ -18,6 +18,8 @@ on_every_database!(
     who_was_erased_stays_erased_and_stopped,
     keys_of_another_installation_are_refused,
     a_restored_log_stops_everything,
+    a_copy_is_put_back_into_an_empty_database,
+    whose_time_has_come_is_told_and_erased,
     somebody_may_look_for_a_time,
     what_was_read_is_written_down,
     retention_knows_when_something_last_happened,
@@ -402,6 +404,111 @@ async fn a_restored_log_stops_everything(database: TestDatabase) {
     world.verified().await;
 }
 
+async fn a_copy_is_put_back_into_an_empty_database(database: TestDatabase) {
+    let postgres = database.kind == "postgres";
+    let tools = ["pg_dump", "pg_restore"];
+    let ready = |tool: &&str| std::process::Command::new(tool).arg("--version").output().is_ok();
+    if postgres
+        && !tools.iter().all(ready)
+        && require_or_skip("pg_dump and pg_restore copy a PostgreSQL database")
+    {
+        return;
+    }
+    let world = World::new(database).await;
+    let (stays, goes) = (Canary::of(1), Canary::of(2));
+    lives(&world, 1, &stays).await;
+    lives(&world, 2, &goes).await;
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy");
+    world.store.backup(&copy, "zhao").await.unwrap();
+    let who = world.store.person_by_reference(&goes.words[3]).await.unwrap();
+    let told = world.store.erase(who, "zhao", "request").await.unwrap();
+    assert_eq!((told.backups.len(), told.unreachable.len()), (1, 0));
+    let other = crate::support::databases()
+        .into_iter()
+        .find(|d| (d.kind == "postgres") == postgres)
+        .unwrap();
+    put_back(&copy, &other.database_url).await.unwrap();
+    let store = Store::open(&other.database_url, world.clock.clone(), SealKeys::known())
+        .await
+        .unwrap();
+    store.take_backup_keys(&copy).await.unwrap();
+    let name = async |canary: &Canary| {
+        let who = store.person_by_reference(&canary.words[3]).await.unwrap();
+        let account = store.erase_plan(who).await.unwrap().debts[0].account;
+        store
+            .timeline(account)
+            .await
+            .unwrap()
+            .debtor
+            .name
+            .as_str()
+            .to_owned()
+    };
+    assert_eq!(name(&stays).await, stays.words[0]);
+    // Her key is in no copy any more.
+    assert_eq!(name(&goes).await, "erased");
+    let check = store.verify_log().await.unwrap();
+    assert!(check.faults.is_empty(), "{:?}", check.faults);
+    store.close().await;
+}
+
+/// The shipped rules, in force for a test.
+fn shipped() -> dunwell::dispatch::InForce {
+    let config = dunwell::config::Config::defaults();
+    dunwell::dispatch::InForce {
+        rulebook: std::sync::Arc::new(dunwell::dispatch::Rulebook::load(&config).unwrap()),
+        set: None,
+        templates: None,
+    }
+}
+
+async fn whose_time_has_come_is_told_and_erased(database: TestDatabase) {
+    let world = World::new(database).await;
+    let under = shipped();
+    world.account("0001").settled().import().await;
+    world.account("0002").import().await;
+    world.account("0003").settled().import().await;
+    let held = world.store.person_by_reference("P-0003").await.unwrap();
+    world
+        .store
+        .set_hold(Some(held), None, "zhao", "case 17")
+        .await
+        .unwrap();
+    let told = async || {
+        let s = dunwell::dispatch::schedule(&world.store, &under, world.now())
+            .await
+            .unwrap();
+        (
+            s.due,
+            s.open,
+            s.held,
+            s.kept.values().map(|(_, n)| n).sum::<u64>(),
+        )
+    };
+    let (due, open, held, kept) = told().await;
+    assert_eq!((due.len(), open, held, kept), (0, 1, 1, 1));
+    let account = world.id("0001").await;
+    let debt = dunwell::dispatch::debt_kept(&world.store, &under, account, world.now())
+        .await
+        .unwrap();
+    assert!(!debt.open && debt.rules.iter().all(|r| !r.basis.is_empty() && r.months > 0));
+    let longest = debt.rules[0].until;
+    assert!(debt.rules.iter().all(|r| r.until <= longest));
+    world.clock.set(longest + TimeDelta::days(1));
+    let (due, open, held, kept) = told().await;
+    assert_eq!((due.len(), open, held, kept), (1, 1, 1, 0), "{due:?}");
+    assert_eq!(
+        (due[0].since, due[0].rule.as_str()),
+        (longest, debt.rules[0].rule.as_str())
+    );
+    let people = vec![(due[0].person, format!("retention ended: {}", due[0].rule))];
+    let (_, erased, kept) = world.store.erase_people(people, "zhao").await.unwrap();
+    assert_eq!((erased, kept.len()), (1, 0));
+    assert!(told().await.0.is_empty());
+    world.verified().await;
+}
+
 async fn somebody_may_look_for_a_time(database: TestDatabase) {
     let world = World::new(database).await;
     let wanted = |hours| NewGrant {
@@ -573,7 +680,7 @@ async fn a_new_master_key_makes_copies_elsewhere_worthless() {
     let copy = folder.path().join("copy.sqlite");
     std::fs::copy(folder.path().join("live.sqlite"), &copy).unwrap();
     let clock = std::sync::Arc::new(dunwell::clock::SystemClock::new());
-    let before = file.read().unwrap().masters[0].id();
+    let before = file.read().unwrap().masters[0].id().to_owned();
     let store = Store::open(&url, clock.clone(), file.clone()).await.unwrap();
     // Another program that is open meanwhile reads the new key when it needs it.
     let meanwhile = Store::open(&url, clock.clone(), file.clone()).await.unwrap();
@@ -600,6 +707,15 @@ async fn a_new_master_key_makes_copies_elsewhere_worthless() {
     // The backup was wrapped anew and can be put back.
     std::fs::remove_file(folder.path().join("live.sqlite")).unwrap();
     put_back(&backup, &url).await.unwrap();
+    let store = Store::open(&url, clock, file.clone()).await.unwrap();
+    store.take_backup_keys(&backup).await.unwrap();
+    let who = store.person_by_reference(&Canary::of(1).words[3]).await.unwrap();
+    let account = store.erase_plan(who).await.unwrap().debts[0].account;
+    assert_eq!(
+        store.timeline(account).await.unwrap().debtor.name.as_str(),
+        Canary::of(1).words[0]
+    );
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
