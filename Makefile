@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test bench bench-policy demo guard-report
+.PHONY: help check format test soak-evidence bench bench-policy demo guard-report
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -15,6 +15,10 @@ format: ## format the code
 test: ## all tests on SQLite and on a private PostgreSQL; installs what is missing
 	./scripts/install-missing
 	DUNWELL_PYTHON="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/venv/bin/python" ./scripts/with-postgres cargo test --locked
+
+soak-evidence: ## a million changed bundles, both verifiers; DUNWELL_MUTATIONS sets another number
+	./scripts/install-missing
+	DUNWELL_PYTHON="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/venv/bin/python" cargo test --locked --release --test it a_million_changed_bundles -- --ignored --nocapture
 
 bench: ## measure the pipeline and the log on both databases; prints tables and writes JSON
 	mkdir -p target/bench

@@ -6,10 +6,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
+use dunwell::cli::demo::{DemoOptions, run};
 use dunwell::clock::{Clock, SystemClock};
-use dunwell::domain::{Moment, RecordId};
-use dunwell::evidence::{Entry, Frontier, KeyUse, Kind, NoteSigner, Sealed, leaf_hash, verify_inclusion};
-use dunwell::store::{EntryName, SealKeys, Store};
+use dunwell::config::Config;
+use dunwell::domain::{AttemptState, Moment, RecordId};
+use dunwell::evidence::bundle::{About, Scope, Trust, check_bundle};
+use dunwell::evidence::{
+    Entry, Frontier, KeyUse, Kind, NoteSigner, Policy, Sealed, leaf_hash, verify_inclusion,
+};
+use dunwell::notary::{BundleAsk, KeyFile, Notary};
+use dunwell::store::{EntryName, SealFile, SealKeys, Store};
 use sha2::{Digest, Sha256};
 
 fn figure(name: &str, value: f64, unit: &str) {
@@ -67,6 +73,7 @@ fn main() {
             Ok(url) => database("postgres", &url, number("DUNWELL_BENCH_LEAVES", 200_000) / 2).await,
             Err(_) => println!("SKIPPED: PostgreSQL half, `DUNWELL_TEST_POSTGRES` is not set"),
         }
+        bundles(folder.path()).await;
         let file = format!("sqlite://{}", folder.path().join("million.sqlite").display());
         verify_many(&file, number("DUNWELL_BENCH_VERIFY", 1_000_000)).await;
         let file = format!("sqlite://{}", folder.path().join("big.sqlite").display());
@@ -175,6 +182,89 @@ async fn database(kind: &str, url: &str, leaves: usize) {
         f64::from(heads + 1),
         "",
     );
+    store.close().await;
+}
+
+/// Bundles of single messages out of a small log with everything in it, and their check.
+async fn bundles(folder: &std::path::Path) {
+    let dir = folder.join("demo");
+    let options = DemoOptions {
+        dir: dir.clone(),
+        days: 12,
+        seed: 7,
+        accounts: number("DUNWELL_BENCH_DEMO", 300),
+    };
+    run(&options, &Config::defaults(), |_, _| {})
+        .await
+        .expect("a demo");
+    let url = format!("sqlite://{}", dir.join("dunwell.sqlite").display());
+    let keys = SealFile::new(&dir.join("seal.key"));
+    let store = Store::open(&url, Arc::new(SystemClock::new()), keys)
+        .await
+        .expect("a database");
+    let mut settings = Config::defaults().evidence;
+    settings.key_file = dir.join("log.key");
+    let key = NoteSigner::from_seed("bench", KeyUse::Text, &[1; 32]).expect("a key");
+    KeyFile::new(&settings.key_file).create(&key).expect("a key file");
+    let notary = Notary::new(store.clone(), settings).expect("a notary");
+    notary.head().await.expect("a head");
+    let trust = Trust {
+        policy: Policy::of_logs(vec![key.verifier().clone()]),
+        roots: Vec::new(),
+        manifest: None,
+    };
+    let sent = store
+        .attempts(Some(AttemptState::Accepted), None, 50)
+        .await
+        .expect("messages");
+    for certificate in [false, cfg!(feature = "letters")] {
+        let (mut made, mut checked, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        for attempt in &sent {
+            let ask = BundleAsk {
+                scope: Scope {
+                    about: About::Attempt,
+                    ids: vec![attempt.id.to_string()],
+                    from: None,
+                    until: None,
+                },
+                reference: None,
+                language: None,
+                head: None,
+                keys: true,
+                certificate,
+                actor: None,
+            };
+            let begin = Instant::now();
+            let bundle = notary.bundle(&ask).await.expect("a bundle");
+            made.push(begin.elapsed().as_secs_f64() * 1000.0);
+            let begin = Instant::now();
+            check_bundle(&bundle.files, &trust).expect("a bundle that holds");
+            checked.push(begin.elapsed().as_secs_f64() * 1000.0);
+            let proof = |path: &str| {
+                ["entries/", "checkpoint", "statement", "MANIFEST"]
+                    .iter()
+                    .any(|p| path.starts_with(p))
+            };
+            let sizes_of = bundle
+                .files
+                .iter()
+                .filter(|(path, _)| proof(path))
+                .map(|(_, bytes)| bytes.len());
+            sizes.push(sizes_of.sum::<usize>() as f64);
+        }
+        let median = |mut all: Vec<f64>| {
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        let with = if certificate { "with" } else { "without" };
+        figure(
+            &format!("bundle of one message {with} certificate, made, median"),
+            median(made),
+            "ms",
+        );
+        figure("the same, checked", median(checked), "ms");
+        figure("the same, all but its content", median(sizes), "bytes");
+    }
     store.close().await;
 }
 

@@ -46,16 +46,20 @@ pub enum LetterError {
 
 /// Typesets `letter`; `date` is the document's date and what the layout sees as today.
 pub fn typeset(letter: &Letter, date: NaiveDate) -> Result<Vec<u8>, LetterError> {
-    let words = words_of(letter);
-    let world = Desk::new(letter, &words, date);
+    typeset_words(&letter.layout, &words_of(letter), date)
+}
+
+/// Typesets any layout that reads its words, JSON, from `sys.inputs.letter`.
+pub fn typeset_words(layout: &str, words: &str, date: NaiveDate) -> Result<Vec<u8>, LetterError> {
+    let world = Desk::new(layout, words, date);
     let compiled = typst::compile::<PagedDocument>(&world);
     let document = compiled
         .output
-        .map_err(|errors| world.error(letter, errors.first()))?;
+        .map_err(|errors| world.error(words, errors.first()))?;
     if !compiled.warnings.is_empty() {
-        return Err(world.error(letter, compiled.warnings.first()));
+        return Err(world.error(words, compiled.warnings.first()));
     }
-    let options = options(&words, letter, date);
+    let options = options(words, layout, date);
     let pdf = typst_pdf::pdf(&document, &options).map_err(|errors| {
         let uncovered = errors
             .iter()
@@ -63,7 +67,7 @@ pub fn typeset(letter: &Letter, date: NaiveDate) -> Result<Vec<u8>, LetterError>
         if uncovered {
             LetterError::Uncovered
         } else {
-            world.error(letter, errors.first())
+            world.error(words, errors.first())
         }
     });
     static TYPESET: AtomicUsize = AtomicUsize::new(0);
@@ -91,10 +95,10 @@ fn words_of(letter: &Letter) -> String {
     .to_string()
 }
 
-fn options(words: &str, letter: &Letter, date: NaiveDate) -> PdfOptions {
+fn options(words: &str, layout: &str, date: NaiveDate) -> PdfOptions {
     let mut hash = Sha256::new();
     hash.update(words);
-    hash.update(&letter.layout);
+    hash.update(layout);
     let midnight = datetime(date).map(Timestamp::new_utc);
     PdfOptions {
         ident: Smart::Custom(hex::encode(hash.finalize())),
@@ -128,18 +132,18 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(letter: &Letter, words: &str, date: NaiveDate) -> Desk {
+    fn new(layout: &str, words: &str, date: NaiveDate) -> Desk {
         let mut inputs = Dict::new();
         inputs.insert(Str::from("letter"), Value::Str(Str::from(words)));
         Desk {
             library: LazyHash::new(Library::builder().with_inputs(inputs).build()),
-            layout: Source::detached(letter.layout.clone()),
+            layout: Source::detached(layout),
             date: datetime(date),
         }
     }
 
     /// A message of the typesetter may quote the letter, so only words that stand in no field of it are kept.
-    fn error(&self, letter: &Letter, found: Option<&SourceDiagnostic>) -> LetterError {
+    fn error(&self, words: &str, found: Option<&SourceDiagnostic>) -> LetterError {
         let Some(found) = found else {
             return LetterError::Layout {
                 line: 0,
@@ -150,11 +154,11 @@ impl Desk {
             .range(found.span)
             .and_then(|range| self.layout.lines().byte_to_line(range.start))
             .map_or(0, |line| line + 1);
-        let words = words_of(letter).to_lowercase();
+        let (layout, words) = (self.layout.text(), words.to_lowercase());
         let is_ours = |word: &str| {
             let core = word.trim_matches(|c: char| !c.is_alphanumeric());
             let plain = word.is_ascii() && !word.bytes().any(|b| b.is_ascii_digit() || b"\"`".contains(&b));
-            plain && (letter.layout.contains(core) || !words.contains(&core.to_lowercase()))
+            plain && (layout.contains(core) || !words.contains(&core.to_lowercase()))
         };
         let kept = found
             .message

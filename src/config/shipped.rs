@@ -13,6 +13,7 @@ use super::{Config, ConfigError};
 #[exclude = "*/.*"]
 #[exclude = "*.md"]
 #[exclude = "fonts/*"]
+#[exclude = "evidence/*"]
 struct Templates;
 
 #[derive(RustEmbed)]
@@ -75,8 +76,10 @@ fn collect(folder: &Path, below: &str, files: &mut Vec<(String, String)>) -> Res
         } else {
             format!("{below}/{name}")
         };
-        // As inside the program: no hidden files, no notes for people, and no fonts, which are no text.
-        if name.starts_with('.') || name.ends_with(".md") || inside == "fonts" {
+        // As inside the program: no hidden files, no notes for people, no fonts, which are no text, and nothing that goes
+        // with evidence rather than to debtors.
+        if name.starts_with('.') || name.ends_with(".md") || ["fonts", "evidence"].contains(&inside.as_str())
+        {
             continue;
         }
         if path.is_dir() {

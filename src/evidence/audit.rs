@@ -205,7 +205,7 @@ struct Fields<'a> {
     situation: Option<&'a str>,
     key: Option<&'a str>,
     retired: Option<&'a str>,
-    objects: [Option<&'a str>; 4],
+    objects: [Option<&'a str>; 5],
 }
 
 impl<'a> Fields<'a> {
@@ -227,6 +227,7 @@ impl<'a> Fields<'a> {
             "findings" => f.objects[1] = Some(value),
             "zones_sha256" => f.objects[2] = Some(value),
             "packs" => f.objects[3] = Some(value),
+            "context" => f.objects[4] = Some(value),
             _ => {}
         });
         whole.then_some(f)

@@ -86,6 +86,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What is left are whole elements.
+    pub(super) fn whole_to_the_end(mut self) -> Option<()> {
+        while !self.0.is_empty() {
+            self.any()?;
+        }
+        Some(())
+    }
+
     /// Steps over the next element, whatever it is.
     pub(super) fn any(&mut self) -> Option<()> {
         let (_, _, whole) = self.next()?;

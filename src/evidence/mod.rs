@@ -9,6 +9,7 @@
 //! Pure: `store` appends the bytes in the transaction of the step they record; `cli` and auditors verify them.
 
 mod audit;
+pub mod bundle;
 mod canonical;
 mod checkpoint;
 mod der;

@@ -184,8 +184,10 @@ impl<'a> Token<'a> {
         signed.take(tag::SET)?;
         let mut encapsulated = signed.inner(tag::SEQUENCE)?;
         (encapsulated.take(tag::OID)? == TST_INFO).then_some(())?;
-        let mut info = encapsulated.inner(tag::CONTEXT_0)?;
-        let info = info.take(tag::OCTETS)?;
+        let mut inner = encapsulated.inner(tag::CONTEXT_0)?;
+        encapsulated.end()?;
+        let info = inner.take(tag::OCTETS)?;
+        inner.end()?;
         let mut certificates = Vec::new();
         if let Some(mut list) = signed.optional(tag::CONTEXT_0) {
             while !list.rest().is_empty() {
@@ -200,11 +202,14 @@ impl<'a> Token<'a> {
         signers.end()?;
         signer.take(tag::INTEGER)?;
         signer.any()?;
-        let mut digest = signer.inner(tag::SEQUENCE)?;
-        let digest = digest.take(tag::OID)?;
+        let mut algorithm = signer.inner(tag::SEQUENCE)?;
+        let digest = algorithm.take(tag::OID)?;
+        algorithm.whole_to_the_end()?;
         let attributes = signer.take(tag::CONTEXT_0)?;
         signer.take(tag::SEQUENCE)?;
         let signature = signer.take(tag::OCTETS)?;
+        signer.optional(tag::CONTEXT_1);
+        signer.end()?;
         let mut tst = Reader::new(info);
         let mut tst_info = tst.inner(tag::SEQUENCE)?;
         tst.end()?;

@@ -6,10 +6,12 @@
 //! last, so that a database that was put back is noticed. The bytes of everything are made in `evidence`.
 
 mod anchors;
+mod bundle;
 mod keys;
 mod run;
 
 pub use anchors::{AsyncProof, Vouched, ask_witness};
+pub use bundle::{Bundle, BundleAsk};
 pub use keys::{KeyError, KeyFile};
 pub use run::{Beat, run};
 
@@ -38,6 +40,9 @@ pub enum NotaryError {
         /// What is wrong.
         problem: String,
     },
+    /// A certificate could not be typeset.
+    #[error("the certificate cannot be typeset: {0}")]
+    Certificate(String),
     /// Somebody outside did not answer, or answered wrongly.
     #[error("{name}: {problem}")]
     Outside {
@@ -274,7 +279,8 @@ pub fn read_policy(path: &std::path::Path) -> Result<Policy, NotaryError> {
     Policy::parse(&text).map_err(|e| fault(e.to_string()))
 }
 
-fn read_roots(path: &std::path::Path) -> Result<Vec<Vec<u8>>, NotaryError> {
+/// Reads root certificates in PEM form, as DER.
+pub fn read_roots(path: &std::path::Path) -> Result<Vec<Vec<u8>>, NotaryError> {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
     let fault = |problem: String| NotaryError::File {
         path: path.to_owned(),

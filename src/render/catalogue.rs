@@ -437,6 +437,40 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// The bytes whose SHA-256 names the wording of a template for a channel, out of the files of a set: each path and text
+/// of it, after its length in eight bytes, big end first. `None` where no locale's wording has this digest.
+pub fn template_bytes(
+    files: &[(String, String)],
+    template: &str,
+    channel: Channel,
+    digest: &[u8; 32],
+) -> Option<Vec<u8>> {
+    let files: BTreeMap<&str, &str> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    Locale::ALL.iter().find_map(|locale| {
+        let mut paths: Vec<String> = files_of(channel)
+            .iter()
+            .map(|file| format!("{locale}/{template}/{file}"))
+            .collect();
+        match channel {
+            Channel::Letter => paths.push("letter.typ".to_owned()),
+            Channel::Email => paths.push(html::LAYOUT.to_owned()),
+            _ => {}
+        }
+        paths.push(format!("{locale}/locale.toml"));
+        let mut bytes = Vec::new();
+        for path in &paths {
+            for piece in [path.as_str(), files.get(path.as_str()).copied()?] {
+                bytes.extend((piece.len() as u64).to_be_bytes());
+                bytes.extend(piece.as_bytes());
+            }
+        }
+        (<[u8; 32]>::from(Sha256::digest(&bytes)) == *digest).then_some(bytes)
+    })
+}
+
 /// A line that holds one statement and nothing else leaves no trace: its line break moves into the tag, so that
 /// the lines of error messages stay right. Statements within a line leave the line break alone.
 fn statement_lines_vanish(text: &str) -> String {

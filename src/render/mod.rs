@@ -17,7 +17,7 @@ mod message;
 mod samples;
 mod segments;
 
-pub use catalogue::{Catalogue, Need, OWN_WORDS, Template};
+pub use catalogue::{Catalogue, Need, OWN_WORDS, Template, template_bytes};
 pub use facts::{FACT_NAMES, Facts, Value};
 pub use faults::{RenderFault, TemplateError};
 pub use message::{Rendered, facts, render};

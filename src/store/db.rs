@@ -148,6 +148,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("review", super::review::sql::all()),
         ("runs", super::runs::sql::all()),
         ("backup", super::backup::sql::all()),
+        ("bundles", super::bundles::sql::all()),
         ("seal_old", super::seal_old::sql::all()),
         ("sealed", super::sealed::sql::all()),
         ("seals", super::seals::sql::all()),

@@ -239,6 +239,20 @@ struct Place {
 /// More candidate zones than this stand beside the entry, by hash.
 const MOST_ZONES: usize = 3;
 
+/// Fields that many decisions share: they stand beside the log as one object, by hash.
+const SHARED: &[&str] = &[
+    "creditor",
+    "engine",
+    "locale",
+    "policy",
+    "purpose",
+    "sender",
+    "set",
+    "template",
+    "template_sha256",
+    "tzdb",
+];
+
 /// What one transaction will write.
 #[derive(Default)]
 struct Writes {
@@ -626,6 +640,14 @@ impl Writes {
         if let Some(findings) = fields.remove("findings") {
             let digest = self.keep_trace(to_canonical(&findings));
             fields.insert("findings".into(), digest.into());
+        }
+        let shared: BTreeMap<String, Value> = SHARED
+            .iter()
+            .filter_map(|key| fields.remove_entry(*key))
+            .collect();
+        if !shared.is_empty() {
+            let digest = self.keep_trace(to_canonical(&Value::Object(shared)));
+            fields.insert("context".into(), digest.into());
         }
         if matches!(fields.get("zones"), Some(Value::List(zones)) if zones.len() > MOST_ZONES)
             && let Some(zones) = fields.remove("zones")

@@ -135,7 +135,7 @@ impl Store {
                 continue;
             }
             // Payments, opt-outs and the like withdraw without a decision.
-            if !fields.contains_key("engine") {
+            if !fields.contains_key("engine") && !fields.contains_key("context") {
                 continue;
             }
             let kept = q!(&mut tx, sql::FACTS, [attempt.0, record] => opt (Vec<u8>,))?;
@@ -150,7 +150,16 @@ impl Store {
                 _ => (Facts::Gone, Vec::new()),
             };
             let trace = object(&mut tx, &fields, "trace").await?;
-            // What was too long for the entry stands beside the log, by its hash.
+            // What many decisions share, and what was too long for the entry, stands beside the log, by its hash.
+            if let Some(text) = object(&mut tx, &fields, "context").await? {
+                let Ok(Value::Object(shared)) = parse_canonical(&text) else {
+                    return Err(StoreError::Corrupt {
+                        what: "object of the log",
+                    });
+                };
+                fields.remove("context");
+                fields.extend(shared);
+            }
             for (name, long) in [("findings", "findings"), ("zones_sha256", "zones")] {
                 let Some(text) = object(&mut tx, &fields, name).await? else {
                     continue;

@@ -57,7 +57,7 @@ async fn entries_are_small(file: &Path) {
         .fetch_one(&pool)
         .await
         .unwrap();
-    assert!((200..1200).contains(&largest), "{largest}");
+    assert!((200..1000).contains(&largest), "{largest}");
     pool.close().await;
 }
 

@@ -130,7 +130,7 @@ fn one_entry_is_proven_to_somebody_who_has_nothing_but_a_key() {
 }
 
 /// A Python with what the manual's verifier needs.
-fn python() -> Option<std::path::PathBuf> {
+pub(super) fn python() -> Option<std::path::PathBuf> {
     let in_target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
     let named = std::env::var_os("DUNWELL_PYTHON").map(std::path::PathBuf::from);
     named
@@ -521,7 +521,7 @@ fn a_witness_signs_growth_and_refuses_a_second_history() {
 
 // ---- a time-stamp authority ----
 
-fn openssl(folder: &Path, arguments: &[&str]) {
+pub(super) fn openssl(folder: &Path, arguments: &[&str]) {
     let done = Command::new("openssl")
         .args(arguments)
         .current_dir(folder)
@@ -535,7 +535,7 @@ fn openssl(folder: &Path, arguments: &[&str]) {
 }
 
 /// Root, signer and settings of an authority that `openssl ts` plays.
-fn authority(folder: &Path, kind: &[&str]) {
+pub(super) fn authority(folder: &Path, kind: &[&str]) {
     std::fs::create_dir_all(folder).unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     write("serial", "01\n");
@@ -586,7 +586,7 @@ fn authority(folder: &Path, kind: &[&str]) {
 }
 
 /// Answers one request by HTTP after the other with `openssl ts -reply`.
-fn answering(folder: std::path::PathBuf) -> String {
+pub(super) fn answering(folder: std::path::PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     std::thread::spawn(move || {

@@ -1,6 +1,7 @@
 //! The one test binary; one file per topic.
 #![allow(clippy::unwrap_used)]
 
+mod bundles;
 mod channels_smtp;
 mod cli;
 mod cli_policy;

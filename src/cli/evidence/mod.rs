@@ -1,5 +1,7 @@
 //! `dunwell evidence`: the log read back and checked; heads, proofs and tiles for outsiders; the keys that sign.
 
+mod bundle;
+mod export;
 mod give;
 mod key;
 mod resolve;
@@ -21,11 +23,16 @@ pub(super) use key::make as make_key;
 /// What can be done with the log.
 #[derive(Debug, Subcommand)]
 pub(super) enum EvidenceCommand {
-    /// Reads the whole log: every hash, spelling, link and commitment, the tree and its signed heads
+    /// Reads the whole log: every hash, spelling, link and commitment, the tree and its signed heads; or checks one bundle
     #[command(
-        after_help = "Examples:\n  dunwell evidence verify\n  dunwell evidence verify --key 'dunwell/3f2a+1c0ffee0+AXJ...' --checkpoint last-year.txt\n\nExit codes: 0 no fault, else the number of the first kind of fault; docs/evidence.md lists them."
+        after_help = "Examples:\n  dunwell evidence verify\n  dunwell evidence verify bundle --policy trusted.policy --roots tsa.pem --log tiles\n  dunwell evidence verify --key 'dunwell/3f2a+1c0ffee0+AXJ...' --checkpoint last-year.txt\n\nExit codes: 0 no fault, else the number of the first kind of fault; docs/evidence.md lists them."
     )]
     Verify(verify::VerifyArgs),
+    /// Writes the whole answer to a question as a folder that can be checked without us
+    #[command(
+        after_help = "Examples:\n  dunwell evidence export --attempt 3f2a9c10 --out bundle\n  dunwell evidence export --complaint 2026-117 --account 0000200001 --from 2026-04-01 --until 2026-04-30 --out answer\n  dunwell evidence export --person 4711 --without-keys --out sealed\n\nThe same log, question and head give the same bytes."
+    )]
+    Export(export::ExportArgs),
     /// Checks one proof file against the bytes of its entry, without a database
     #[command(
         after_help = "Examples:\n  dunwell evidence verify-proof 42.tlog-proof --entry 42.json --policy trusted.policy\n  dunwell evidence verify-proof 42.tlog-proof --entry 42.json --key 'dunwell/3f2a+1c0ffee0+AXJ...'"
@@ -68,7 +75,11 @@ pub(super) enum EvidenceCommand {
 
 pub(super) async fn run(session: &Session, command: EvidenceCommand) -> anyhow::Result<Answer> {
     match command {
-        EvidenceCommand::Verify(args) => verify::verify(session, &args).await,
+        EvidenceCommand::Verify(args) => match args.bundle.as_deref() {
+            Some(folder) => bundle::verify(&session.out, folder, &args),
+            None => verify::verify(session, &args).await,
+        },
+        EvidenceCommand::Export(args) => export::export(session, &args).await,
         EvidenceCommand::VerifyProof(args) => verify::verify_proof(&session.out, &args),
         EvidenceCommand::List { limit } => list(session, limit).await,
         EvidenceCommand::Checkpoint(args) => give::checkpoint(session, &args).await,

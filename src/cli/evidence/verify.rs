@@ -18,15 +18,27 @@ use crate::store::{LogCheck, Outside};
 /// What the verifier brings along.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArgs {
+    /// A bundle to check instead of the database
+    #[arg(value_name = "BUNDLE")]
+    pub(super) bundle: Option<PathBuf>,
     /// A key of the log that you trust, got from somebody outside; can be given again
     #[arg(long, value_name = "KEY", value_parser = read_key)]
-    key: Vec<VerifierKey>,
+    pub(super) key: Vec<VerifierKey>,
     /// A head that was kept outside; can be given again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
     checkpoint: Vec<PathBuf>,
-    /// A policy (tlog-policy) that says which witnesses must have cosigned those heads
+    /// A policy (tlog-policy) that says which witnesses must have cosigned the heads
     #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    pub(super) policy: Option<PathBuf>,
+    /// Certificates (PEM) of the time-stamp authorities that you trust; for a bundle
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub(super) roots: Option<PathBuf>,
+    /// The whole log, as `evidence tiles` writes it, to see whether a bundle left anything out
+    #[arg(long, value_name = "DIR", requires = "bundle")]
+    pub(super) log: Option<PathBuf>,
+    /// The SHA-256 of the manifest of a bundle, as its maker told you or the log says
+    #[arg(long, value_name = "DIGEST", requires = "bundle")]
+    pub(super) manifest: Option<String>,
 }
 
 /// One proof, its entry, and whom to trust.
