@@ -338,6 +338,8 @@ mod tests {
                 idempotency: Idempotency::None,
                 lookup: Lookup::None,
                 latest_accept_seconds: 60,
+            settle_seconds: 0,
+            receipts: false,
                 not_sent_answers: &[],
                 refuses: &[],
             }
@@ -357,10 +359,7 @@ mod tests {
     }
 
     fn accepted(_: usize) -> Outcome {
-        Outcome::Accepted {
-            provider: "scripted".to_owned(),
-            reference: None,
-        }
+        Outcome::accepted("scripted", None)
     }
 
     fn one_at_a_time() -> Terms {

@@ -16,12 +16,18 @@ mod parcel;
 #[cfg(test)]
 mod sample;
 mod sandbox;
+mod smpp;
 mod smtp;
+mod tls;
 
 pub use breaker::Readiness;
-pub use carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, NotSentProof, Outcome};
+pub use carrier::{
+    Arrival, Arrived, Asked, BoxFuture, Capability, Carrier, Found, Idempotency, Inbox, Lookup, NotSentProof, Outcome,
+    Partly,
+};
 pub use carriers::{Carriers, Pace, Terms};
 pub use null::Null;
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;
+pub use smpp::{FieldError, MessageIds, Segmentation, Smpp, SmppError, SmppSecurity, SmppSettings};
 pub use smtp::{Smtp, SmtpError, SmtpSecurity, SmtpSettings};

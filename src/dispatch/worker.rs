@@ -265,10 +265,10 @@ impl Dispatcher {
             outgoing.push(parcel);
         }
         let outcomes = self.carriers.send_all(outgoing).await;
-        let retry_at = self.store.clock().now() + RETRY;
+        let now = self.store.clock().now();
         let mut settlements = Vec::with_capacity(outcomes.len());
         for (attempt, outcome) in outcomes {
-            let settlement = settlement(attempt, outcome, retry_at);
+            let settlement = settlement(attempt, outcome, now);
             if let Some((stage, channel)) = known.remove(&attempt) {
                 *report
                     .sent
@@ -292,23 +292,23 @@ fn parcel(reservation: Reservation, claimed: Claimed, rendered: Rendered) -> Par
     Parcel::new(reservation, Arc::new(rendered.draft), to, s.sender, unsubscribe)
 }
 
-fn settlement(attempt: AttemptId, outcome: Outcome, retry_at: Moment) -> Settlement {
-    let plain = Settlement {
-        attempt,
-        state: AttemptState::Unknown,
-        provider: None,
-        reference: None,
-        reason: None,
-        retry_at: None,
-    };
+/// What is recorded of an outcome that became known at `now`.
+pub(super) fn settlement(attempt: AttemptId, outcome: Outcome, now: Moment) -> Settlement {
+    let retry_at = now + RETRY;
+    let wait_of = |seconds: Option<u32>| TimeDelta::seconds(seconds.unwrap_or(0).into());
+    let plain = Settlement::new(attempt, AttemptState::Unknown);
     match outcome {
-        Outcome::Accepted { provider, reference } => Settlement {
+        Outcome::Accepted { provider, references } => Settlement {
             state: AttemptState::Accepted,
             provider: Some(provider),
-            reference,
+            references,
             ..plain
         },
-        Outcome::NotSent { proof, reason } => {
+        Outcome::NotSent {
+            proof,
+            reason,
+            wait_seconds,
+        } => {
             use NotSentProof as P;
             let again = matches!(
                 proof,
@@ -317,13 +317,22 @@ fn settlement(attempt: AttemptId, outcome: Outcome, retry_at: Moment) -> Settlem
             Settlement {
                 state: AttemptState::NotSent,
                 reason: Some(format!("{proof}: {reason}")),
-                retry_at: again.then_some(retry_at),
+                retry_at: again.then(|| retry_at.max(now + wait_of(wait_seconds))),
                 ..plain
             }
         }
-        Outcome::Unknown { reason } => Settlement {
-            reason: Some(reason),
-            ..plain
-        },
+        Outcome::Unknown { reason, partly } => {
+            let (provider, references, whole) = match partly {
+                Some(known) => (Some(known.provider), known.references, known.whole),
+                None => (None, Vec::new(), true),
+            };
+            Settlement {
+                reason: Some(reason),
+                provider,
+                references,
+                whole,
+                ..plain
+            }
+        }
     }
 }

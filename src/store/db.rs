@@ -121,6 +121,7 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Every registered statement with the file it stands in; a test prepares each on both databases.
 pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
     vec![
+        ("arrivals", super::arrivals::sql::all()),
         ("audit", super::audit::sql::all()),
         ("claim", super::claim::sql::all()),
         ("decide", super::decide::sql::all()),
@@ -131,6 +132,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("log", super::log::sql::all()),
         ("people", super::people::sql::all()),
         ("plan", super::plan::sql::all()),
+        ("queue", super::queue::sql::all()),
         ("registry", super::registry::sql::all()),
         ("review", super::review::sql::all()),
         ("runs", super::runs::sql::all()),

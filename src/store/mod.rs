@@ -5,6 +5,7 @@
 //! No decisions here: the store counts, locks and records what `guard` and `planner` have decided.
 //! Used by `dispatch`, `scheduler` and the doors.
 
+mod arrivals;
 mod audit;
 mod bulk;
 mod claim;
@@ -19,6 +20,7 @@ mod kept;
 mod log;
 mod people;
 mod plan;
+mod queue;
 mod registry;
 mod review;
 mod runs;
@@ -31,6 +33,7 @@ mod views;
 mod writer;
 
 pub use crate::evidence::{Audit as LogCheck, LogFault};
+pub use arrivals::{About, Inbound, OpenInbound, Receipt, ReceiptStatus};
 pub use audit::Outside;
 pub use claim::Claimed;
 pub use db::{Stmt, statements_by_file};
@@ -42,10 +45,11 @@ pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPers
 pub use kept::{Basis, Facts, KeptDecision};
 pub use log::LogEntry;
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
+pub use queue::{QueueRow, Suspension, SuspensionRow, TestMode, UnknownAttempt};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use review::OfficerAction;
 pub use runs::{AccountRun, RunCount, RunFate, RunRow};
-pub use settle::{Receipt, ReceiptStatus, Settlement};
+pub use settle::Settlement;
 pub use tree::{EntryName, ProvenEntry, TreeSnapshot};
 pub use versions::{Activation, NewSet, PolicySetRow, SetDigest};
 pub use views::{AttemptRow, AttemptStory, Commits, Counts, Timeline, TimelineEntry};
