@@ -4,20 +4,24 @@
 //! is sent twice; whatever goes wrong in between leaves the attempt *unknown* or, with proof, *not sent*. Several
 //! workers may run on one store. Called by `scheduler` and, for a single first verdict, by the doors.
 
+mod arrivals;
 mod carriers;
 mod judge;
 mod publish;
+mod reconcile;
 mod record;
 mod replay;
 mod rulebook;
 mod rules;
 mod worker;
 
+pub use arrivals::{receive, take_arrival};
 pub use carriers::{CarrierError, carriers};
 pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
 pub use rulebook::{Rulebook, RulebookError};
+pub use reconcile::{Reconciled, reconcile};
 pub use rules::{InForce, Rules, RulesError};
 pub use worker::{BatchReport, DispatchError, Dispatcher};
