@@ -264,6 +264,8 @@ pub struct Asked {
     pub to: Address,
     /// When it was reserved.
     pub at: Moment,
+    /// Now; signatures name it.
+    pub now: Moment,
 }
 
 /// What a provider says about a message it was asked about.

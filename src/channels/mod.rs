@@ -8,6 +8,7 @@
 mod breaker;
 mod carrier;
 mod carriers;
+mod gateway;
 #[cfg(feature = "letters")]
 pub mod letters;
 mod mail;
@@ -26,6 +27,9 @@ pub use carrier::{
     Partly,
 };
 pub use carriers::{Carriers, Pace, Terms};
+pub use gateway::{
+    Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered, RegisteredError,
+};
 pub use null::Null;
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;

@@ -16,7 +16,7 @@ mod rules;
 mod worker;
 
 pub use arrivals::{receive, take_arrival};
-pub use carriers::{CarrierError, carriers};
+pub use carriers::{CarrierError, carriers, outfit};
 pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use record::FindingView;

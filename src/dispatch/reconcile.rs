@@ -64,6 +64,7 @@ async fn ask(
         whole: unknown.whole,
         to: unknown.to.clone(),
         at: unknown.at,
+        now,
     };
     let may_have_had_it = |c: &&Capability| unknown.provider.as_deref().is_none_or(|name| name == c.name);
     let mut absent = true;

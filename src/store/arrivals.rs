@@ -23,6 +23,7 @@ pub(super) mod sql {
             sqlite: "SELECT attempt_id, reference FROM provider_part WHERE provider = $1 AND reference IN (SELECT value FROM json_each($2)) UNION SELECT id, provider_ref FROM attempt WHERE provider = $1 AND provider_ref IN (SELECT value FROM json_each($2)) ORDER BY 1 DESC",
             postgres: "SELECT attempt_id, reference FROM provider_part WHERE provider = $1 AND reference IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))) UNION SELECT id, provider_ref FROM attempt WHERE provider = $1 AND provider_ref IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))) ORDER BY 1 DESC",
         };
+        OURS = "SELECT provider FROM attempt WHERE id = $1 AND reserved_at IS NOT NULL";
         ADDRESS = "SELECT d.normal FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id JOIN address d ON d.id = c.address_id WHERE t.id = $1";
         STANDS = {
             sqlite: "SELECT state FROM attempt WHERE id = $1",
@@ -87,6 +88,8 @@ pub struct Receipt {
     pub event: String,
     /// The provider's id of the message, as it may have been written when the message was handed over, likeliest first.
     pub references: Vec<String>,
+    /// Our own id of the message, where the provider gives it back.
+    pub attempt: Option<AttemptId>,
     /// What it says.
     pub status: ReceiptStatus,
     /// To whom the message went, where the provider says so: a word about somebody else's message does not count.
@@ -343,6 +346,14 @@ async fn take_in(tx: &mut Tx, clock: &dyn Clock, receipt: &Receipt) -> Result<Op
     let mut found = q!(&mut *tx, sql::NAMED, [provider, list] => all (Uuid, String))?;
     // The likeliest way of writing the id first; the order within is kept.
     found.sort_by_key(|(_, named)| references.iter().position(|r| r == named));
+    // Our own id is sure, unless another carrier had that message.
+    if let Some(AttemptId(id)) = receipt.attempt
+        && let Some((had_it,)) = q!(&mut *tx, sql::OURS, [id] => opt (Option<String>,))?
+        && had_it.is_none_or(|name| name == *provider)
+    {
+        let reference = references.first().cloned().unwrap_or_default();
+        found.insert(0, (id, reference));
+    }
     for (attempt, reference) in found {
         if !addressed(tx, attempt, receipt.recipient.as_deref()).await? {
             continue;

@@ -234,6 +234,7 @@ fn arrived(delivery: &Delivery, settings: &SmppSettings) -> Option<Arrived> {
             provider: NAME.to_owned(),
             event: hex::encode(&hash.finalize()[..16]),
             references: receipt::spellings(&said.id, settings.message_ids),
+            attempt: None,
             status: said.status,
             recipient: Some(delivery.source.clone()),
             raw: delivery.text.clone(),
