@@ -1,5 +1,6 @@
 //! Encryption towards providers: the system's roots, and those that the settings add.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -8,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
 /// What may go wrong while certificates are read.
-pub(super) type TlsError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type TlsError = Box<dyn Error + Send + Sync>;
 
 /// Trusts the system's roots and those in `pem`.
 pub(super) fn client(pem: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
@@ -25,6 +26,10 @@ pub(super) fn client(pem: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
 }
 
 /// Whether a handshake failed for what the other side showed, rather than for the line: a setting to be mended.
-pub(super) fn is_of_certificates(e: &std::io::Error) -> bool {
-    e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+pub(super) fn is_of_certificates(e: &(dyn Error + 'static)) -> bool {
+    // An I/O error names as its source not what it holds but the source of that.
+    let held = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    e.is::<rustls::Error>()
+        || held.is_some_and(|inner| is_of_certificates(inner))
+        || e.source().is_some_and(is_of_certificates)
 }

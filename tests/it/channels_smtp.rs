@@ -171,10 +171,7 @@ async fn a_mail_arrives_once_and_whole() {
     let outcome = smtp.send(&parcel(1, "li.wei")).await;
     assert_eq!(
         outcome,
-        Outcome::Accepted {
-            provider: "smtp".to_owned(),
-            reference: Some("Q1".to_owned())
-        }
+        Outcome::accepted("smtp", Some("Q1".to_owned()))
     );
     let taken = server.taken();
     assert_eq!(taken.len(), 1);

@@ -1,6 +1,8 @@
 //! The one test binary; one file per topic.
 #![allow(clippy::unwrap_used)]
 
+mod channels_real;
+mod channels_sms;
 mod channels_smtp;
 mod cli;
 mod cli_policy;

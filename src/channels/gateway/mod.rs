@@ -11,7 +11,6 @@ mod receive;
 mod sign;
 mod words;
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -383,12 +382,8 @@ fn failure(e: &reqwest::Error) -> Outcome {
             false => "the connection was lost before a whole answer",
         });
     }
-    let mut cause = e.source();
-    while let Some(next) = cause {
-        if next.is::<rustls::Error>() || next.downcast_ref::<std::io::Error>().is_some_and(tls::is_of_certificates) {
-            return Outcome::not_sent(NotSentProof::Misconfigured, "the certificate of the gateway is not trusted");
-        }
-        cause = next.source();
+    if tls::is_of_certificates(e) {
+        return Outcome::not_sent(NotSentProof::Misconfigured, "the certificate of the gateway is not trusted");
     }
     Outcome::not_sent(NotSentProof::NeverConnected, "the gateway could not be reached")
 }
