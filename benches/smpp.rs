@@ -86,7 +86,13 @@ fn parcels() -> Vec<Parcel> {
     let name = PersonName::parse("李伟").unwrap();
     let one = |n: usize| {
         let reservation = Reservation::for_trial(AttemptId(Uuid::from_u128(n as u128)), Channel::Sms, at);
-        Parcel::new(reservation, draft.clone(), (to.clone(), name.clone()), sender.clone(), None)
+        Parcel::new(
+            reservation,
+            draft.clone(),
+            (to.clone(), name.clone()),
+            sender.clone(),
+            None,
+        )
     };
     (0..MESSAGES).map(one).collect()
 }
@@ -104,7 +110,11 @@ async fn ours(port: u16, window: usize) -> f64 {
     let started = Instant::now();
     let outcomes = carriers.send_all(parcels).await;
     let seconds = started.elapsed().as_secs_f64();
-    assert!(outcomes.iter().all(|(_, o)| o.is_accepted()), "{:?}", outcomes.iter().find(|(_, o)| !o.is_accepted()));
+    assert!(
+        outcomes.iter().all(|(_, o)| o.is_accepted()),
+        "{:?}",
+        outcomes.iter().find(|(_, o)| !o.is_accepted())
+    );
     carriers.close().await;
     MESSAGES as f64 / seconds
 }
@@ -140,12 +150,19 @@ async fn main() {
         }
     });
     println!("{MESSAGES} messages of one part, medians of {ROUNDS} rounds, messages a second");
-    println!("{:>8} {:>12} {:>12} {:>8}", "window", "dunwell", "npm smpp", "ratio");
+    println!(
+        "{:>8} {:>12} {:>12} {:>8}",
+        "window", "dunwell", "npm smpp", "ratio"
+    );
     for window in [10, 100] {
         let (mut a, mut b) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             a.push(ours(port, window).await);
-            b.extend(tokio::task::spawn_blocking(move || theirs(port, window)).await.unwrap());
+            b.extend(
+                tokio::task::spawn_blocking(move || theirs(port, window))
+                    .await
+                    .unwrap(),
+            );
         }
         let a = median(a);
         match b.is_empty() {

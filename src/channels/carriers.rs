@@ -155,7 +155,12 @@ impl Carriers {
         let lane = self.of(channel).iter().find(|lane| lane.capability.name == name);
         let Some(lane) = lane else { return Found::Unclear };
         let limit = Duration::from_secs(lane.capability.latest_accept_seconds.into());
-        match timeout(limit, Caught(Box::pin(async { lane.carrier.look_up(asked).await }))).await {
+        match timeout(
+            limit,
+            Caught(Box::pin(async { lane.carrier.look_up(asked).await })),
+        )
+        .await
+        {
             Ok(Some(found)) => found,
             Ok(None) | Err(_) => Found::Unclear,
         }
@@ -460,8 +465,8 @@ mod tests {
                 idempotency: Idempotency::None,
                 lookup: Lookup::None,
                 latest_accept_seconds: 60,
-            settle_seconds: 0,
-            receipts: false,
+                settle_seconds: 0,
+                receipts: false,
                 not_sent_answers: &[],
                 refuses: &[],
             }
@@ -604,23 +609,27 @@ mod tests {
         assert_eq!(words, ["accepted", "withheld", "withheld"]);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_provider_is_left_alone_for_as_long_as_it_wishes() {
         let carrier = Scripted::new(|n| match n {
-            0 => Outcome::deferred("scripted", Some(7)),
+            0 => Outcome::deferred("scripted", Some(700)),
             n => accepted(n),
         });
         let carriers = Carriers::new().with(carrier.clone(), one_at_a_time());
         let send = async |n| proofs(&carriers.send_all(vec![sample::sms(n)]).await)[0];
         assert_eq!(send(1).await, "deferred");
-        let waiting = |seconds| Readiness::Waiting {
-            until: at() + TimeDelta::seconds(seconds),
+        let Readiness::Waiting { until } = carriers.ready(Channel::Sms, at()) else {
+            panic!("it wants to be left alone")
         };
-        assert_eq!(carriers.ready(Channel::Sms, at()), waiting(7));
+        assert!((690..=700).contains(&(until - at()).num_seconds()));
         assert_eq!(send(2).await, "withheld");
-        tokio::time::advance(Duration::from_secs(6)).await;
         assert_eq!(carriers.room(Channel::Sms, at()), 0);
-        tokio::time::advance(Duration::from_secs(1)).await;
+        // A shorter wish does not cut a longer one.
+        let lane = &carriers.of(Channel::Sms)[0];
+        lane.leave_alone(1);
+        assert!(lane.rest().is_some_and(|left| left > Duration::from_secs(600)));
+        // Its time is over.
+        *lane.rests_until.lock().unwrap() = Some(Instant::now());
         assert_eq!(send(3).await, "accepted");
         assert_eq!(carrier.sent.load(Ordering::SeqCst), 2);
     }

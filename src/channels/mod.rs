@@ -23,12 +23,13 @@ mod tls;
 
 pub use breaker::Readiness;
 pub use carrier::{
-    Arrival, Arrived, Asked, BoxFuture, Capability, Carrier, Found, Idempotency, Inbox, Lookup, NotSentProof, Outcome,
-    Partly,
+    Arrival, Arrived, Asked, BoxFuture, Capability, Carrier, Found, Idempotency, Inbox, Lookup, NotSentProof,
+    Outcome, Partly,
 };
 pub use carriers::{Carriers, Pace, Terms};
 pub use gateway::{
-    Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered, RegisteredError,
+    Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered,
+    RegisteredError,
 };
 pub use null::Null;
 pub use parcel::Parcel;

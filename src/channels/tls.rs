@@ -28,7 +28,9 @@ pub(super) fn client(pem: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
 /// Whether a handshake failed for what the other side showed, rather than for the line: a setting to be mended.
 pub(super) fn is_of_certificates(e: &(dyn Error + 'static)) -> bool {
     // An I/O error names as its source not what it holds but the source of that.
-    let held = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let held = e
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
     e.is::<rustls::Error>()
         || held.is_some_and(|inner| is_of_certificates(inner))
         || e.source().is_some_and(is_of_certificates)

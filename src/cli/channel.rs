@@ -20,7 +20,9 @@ use crate::domain::{Address, Channel, EmailAddress, PhoneNumber};
 #[derive(Debug, Subcommand)]
 pub(super) enum ChannelCommand {
     /// Explains a channel: who carries it, what each answer proves, what stands still, who may get messages
-    #[command(after_help = "Examples:\n  dunwell channel explain sms\n  dunwell channel explain email --json")]
+    #[command(
+        after_help = "Examples:\n  dunwell channel explain sms\n  dunwell channel explain email --json"
+    )]
     Explain {
         /// sms, email or letter
         channel: Channel,
@@ -36,7 +38,9 @@ pub(super) enum ChannelCommand {
         number: u32,
     },
     /// Notes that somebody has dealt with a message
-    #[command(after_help = "Example:\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --by mei")]
+    #[command(
+        after_help = "Examples:\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --by mei"
+    )]
     Handled {
         /// The message
         id: Uuid,
@@ -49,15 +53,16 @@ pub(super) enum ChannelCommand {
 /// The test mode.
 #[derive(Debug, Subcommand)]
 pub(super) enum TestModeCommand {
-    /// Turns it on, or adds recipients
+    /// Turns it on, or adds recipients; with none listed nobody gets anything
     #[command(
-        after_help = "Examples:\n  dunwell channel test-mode on --allow +8613800000101 --allow me@example.com --by pavel\n  dunwell channel test-mode on --by pavel    nobody gets anything"
+        after_help = "Examples:\n  dunwell channel test-mode on --allow +8613800000101 --allow me@example.com --by pavel\n  dunwell channel test-mode on --by pavel"
     )]
     On(OnArgs),
-    /// Shows whether it is on
+    /// Shows whether it is on, and for whom
+    #[command(after_help = "Examples:\n  dunwell channel test-mode show")]
     Show,
     /// Ends it: from now on messages go to everybody they may go to
-    #[command(after_help = "Example:\n  dunwell channel test-mode off --by pavel --confirm INSTALLATION")]
+    #[command(after_help = "Examples:\n  dunwell channel test-mode off --by pavel --confirm INSTALLATION")]
     Off {
         /// Who says so
         #[arg(long)]
@@ -81,10 +86,14 @@ pub(super) struct OnArgs {
 
 fn address(text: &str) -> Result<Address, String> {
     if text.contains('@') {
-        return EmailAddress::parse(text).map(Address::Email).map_err(|e| e.to_string());
+        return EmailAddress::parse(text)
+            .map(Address::Email)
+            .map_err(|e| e.to_string());
     }
     match text.starts_with('+') {
-        true => PhoneNumber::parse(text, "CN").map(Address::Phone).map_err(|e| e.to_string()),
+        true => PhoneNumber::parse(text, "CN")
+            .map(Address::Phone)
+            .map_err(|e| e.to_string()),
         false => Err("expected a number that begins with + and the country, or an e-mail address".to_owned()),
     }
 }
@@ -118,7 +127,10 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> anyhow::R
         }
         ChannelCommand::Handled { id, by } => {
             session.store().await?.inbound_handled(id, &by).await?;
-            Ok(Answer::new(lang.pick("已处理", "dealt with"), json!({"id": id.to_string(), "by": by})))
+            Ok(Answer::new(
+                lang.pick("已处理", "dealt with"),
+                json!({"id": id.to_string(), "by": by}),
+            ))
         }
     }
 }
@@ -139,7 +151,10 @@ async fn test_mode(session: &Session, command: TestModeCommand) -> anyhow::Resul
         }
     }
     let Some(trial) = store.test_mode().await? else {
-        let text = lang.pick("测试模式已关闭:消息发给所有可以发的人", "the test mode is off: messages go to everybody they may go to");
+        let text = lang.pick(
+            "测试模式已关闭:消息发给所有可以发的人",
+            "the test mode is off: messages go to everybody they may go to",
+        );
         return Ok(Answer::new(text, json!({"on": false})));
     };
     let (since, by, n) = (trial.since.to_text(), &trial.by, trial.recipients.len());
@@ -148,7 +163,10 @@ async fn test_mode(session: &Session, command: TestModeCommand) -> anyhow::Resul
         format!("测试模式自 {since} 起开启({by}),只发给这 {n} 个收件人:\n{list}"),
         format!("the test mode is on since {since} ({by}); only these {n} recipients get messages:\n{list}"),
     );
-    Ok(Answer::new(text, json!({"on": true, "since": since, "by": by, "recipients": trial.recipients})))
+    Ok(Answer::new(
+        text,
+        json!({"on": true, "since": since, "by": by, "recipients": trial.recipients}),
+    ))
 }
 
 async fn explain(session: &Session, channel: Channel) -> anyhow::Result<Answer> {
@@ -165,7 +183,10 @@ async fn explain(session: &Session, channel: Channel) -> anyhow::Result<Answer> 
     let mut text = String::new();
     let known: Vec<&Capability> = all.capabilities(channel).collect();
     if known.is_empty() {
-        text += lang.pick("此渠道没有承运方,消息暂缓。\n", "nobody carries this channel; messages wait.\n");
+        text += lang.pick(
+            "此渠道没有承运方,消息暂缓。\n",
+            "nobody carries this channel; messages wait.\n",
+        );
     }
     for (place, capability) in known.iter().enumerate() {
         text += &carrier(lang, place, capability);
@@ -173,11 +194,19 @@ async fn explain(session: &Session, channel: Channel) -> anyhow::Result<Answer> 
     for (name, standing) in all.standing(channel, store.clock().now()) {
         if let Readiness::Waiting { until } = standing {
             let until = until.to_text();
-            text += &lang.pick(format!("{name}:{until} 之前不再尝试\n"), format!("{name}: left alone until {until}\n"));
+            text += &lang.pick(
+                format!("{name}:{until} 之前不再尝试\n"),
+                format!("{name}: left alone until {until}\n"),
+            );
         }
     }
-    let proofs = NotSentProof::ALL.iter().map(|p| vec![p.to_string(), lang.pick(p.zh(), p.en()).to_owned()]);
-    let head = lang.pick(["未发出的证明", "含义"], ["proof that nothing went out", "meaning"]);
+    let proofs = NotSentProof::ALL
+        .iter()
+        .map(|p| vec![p.to_string(), lang.pick(p.zh(), p.en()).to_owned()]);
+    let head = lang.pick(
+        ["未发出的证明", "含义"],
+        ["proof that nothing went out", "meaning"],
+    );
     text += "\n";
     text += &table(&head, 99, proofs);
     text += lang.pick(
@@ -208,15 +237,35 @@ fn carrier(lang: Lang, place: usize, c: &Capability) -> String {
     };
     let name = c.name;
     let rows = [
-        (lang.pick("重复编号", "a repeated id is"), idempotency(lang, c.idempotency)),
-        (lang.pick("事后查询", "asked afterwards"), lookup(lang, c.lookup).to_owned()),
-        (lang.pick("最迟受理", "latest acceptance"), format!("{} s", c.latest_accept_seconds)),
-        (lang.pick("查询前等待", "asked not before"), format!("{} s", c.settle_seconds)),
-        (lang.pick("送达回执", "receipts"), yes_no(lang, c.receipts).to_owned()),
-        (lang.pick("证明未发出", "proves not sent"), c.not_sent_answers.join("; ")),
+        (
+            lang.pick("重复编号", "a repeated id is"),
+            idempotency(lang, c.idempotency),
+        ),
+        (
+            lang.pick("事后查询", "asked afterwards"),
+            lookup(lang, c.lookup).to_owned(),
+        ),
+        (
+            lang.pick("最迟受理", "latest acceptance"),
+            format!("{} s", c.latest_accept_seconds),
+        ),
+        (
+            lang.pick("查询前等待", "asked not before"),
+            format!("{} s", c.settle_seconds),
+        ),
+        (
+            lang.pick("送达回执", "receipts"),
+            yes_no(lang, c.receipts).to_owned(),
+        ),
+        (
+            lang.pick("证明未发出", "proves not sent"),
+            c.not_sent_answers.join("; "),
+        ),
         (lang.pick("拒绝", "refuses"), c.refuses.join("; ")),
     ];
     let head = format!("{}: {name} ({rank})\n", word(lang, c.channel.as_str()));
     let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
-    head + &rows.map(|(label, value)| format!("  {label}: {value}\n")).collect::<String>()
+    head + &rows
+        .map(|(label, value)| format!("  {label}: {value}\n"))
+        .collect::<String>()
 }

@@ -37,8 +37,24 @@ pub(super) async fn run(session: &Session, command: ProviderCommand) -> anyhow::
         ProviderCommand::List => {
             let known: Vec<&Capability> = CHANNELS.iter().flat_map(|c| all.capabilities(*c)).collect();
             let head = lang.pick(
-                ["渠道", "承运方", "重复编号", "查询", "最迟受理(秒)", "结算等待(秒)", "回执"],
-                ["channel", "carrier", "repeated id", "asked afterwards", "latest acceptance (s)", "settle time (s)", "receipts"],
+                [
+                    "渠道",
+                    "承运方",
+                    "重复编号",
+                    "查询",
+                    "最迟受理(秒)",
+                    "结算等待(秒)",
+                    "回执",
+                ],
+                [
+                    "channel",
+                    "carrier",
+                    "repeated id",
+                    "asked afterwards",
+                    "latest acceptance (s)",
+                    "settle time (s)",
+                    "receipts",
+                ],
             );
             let rows = known.iter().map(|c| {
                 vec![
@@ -53,23 +69,37 @@ pub(super) async fn run(session: &Session, command: ProviderCommand) -> anyhow::
             });
             let names = gateway_names().join(", ");
             let text = table(&head, 4, rows)
-                + &lang.pick(format!("\n内置网关:{names}\n"), format!("\ngateways that ship: {names}\n"));
+                + &lang.pick(
+                    format!("\n内置网关:{names}\n"),
+                    format!("\ngateways that ship: {names}\n"),
+                );
             let json = json!({"carriers": known.iter().map(|c| json_of(c)).collect::<Vec<_>>(), "gateways": gateway_names()});
             Ok(Answer::new(text, json))
         }
         ProviderCommand::Test { channel } => {
-            let wanted: Vec<Channel> = CHANNELS.into_iter().filter(|c| channel.is_none_or(|only| only == *c)).collect();
+            let wanted: Vec<Channel> = CHANNELS
+                .into_iter()
+                .filter(|c| channel.is_none_or(|only| only == *c))
+                .collect();
             let (mut rows, mut found, mut bad) = (Vec::new(), Vec::new(), false);
             for channel in wanted {
                 for (name, said) in all.check(channel).await {
                     let (state, reason) = told(lang, &said);
                     bad |= said.is_err();
-                    rows.push(vec![word(lang, channel.as_str()), name.to_owned(), state.to_owned(), reason.clone()]);
+                    rows.push(vec![
+                        word(lang, channel.as_str()),
+                        name.to_owned(),
+                        state.to_owned(),
+                        reason.clone(),
+                    ]);
                     found.push(json!({"channel": channel.as_str(), "carrier": name, "ok": said.is_ok(), "reason": reason}));
                 }
             }
             all.close().await;
-            let head = lang.pick(["渠道", "承运方", "结果", "说明"], ["channel", "carrier", "result", "reason"]);
+            let head = lang.pick(
+                ["渠道", "承运方", "结果", "说明"],
+                ["channel", "carrier", "result", "reason"],
+            );
             let answer = Answer::new(table(&head, 99, rows), Value::Array(found));
             Ok(if bad { answer.ending(Code::Error) } else { answer })
         }
@@ -79,9 +109,10 @@ pub(super) async fn run(session: &Session, command: ProviderCommand) -> anyhow::
 fn told(lang: Lang, said: &Result<(), Outcome>) -> (&'static str, String) {
     match said {
         Ok(()) => (lang.pick("正常", "ok"), String::new()),
-        Err(Outcome::NotSent { proof, reason, .. }) => {
-            (lang.pick("失败", "failed"), format!("{}: {reason}", lang.pick(proof.zh(), proof.en())))
-        }
+        Err(Outcome::NotSent { proof, reason, .. }) => (
+            lang.pick("失败", "failed"),
+            format!("{}: {reason}", lang.pick(proof.zh(), proof.en())),
+        ),
         Err(Outcome::Unknown { reason, .. }) => (lang.pick("不明", "unclear"), reason.clone()),
         Err(Outcome::Accepted { .. }) => (lang.pick("正常", "ok"), String::new()),
     }
@@ -91,7 +122,10 @@ fn told(lang: Lang, said: &Result<(), Outcome>) -> (&'static str, String) {
 pub(super) fn idempotency(lang: Lang, i: Idempotency) -> String {
     match i {
         Idempotency::None => lang.pick("不识别", "not recognised").to_owned(),
-        Idempotency::For(minutes) => lang.pick(format!("{minutes} 分钟内识别"), format!("recognised for {minutes} min")),
+        Idempotency::For(minutes) => lang.pick(
+            format!("{minutes} 分钟内识别"),
+            format!("recognised for {minutes} min"),
+        ),
         Idempotency::Always => lang.pick("始终识别", "always recognised").to_owned(),
     }
 }
@@ -106,7 +140,11 @@ pub(super) fn lookup(lang: Lang, l: Lookup) -> &'static str {
 }
 
 pub(super) fn yes_no(lang: Lang, yes: bool) -> &'static str {
-    if yes { lang.pick("是", "yes") } else { lang.pick("否", "no") }
+    if yes {
+        lang.pick("是", "yes")
+    } else {
+        lang.pick("否", "no")
+    }
 }
 
 /// What a carrier can do, for programs.

@@ -71,7 +71,9 @@ pub(super) struct SuspendArgs {
 fn length(text: &str) -> Result<TimeDelta, String> {
     let expected = || format!("`{text}`, expected a number with m, h or d, such as `30m`, `2h` or `3d`");
     let unit = text.chars().last().ok_or_else(expected)?;
-    let number = text[..text.len() - unit.len_utf8()].parse::<u32>().map_err(|_| expected())?;
+    let number = text[..text.len() - unit.len_utf8()]
+        .parse::<u32>()
+        .map_err(|_| expected())?;
     let minutes = match unit {
         'm' => 1,
         'h' => 60,
@@ -113,9 +115,16 @@ pub(super) async fn run(session: &Session, command: QueueCommand) -> anyhow::Res
             );
             Ok(Answer::new(text, json!({"until": at})))
         }
-        QueueCommand::Resume { channel, portfolio, by } => {
+        QueueCommand::Resume {
+            channel,
+            portfolio,
+            by,
+        } => {
             let lifted = store.resume_queue(channel, portfolio, &by).await?;
-            let text = lang.pick(format!("已恢复 {lifted} 项暂停"), format!("{lifted} suspensions lifted"));
+            let text = lang.pick(
+                format!("已恢复 {lifted} 项暂停"),
+                format!("{lifted} suspensions lifted"),
+            );
             Ok(Answer::new(text, json!({"lifted": lifted})))
         }
     }
@@ -127,7 +136,16 @@ async fn top(store: &Store, lang: Lang, channel: Option<Channel>, number: u32) -
     let still = store.suspensions().await?;
     let head = lang.pick(
         ["编号", "组合", "账户", "渠道", "阶段", "状态", "到期", "原因"],
-        ["id", "portfolio", "account", "channel", "stage", "state", "due", "reason"],
+        [
+            "id",
+            "portfolio",
+            "account",
+            "channel",
+            "stage",
+            "state",
+            "due",
+            "reason",
+        ],
     );
     let shown = rows.iter().map(|r| {
         vec![
@@ -142,7 +160,10 @@ async fn top(store: &Store, lang: Lang, channel: Option<Channel>, number: u32) -
         ]
     });
     let mut text = table(&head, 99, shown);
-    let head = lang.pick(["渠道", "状态", "数量", "最早"], ["channel", "state", "number", "earliest"]);
+    let head = lang.pick(
+        ["渠道", "状态", "数量", "最早"],
+        ["channel", "state", "number", "earliest"],
+    );
     let sums = counts.iter().map(|(channel, state, n, due)| {
         vec![
             word(lang, channel.as_str()),
@@ -171,8 +192,14 @@ async fn top(store: &Store, lang: Lang, channel: Option<Channel>, number: u32) -
 /// What stands still, one line each.
 pub(super) fn suspended(lang: Lang, still: &[SuspensionRow]) -> String {
     let line = |s: &SuspensionRow| {
-        let channel = s.channel.map_or_else(|| lang.pick("全部渠道", "all channels").to_owned(), |c| word(lang, c.as_str()));
-        let portfolio = s.portfolio.clone().unwrap_or_else(|| lang.pick("全部组合", "all portfolios").to_owned());
+        let channel = s.channel.map_or_else(
+            || lang.pick("全部渠道", "all channels").to_owned(),
+            |c| word(lang, c.as_str()),
+        );
+        let portfolio = s
+            .portfolio
+            .clone()
+            .unwrap_or_else(|| lang.pick("全部组合", "all portfolios").to_owned());
         let (until, by, reason) = (s.until.to_text(), &s.by, &s.reason);
         lang.pick(
             format!("\n已暂停:{channel},{portfolio},至 {until},{by}:{reason}"),

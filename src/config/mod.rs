@@ -428,7 +428,10 @@ impl Config {
             return Err(self.conflict("channels.sms.next", "must be another carrier than the first"));
         }
         if self.sms_next.is_some() && !matches!(self.sms.carrier, Carrier::Smpp | Carrier::Gateway) {
-            return Err(self.conflict("channels.sms.next", "needs `channels.sms.carrier` to be `smpp` or `gateway`"));
+            return Err(self.conflict(
+                "channels.sms.next",
+                "needs `channels.sms.carrier` to be `smpp` or `gateway`",
+            ));
         }
         if uses(Carrier::Smpp) {
             if self.smpp.host.is_none() {
@@ -442,9 +445,10 @@ impl Config {
             return Err(self.conflict("gateway.description", "is needed by the carrier `gateway`"));
         }
         match &self.gateway.listen {
-            Some(listen) if listen.parse::<std::net::SocketAddr>().is_err() => {
-                Err(self.conflict("gateway.listen", "must be an address and a port, such as `127.0.0.1:8325`"))
-            }
+            Some(listen) if listen.parse::<std::net::SocketAddr>().is_err() => Err(self.conflict(
+                "gateway.listen",
+                "must be an address and a port, such as `127.0.0.1:8325`",
+            )),
             _ => Ok(()),
         }
     }
@@ -492,7 +496,11 @@ fn smpp(values: &read::Values) -> Result<SmppSettings, ConfigError> {
     let text = |key| values.optional(key).unwrap_or_default();
     let small = |key| values.optional(key).and_then(|n| n.parse().ok());
     let mut content_codes = Vec::new();
-    for code in text("smpp.content_codes").split(',').map(str::trim).filter(|c| !c.is_empty()) {
+    for code in text("smpp.content_codes")
+        .split(',')
+        .map(str::trim)
+        .filter(|c| !c.is_empty())
+    {
         let number = match code.strip_prefix("0x") {
             Some(hex) => u32::from_str_radix(hex, 16),
             None => code.parse(),

@@ -274,7 +274,10 @@ impl File<'_> {
         };
         if matches!(key.kind, Kind::Secret) {
             let variable = key.name.to_ascii_uppercase().replace('.', "__");
-            let expected = format!("the environment variable DUNWELL_{variable} or the key `{}_file`", key.name);
+            let expected = format!(
+                "the environment variable DUNWELL_{variable} or the key `{}_file`",
+                key.name
+            );
             return Err(wrong("a secret in the settings file".into(), expected));
         }
         let text = match (value.get_ref(), key.kind.is_number()) {

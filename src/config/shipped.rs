@@ -29,7 +29,9 @@ struct Gateways;
 
 /// The names of the gateways whose descriptions are inside the program.
 pub fn gateway_names() -> Vec<String> {
-    let mut names: Vec<String> = Gateways::iter().filter_map(|f| Some(f.strip_suffix(".toml")?.to_owned())).collect();
+    let mut names: Vec<String> = Gateways::iter()
+        .filter_map(|f| Some(f.strip_suffix(".toml")?.to_owned()))
+        .collect();
     names.sort();
     names
 }
@@ -41,7 +43,10 @@ pub fn gateway_file(name: &str) -> Result<(String, String), ConfigError> {
         Some(file) => {
             let path = format!("gateways/{shipped}");
             let text = String::from_utf8(file.data.into_owned());
-            Ok((path.clone(), text.map_err(|_| ConfigError::NotText { path: path.into() })?))
+            Ok((
+                path.clone(),
+                text.map_err(|_| ConfigError::NotText { path: path.into() })?,
+            ))
         }
         None => Ok((name.to_owned(), text_of(Path::new(name))?)),
     }

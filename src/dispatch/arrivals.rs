@@ -14,7 +14,11 @@ use crate::store::{About, Inbound, NewEvent, Occurrence, Store, StoreError};
 const AT_ONCE: usize = 64;
 
 /// Takes in what arrives until it is told to stop or nobody brings anything any more.
-pub async fn receive(store: Store, mut arrivals: mpsc::Receiver<Arrival>, mut stopped: watch::Receiver<bool>) {
+pub async fn receive(
+    store: Store,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let next = tokio::select! {
@@ -36,7 +40,9 @@ pub async fn receive(store: Store, mut arrivals: mpsc::Receiver<Arrival>, mut st
         });
     }
     // What is under way is finished.
-    let _ = places.acquire_many(u32::try_from(AT_ONCE).unwrap_or(u32::MAX)).await;
+    let _ = places
+        .acquire_many(u32::try_from(AT_ONCE).unwrap_or(u32::MAX))
+        .await;
 }
 
 /// Takes in one arrival. Durable when it returns.
@@ -106,7 +112,11 @@ fn is_opt_out(text: &str, word: &str) -> bool {
             '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
             _ => c,
         };
-        text.chars().map(half).filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        text.chars()
+            .map(half)
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
     };
     let said = folded(text);
     !said.is_empty() && (said == folded(word) || OPT_OUT.contains(&said.as_str()))
@@ -134,7 +144,11 @@ mod tests {
     #[test]
     fn a_sender_is_known_however_the_centre_writes_it() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(number_of(text).as_ref().map(PhoneNumber::e164), expected, "{text}");
+            assert_eq!(
+                number_of(text).as_ref().map(PhoneNumber::e164),
+                expected,
+                "{text}"
+            );
         };
         check("8613800000101", Some("+8613800000101"));
         check("+8613800000101", Some("+8613800000101"));

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::channels::{
-    Carrier, Carriers, Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, MessageIds, Null, Pace,
-    Registered, RegisteredError, Sandbox, Segmentation, Smpp, SmppError, SmppSecurity, SmppSettings, Smtp, SmtpError,
-    SmtpSecurity, SmtpSettings, Terms,
+    Carrier, Carriers, Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, MessageIds,
+    Null, Pace, Registered, RegisteredError, Sandbox, Segmentation, Smpp, SmppError, SmppSecurity,
+    SmppSettings, Smtp, SmtpError, SmtpSecurity, SmtpSettings, Terms,
 };
 use crate::config::{self, ChannelSettings, Config, ConfigError, file_bytes, gateway_file};
 use crate::domain::Channel;
@@ -79,9 +79,16 @@ pub fn outfit(config: &Config, folder: &Path) -> Result<(Carriers, Option<Arc<Ga
 fn smpp(config: &Config) -> Result<SmppSettings, CarrierError> {
     let s = &config.smpp;
     let host = s.host.clone().ok_or(CarrierError::Missing("smpp.host"))?;
-    let account = s.system_id.clone().ok_or(CarrierError::Missing("smpp.system_id"))?;
+    let account = s
+        .system_id
+        .clone()
+        .ok_or(CarrierError::Missing("smpp.system_id"))?;
     let mut settings = SmppSettings::new(host, s.port, account);
-    settings.security = if s.plain { SmppSecurity::Plain } else { SmppSecurity::Tls };
+    settings.security = if s.plain {
+        SmppSecurity::Plain
+    } else {
+        SmppSecurity::Tls
+    };
     if let Some(password) = &s.password {
         settings.password = password.clone();
     }
@@ -110,7 +117,10 @@ fn smpp(config: &Config) -> Result<SmppSettings, CarrierError> {
 
 fn gateway(config: &Config) -> Result<Arc<Gateway>, CarrierError> {
     let s = &config.gateway;
-    let name = s.description.as_deref().ok_or(CarrierError::Missing("gateway.description"))?;
+    let name = s
+        .description
+        .as_deref()
+        .ok_or(CarrierError::Missing("gateway.description"))?;
     let (path, text) = gateway_file(name)?;
     let registered = match &s.templates_file {
         None => Registered::default(),

@@ -68,7 +68,11 @@ pub async fn serve(
     tasks.spawn({
         let (store, stopped) = (dispatcher.store().clone(), stopped.clone());
         let carriers = std::sync::Arc::clone(&carriers);
-        async move { ask_loop(store, carriers, beat.tick, stopped).await.map(Part::Asked) }
+        async move {
+            ask_loop(store, carriers, beat.tick, stopped)
+                .await
+                .map(Part::Asked)
+        }
     });
     // Receipts are taken in until the last batch is settled; what comes later comes again.
     let (quiet, be_quiet) = watch::channel(false);

@@ -100,7 +100,13 @@ pub struct Receipt {
 
 impl std::fmt::Debug for Receipt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Receipt({}, {}, {} bytes)", self.provider, self.status.as_str(), self.raw.len())
+        write!(
+            f,
+            "Receipt({}, {}, {} bytes)",
+            self.provider,
+            self.status.as_str(),
+            self.raw.len()
+        )
     }
 }
 
@@ -394,7 +400,11 @@ async fn apply(
     let from: AttemptState = word(&state, "attempt state")?;
     let mut parts = q!(&mut *tx, sql::PARTS_OF, [attempt.0] => all (String, String))?;
     if let Some((_, stands)) = parts.iter_mut().find(|(named, _)| named == word_of.reference) {
-        let rank = |status: &str| ["accepted", "undelivered", "delivered"].iter().position(|s| *s == status);
+        let rank = |status: &str| {
+            ["accepted", "undelivered", "delivered"]
+                .iter()
+                .position(|s| *s == status)
+        };
         if rank(word_of.status.as_str()) > rank(stands) {
             *stands = word_of.status.as_str().to_owned();
             q!(&mut *tx, sql::PART_STANDS, [word_of.status.as_str(), word_of.provider, word_of.reference] => rows)?;
@@ -506,7 +516,8 @@ mod tests {
 
     #[test]
     fn a_number_is_recognised_however_it_is_written() {
-        let check = |said: &str, ours: &str, expected| assert_eq!(same_number(said, ours), expected, "{said}");
+        let check =
+            |said: &str, ours: &str, expected| assert_eq!(same_number(said, ours), expected, "{said}");
         check("8613800000101", "+8613800000101", true);
         check("13800000101", "+8613800000101", true);
         check("008613800000101", "+8613800000101", true);
@@ -528,6 +539,10 @@ mod tests {
         check(&[], ReceiptStatus::Underway, Accepted);
         check(&["delivered", "accepted"], ReceiptStatus::Delivered, Accepted);
         check(&["delivered", "delivered"], ReceiptStatus::Delivered, Delivered);
-        check(&["delivered", "undelivered"], ReceiptStatus::Delivered, Undelivered);
+        check(
+            &["delivered", "undelivered"],
+            ReceiptStatus::Delivered,
+            Undelivered,
+        );
     }
 }

@@ -203,7 +203,12 @@ impl Store {
         let rows = q!(&mut tx, sql::COUNTS, [] => all (String, String, i64, Ts))?;
         rows.into_iter()
             .map(|(channel, state, n, due)| {
-                Ok((word(&channel, "channel")?, word(&state, "attempt state")?, n, due.0))
+                Ok((
+                    word(&channel, "channel")?,
+                    word(&state, "attempt state")?,
+                    n,
+                    due.0,
+                ))
             })
             .collect()
     }
@@ -275,7 +280,8 @@ impl Store {
                 let channel = channel.map(Channel::as_str);
                 let lifted = q!(&mut *tx, sql::RESUME, [Ts(clock.now()), &by, channel, portfolio] => rows)?;
                 if lifted > 0 {
-                    let entry = system(&*clock, "queue.resumed", &by).with_some("channel", channel.map(str::to_owned));
+                    let entry = system(&*clock, "queue.resumed", &by)
+                        .with_some("channel", channel.map(str::to_owned));
                     super::log::append(tx, &[entry.seal()]).await?;
                 }
                 Ok(lifted)
@@ -293,7 +299,8 @@ impl Store {
     ) -> Result<Vec<UnknownAttempt>, StoreError> {
         let mut tx = self.db.read().await?;
         let now = Ts(self.clock.now());
-        let rows = q!(&mut tx, sql::UNKNOWN, [channel.as_str(), Ts(settled_before), now, limit] => all UnknownRow)?;
+        let rows =
+            q!(&mut tx, sql::UNKNOWN, [channel.as_str(), Ts(settled_before), now, limit] => all UnknownRow)?;
         let mut found = Vec::with_capacity(rows.len());
         for r in rows {
             let parts = q!(&mut tx, sql::PARTS, [r.id] => all (String,))?;

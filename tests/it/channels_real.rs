@@ -67,7 +67,12 @@ impl Centre {
             }
         });
         let input = child.stdin.take();
-        Some(Centre { port, said, child, input })
+        Some(Centre {
+            port,
+            said,
+            child,
+            input,
+        })
     }
 
     fn settings(&self) -> SmppSettings {
@@ -79,7 +84,13 @@ impl Centre {
 
     /// The submissions that it noted.
     fn taken(&self) -> Vec<Value> {
-        self.said.lock().unwrap().iter().filter(|v| v.get("to").is_some()).cloned().collect()
+        self.said
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|v| v.get("to").is_some())
+            .cloned()
+            .collect()
     }
 }
 
@@ -103,7 +114,9 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_centre_reads_what_was_sent() {
-    let Some(centre) = Centre::start("fast") else { return };
+    let Some(centre) = Centre::start("fast") else {
+        return;
+    };
     let carrier = Smpp::new(centre.settings()).unwrap();
     let long = format!("£100 due. {} [€] end", "Please pay. ".repeat(14));
     for (n, text) in (1..).zip(["Hello @£ [€] ~", "【瑞安商贸】您好😀", long.as_str()]) {
@@ -113,28 +126,53 @@ async fn a_foreign_centre_reads_what_was_sent() {
     until(async || centre.taken().len() == 4).await;
     let taken = centre.taken();
     let text = |n: usize| taken[n]["text"].as_str().unwrap().to_owned();
-    assert_eq!((text(0).as_str(), taken[0]["coding"].as_u64()), ("Hello @£ [€] ~", Some(0)));
-    assert_eq!((text(1).as_str(), taken[1]["coding"].as_u64()), ("【瑞安商贸】您好😀", Some(8)));
+    assert_eq!(
+        (text(0).as_str(), taken[0]["coding"].as_u64()),
+        ("Hello @£ [€] ~", Some(0))
+    );
+    assert_eq!(
+        (text(1).as_str(), taken[1]["coding"].as_u64()),
+        ("【瑞安商贸】您好😀", Some(8))
+    );
     assert_eq!(text(2) + &text(3), long);
-    let header = |n: usize| taken[n]["parts"][0].as_str().unwrap()[..4].to_owned() + &taken[n]["parts"][0].as_str().unwrap()[6..];
+    let header = |n: usize| {
+        taken[n]["parts"][0].as_str().unwrap()[..4].to_owned() + &taken[n]["parts"][0].as_str().unwrap()[6..]
+    };
     assert_eq!((header(2).as_str(), header(3).as_str()), ("00030201", "00030202"));
-    assert_eq!((taken[0]["to"].as_str(), taken[0]["from"].as_str()), (Some("8613800000101"), Some("10690000")));
+    assert_eq!(
+        (taken[0]["to"].as_str(), taken[0]["from"].as_str()),
+        (Some("8613800000101"), Some("10690000"))
+    );
     let wrong = SmppSettings {
         password: "wrong".to_owned().into(),
         ..centre.settings()
     };
-    let outcome = Smpp::new(wrong).unwrap().send(&parcel_for(attempt(9), "13800000101", "hello")).await;
+    let outcome = Smpp::new(wrong)
+        .unwrap()
+        .send(&parcel_for(attempt(9), "13800000101", "hello"))
+        .await;
     assert_eq!(word(&outcome), "misconfigured", "{outcome:?}");
     carrier.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receipts_and_replies_of_a_foreign_centre_change_what_happens_next() {
-    for (mode, ids) in [("same", MessageIds::Auto), ("hex", MessageIds::HexThenDecimal), ("hex", MessageIds::Auto)] {
+    for (mode, ids) in [
+        ("same", MessageIds::Auto),
+        ("hex", MessageIds::HexThenDecimal),
+        ("hex", MessageIds::Auto),
+    ] {
         let Some(centre) = Centre::start(mode) else { return };
         let world = World::new(databases().remove(0)).await;
         world.account("0001").import().await;
-        let address = world.store.timeline(world.id("0001").await).await.unwrap().contact_points[0].address.normal();
+        let address = world
+            .store
+            .timeline(world.id("0001").await)
+            .await
+            .unwrap()
+            .contact_points[0]
+            .address
+            .normal();
         let settings = SmppSettings {
             message_ids: ids,
             queries: true,
@@ -149,10 +187,15 @@ async fn receipts_and_replies_of_a_foreign_centre_change_what_happens_next() {
         let (first, second) = (world.reserved("0001").await, world.reserved("0001").await);
         let waiting = world.queue("0001", 1).await[0];
         let long = format!("【瑞安商贸】{}回复T退订", "催".repeat(80));
-        let parcels = vec![parcel_for(first, &address, "hello"), parcel_for(second, &address, &long)];
+        let parcels = vec![
+            parcel_for(first, &address, "hello"),
+            parcel_for(second, &address, &long),
+        ];
         let mut settlements = Vec::new();
         for (attempt, outcome) in carriers.send_all(parcels).await {
-            let Outcome::Accepted { provider, references } = outcome else { panic!("{outcome:?}") };
+            let Outcome::Accepted { provider, references } = outcome else {
+                panic!("{outcome:?}")
+            };
             settlements.push(Settlement {
                 provider: Some(provider),
                 references,
@@ -168,14 +211,26 @@ async fn receipts_and_replies_of_a_foreign_centre_change_what_happens_next() {
             at: world.now(),
             now: world.now(),
         };
-        assert_eq!(carriers.look_up(Channel::Sms, "smpp", &known).await, Found::Delivered);
+        assert_eq!(
+            carriers.look_up(Channel::Sms, "smpp", &known).await,
+            Found::Delivered
+        );
         world.store.settle(settlements).await.unwrap();
         until(async || world.state(first).await == AttemptState::Delivered).await;
         until(async || world.state(second).await == AttemptState::Delivered).await;
         until(async || world.state(waiting).await == AttemptState::Withdrawn).await;
         assert_eq!(world.store.raw_receipts(second).await.unwrap().len(), 2);
         // Whatever it delivered was answered as kept.
-        let answers = || centre.said.lock().unwrap().iter().filter(|v| v.get("answered").is_some()).cloned().collect::<Vec<_>>();
+        let answers = || {
+            centre
+                .said
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|v| v.get("answered").is_some())
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         until(async || answers().len() >= 4).await;
         assert!(answers().iter().all(|a| a["answered"] == 0), "{:?}", answers());
         carriers.close().await;

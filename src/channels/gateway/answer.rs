@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::fill::{at, scalar, text_at};
 use super::file::{AnswerRule, Description, Word};
+use super::fill::{at, scalar, text_at};
 use crate::channels::carrier::{NotSentProof, Outcome, Partly};
 
 /// What came back.
@@ -21,15 +21,26 @@ pub(super) struct Answered {
 pub(super) fn outcome(description: &Description, answered: &Answered) -> Outcome {
     let name = &description.name;
     let body = answered.body.as_ref().unwrap_or(&Value::Null);
-    let rule = description.answers.iter().find(|rule| fits(rule, answered.status, body));
+    let rule = description
+        .answers
+        .iter()
+        .find(|rule| fits(rule, answered.status, body));
     let Some(rule) = rule else {
         return by_status(answered);
     };
     let references: Vec<String> = match &rule.reference {
-        Some(place) => at(body, place).into_iter().filter_map(scalar).filter(|r| is_name(r)).collect(),
+        Some(place) => at(body, place)
+            .into_iter()
+            .filter_map(scalar)
+            .filter(|r| is_name(r))
+            .collect(),
         None => Vec::new(),
     };
-    let code = rule.code.as_ref().and_then(|place| text_at(body, place)).filter(|c| is_name(c));
+    let code = rule
+        .code
+        .as_ref()
+        .and_then(|place| text_at(body, place))
+        .filter(|c| is_name(c));
     let reason = match (rule.reason.as_str(), code) {
         ("", Some(code)) => format!("the gateway answered `{code}`"),
         ("", None) => format!("the gateway answered {}", answered.status),
@@ -94,14 +105,18 @@ fn by_status(answered: &Answered) -> Outcome {
         // Followed nowhere; 303 alone says that the request was acted on.
         300 | 301 | 302 | 307 | 308 => said(Misconfigured, "the gateway sends requests to another address"),
         401 | 402 | 403 | 407 => said(Misconfigured, "the gateway does not accept this account"),
-        404 | 405 | 406 | 410 | 411 | 415 | 421 | 426 => said(Misconfigured, "the gateway does not know this request"),
+        404 | 405 | 406 | 410 | 411 | 415 | 421 | 426 => {
+            said(Misconfigured, "the gateway does not know this request")
+        }
         400 | 422 => said(Refused, "the gateway refused the request"),
         413 | 414 | 431 => said(ContentRefused, "the message is too long for the gateway"),
         429 => Outcome::deferred(
             "more messages than agreed (status 429)",
             Some(answered.retry_after.unwrap_or(30)),
         ),
-        200..=299 => Outcome::unknown(format!("an answer that the gateway's description does not know (status {status})")),
+        200..=299 => Outcome::unknown(format!(
+            "an answer that the gateway's description does not know (status {status})"
+        )),
         _ => Outcome::unknown(format!("an answer that proves nothing (status {status})")),
     }
 }
@@ -144,7 +159,9 @@ outcome = "deferred"
             };
             let found = match outcome(&description, &answered) {
                 Outcome::Accepted { references, .. } => format!("accepted {}", references.join(",")),
-                Outcome::NotSent { proof, wait_seconds, .. } => match wait_seconds {
+                Outcome::NotSent {
+                    proof, wait_seconds, ..
+                } => match wait_seconds {
                     Some(seconds) => format!("{proof} {seconds}"),
                     None => proof.to_string(),
                 },

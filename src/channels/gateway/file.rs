@@ -350,13 +350,19 @@ impl Description {
         };
         let found: Description = toml::from_str(text).map_err(|e| {
             let offset = e.span().map_or(0, |s| s.start);
-            let line = 1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count();
+            let line = 1 + text.as_bytes()[..offset.min(text.len())]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count();
             at(line, e.message().replace('\n', ", "))
         })?;
         match found.complaint() {
             None => Ok(found),
             Some((needle, problem)) => {
-                let line = text.lines().position(|l| l.contains(&needle)).map_or(1, |n| n + 1);
+                let line = text
+                    .lines()
+                    .position(|l| l.contains(&needle))
+                    .map_or(1, |n| n + 1);
                 Err(at(line, problem))
             }
         }
@@ -382,7 +388,8 @@ impl Description {
             }
         }
         if !self.answers.iter().any(|a| a.outcome == Word::Accepted) {
-            let problem = "no `[[answer]]` has `outcome = \"accepted\"`, so nothing would ever count as sent".to_owned();
+            let problem = "no `[[answer]]` has `outcome = \"accepted\"`, so nothing would ever count as sent"
+                .to_owned();
             return Some(("[send]".into(), problem));
         }
         for (name, incoming) in [("[receipt]", &self.receipt), ("[inbound]", &self.inbound)] {
@@ -403,10 +410,18 @@ impl Description {
 impl Request {
     fn complaint(&self) -> Option<(String, String)> {
         if !(self.base.starts_with("https://") || self.base.starts_with("http://")) {
-            let problem = format!("`base` is `{}`, expected an address that begins with `https://`", self.base);
+            let problem = format!(
+                "`base` is `{}`, expected an address that begins with `https://`",
+                self.base
+            );
             return Some(("base".into(), problem));
         }
-        let mut texts: Vec<String> = self.query.values().chain(self.headers.values()).cloned().collect();
+        let mut texts: Vec<String> = self
+            .query
+            .values()
+            .chain(self.headers.values())
+            .cloned()
+            .collect();
         texts.extend([self.path.clone(), self.base.clone()]);
         fill::texts_of(&self.fields, &mut texts);
         for text in texts {

@@ -54,8 +54,10 @@ impl Values {
         }
         if name == "template_params" {
             let params = self.params.as_ref()?;
-            let object: serde_json::Map<String, Value> =
-                params.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
+            let object: serde_json::Map<String, Value> = params
+                .iter()
+                .map(|(k, v)| (k.clone(), Value::String(v.clone())))
+                .collect();
             return Some(Value::Object(object).to_string());
         }
         self.texts.get(name).cloned()
@@ -115,14 +117,25 @@ impl Values {
             toml::Value::Array(_) | toml::Value::Table(_) => None,
             other => Some(other.to_string()),
         };
-        table.iter().filter_map(|(k, v)| Some((k.clone(), text(v)?))).collect()
+        table
+            .iter()
+            .filter_map(|(k, v)| Some((k.clone(), text(v)?)))
+            .collect()
     }
 }
 
 /// The names of the placeholders in a text.
 pub(super) fn placeholders(text: &str) -> Vec<String> {
     let after = text.split("${").skip(1);
-    let name = |rest: &str| rest.split('}').next().unwrap_or(rest).split(':').next().unwrap_or("").to_owned();
+    let name = |rest: &str| {
+        rest.split('}')
+            .next()
+            .unwrap_or(rest)
+            .split(':')
+            .next()
+            .unwrap_or("")
+            .to_owned()
+    };
     after.map(name).collect()
 }
 
@@ -170,7 +183,11 @@ fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while at < bytes.len() {
-        let hex = |range| std::str::from_utf8(bytes.get(range)?).ok().and_then(|h: &str| u8::from_str_radix(h, 16).ok());
+        let hex = |range| {
+            std::str::from_utf8(bytes.get(range)?)
+                .ok()
+                .and_then(|h: &str| u8::from_str_radix(h, 16).ok())
+        };
         match bytes[at] {
             b'+' => out.push(b' '),
             b'%' => match hex(at + 1..at + 3) {
@@ -193,7 +210,12 @@ pub(super) fn at<'v>(value: &'v Value, place: &str) -> Vec<&'v Value> {
         let next = |v: &'v Value| -> Vec<&'v Value> {
             match (step, v) {
                 ("*", Value::Array(all)) => all.iter().collect(),
-                (_, Value::Array(all)) => step.parse::<usize>().ok().and_then(|n| all.get(n)).into_iter().collect(),
+                (_, Value::Array(all)) => step
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|n| all.get(n))
+                    .into_iter()
+                    .collect(),
                 (_, Value::Object(fields)) => fields.get(step).into_iter().collect(),
                 _ => Vec::new(),
             }
@@ -232,14 +254,23 @@ mod tests {
 
     #[test]
     fn no_value_becomes_another_field() {
-        let table: toml::Table = toml::from_str("To = '${to}'\nBody = '${text}'\nBack = 'x${callback}'\nType = '${coding:text,unicode}'").unwrap();
+        let table: toml::Table = toml::from_str(
+            "To = '${to}'\nBody = '${text}'\nBack = 'x${callback}'\nType = '${coding:text,unicode}'",
+        )
+        .unwrap();
         let pairs = values().pairs(&table);
-        assert_eq!(joined(&pairs), "Body=a%26b%3Dc%0D%0AX%3A%20y%20%E5%82%AC&To=%2B8613800000101&Type=unicode");
+        assert_eq!(
+            joined(&pairs),
+            "Body=a%26b%3Dc%0D%0AX%3A%20y%20%E5%82%AC&To=%2B8613800000101&Type=unicode"
+        );
         assert_eq!(split(&joined(&pairs)), pairs);
         let json = values().table(&table);
         assert_eq!(json["Body"], "a&b=c\r\nX: y 催");
         assert!(json.get("Back").is_none());
-        assert_eq!(values().fill_path("/m/${text}").unwrap(), "/m/a%26b%3Dc%0D%0AX%3A%20y%20%E5%82%AC");
+        assert_eq!(
+            values().fill_path("/m/${text}").unwrap(),
+            "/m/a%26b%3Dc%0D%0AX%3A%20y%20%E5%82%AC"
+        );
     }
 
     #[test]
@@ -258,9 +289,14 @@ mod tests {
 
     #[test]
     fn parameters_of_a_template_travel_as_object_and_as_list() {
-        let mut values = Values::default();
-        values.params = Some(vec![("name".into(), "李".into()), ("amount".into(), "1".into())]);
-        assert_eq!(values.fill("${template_params}").unwrap(), r#"{"amount":"1","name":"李"}"#);
+        let values = Values {
+            params: Some(vec![("name".into(), "李".into()), ("amount".into(), "1".into())]),
+            ..Values::default()
+        };
+        assert_eq!(
+            values.fill("${template_params}").unwrap(),
+            r#"{"amount":"1","name":"李"}"#
+        );
         let list: toml::Table = toml::from_str("p = ['${template_params}']").unwrap();
         assert_eq!(values.table(&list).to_string(), r#"{"p":["李","1"]}"#);
     }

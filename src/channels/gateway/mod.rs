@@ -190,7 +190,14 @@ impl Gateway {
         values.put("to", to.e164().to_owned());
         values.put("to_digits", digits.to_owned());
         // Mainland numbers without their country, all others with it.
-        values.put("to_mainland", digits.strip_prefix("86").filter(|d| d.len() == 11).unwrap_or(digits).to_owned());
+        values.put(
+            "to_mainland",
+            digits
+                .strip_prefix("86")
+                .filter(|d| d.len() == 11)
+                .unwrap_or(digits)
+                .to_owned(),
+        );
         values.put("account", given(&s.account));
         values.put("secret", given(s.secret.expose_secret()));
         values.put("from", given(&s.from));
@@ -201,10 +208,18 @@ impl Gateway {
     }
 
     fn fill(&self, request: &Request, values: &Values, at: DateTime<Utc>, nonce: &str) -> Option<Filled> {
-        let base = self.settings.base_url.as_deref().unwrap_or(&request.base).trim_end_matches('/');
+        let base = self
+            .settings
+            .base_url
+            .as_deref()
+            .unwrap_or(&request.base)
+            .trim_end_matches('/');
         let path = values.fill_path(&request.path)?;
-        let query: Vec<(String, String)> =
-            request.query.iter().filter_map(|(k, v)| Some((k.clone(), values.fill(v)?))).collect();
+        let query: Vec<(String, String)> = request
+            .query
+            .iter()
+            .filter_map(|(k, v)| Some((k.clone(), values.fill(v)?)))
+            .collect();
         let (kind, body) = match request.body {
             Body::None => (None, Vec::new()),
             Body::Form => (
@@ -216,13 +231,20 @@ impl Gateway {
                 values.table(&request.fields).to_string().into_bytes(),
             ),
         };
-        let mut headers: Vec<(String, String)> =
-            request.headers.iter().filter_map(|(k, v)| Some((k.to_ascii_lowercase(), values.fill(v)?))).collect();
+        let mut headers: Vec<(String, String)> = request
+            .headers
+            .iter()
+            .filter_map(|(k, v)| Some((k.to_ascii_lowercase(), values.fill(v)?)))
+            .collect();
         headers.extend(kind.map(|k| ("content-type".to_owned(), k.to_owned())));
         let added = sign::headers(
             request.sign.scheme,
             &ToSign {
-                method: if request.method == Method::Get { "GET" } else { "POST" },
+                method: if request.method == Method::Get {
+                    "GET"
+                } else {
+                    "POST"
+                },
                 host: base.split("://").nth(1).unwrap_or(base),
                 path: &path,
                 query: &query,
@@ -238,7 +260,11 @@ impl Gateway {
         );
         headers.retain(|(k, _)| !added.iter().any(|(other, _)| other == k));
         headers.extend(added);
-        let asked = if query.is_empty() { String::new() } else { format!("?{}", joined(&query)) };
+        let asked = if query.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", joined(&query))
+        };
         Some(Filled {
             method: request.method,
             url: format!("{base}{path}{asked}"),
@@ -267,7 +293,10 @@ impl Gateway {
             .map_err(|_| wrong("the address of the gateway cannot be read"))?;
         let response = self.client.execute(request).await.map_err(|e| failure(&e))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|v| retry_after(v, response.headers()));
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|v| retry_after(v, response.headers()));
         // Nobody asked for packed answers; one that comes all the same is not unpacked.
         let packed = response.headers().contains_key("content-encoding");
         let body = match packed {
@@ -283,7 +312,10 @@ impl Gateway {
 
     async fn deliver(&self, parcel: &Parcel) -> Outcome {
         let (Draft::Sms(sms), Address::Phone(phone)) = (&*parcel.draft, &parcel.to) else {
-            return Outcome::not_sent(NotSentProof::Misconfigured, "only texts to telephones go by this gateway");
+            return Outcome::not_sent(
+                NotSentProof::Misconfigured,
+                "only texts to telephones go by this gateway",
+            );
         };
         let d = &self.settings.description;
         let words = match words::words(&sms.text, &parcel.sender, &d.text, &self.settings.registered) {
@@ -304,7 +336,10 @@ impl Gateway {
         }
         let filled = self.fill(&d.send, &values, parcel.at().utc(), &parcel.attempt().to_string());
         let Some(filled) = filled else {
-            return Outcome::not_sent(NotSentProof::Misconfigured, "a value that the address of the gateway needs is missing");
+            return Outcome::not_sent(
+                NotSentProof::Misconfigured,
+                "a value that the address of the gateway needs is missing",
+            );
         };
         match self.ask(filled).await {
             Err(outcome) => outcome,
@@ -383,7 +418,10 @@ fn failure(e: &reqwest::Error) -> Outcome {
         });
     }
     if tls::is_of_certificates(e) {
-        return Outcome::not_sent(NotSentProof::Misconfigured, "the certificate of the gateway is not trusted");
+        return Outcome::not_sent(
+            NotSentProof::Misconfigured,
+            "the certificate of the gateway is not trusted",
+        );
     }
     Outcome::not_sent(NotSentProof::NeverConnected, "the gateway could not be reached")
 }
@@ -395,7 +433,9 @@ fn retry_after(value: &HeaderValue, headers: &reqwest::header::HeaderMap) -> Opt
         return Some(seconds);
     }
     let until = DateTime::parse_from_rfc2822(text).ok()?;
-    let now = headers.get("date").and_then(|d| DateTime::parse_from_rfc2822(d.to_str().ok()?).ok())?;
+    let now = headers
+        .get("date")
+        .and_then(|d| DateTime::parse_from_rfc2822(d.to_str().ok()?).ok())?;
     u32::try_from((until - now).num_seconds().max(0)).ok()
 }
 
@@ -447,7 +487,10 @@ impl Carrier for Gateway {
                 "no connection, or no trusted certificate",
             ],
             refuses: match d.text.registered_templates {
-                true => &["words of no registered template", "text without the sender's signature"],
+                true => &[
+                    "words of no registered template",
+                    "text without the sender's signature",
+                ],
                 false => &[],
             },
         }
@@ -464,7 +507,11 @@ impl Carrier for Gateway {
     /// Opens a connection; a request without anything in it is not answered the same way by any two gateways.
     fn check(&self) -> BoxFuture<'_, Result<(), Outcome>> {
         Box::pin(async {
-            let base = self.settings.base_url.as_ref().unwrap_or(&self.settings.description.send.base);
+            let base = self
+                .settings
+                .base_url
+                .as_ref()
+                .unwrap_or(&self.settings.description.send.base);
             match self.client.head(base).send().await {
                 Ok(_) => Ok(()),
                 Err(e) if e.is_connect() => Err(failure(&e)),
@@ -492,7 +539,11 @@ mod tests {
     fn a_wish_to_be_left_alone_is_read_in_both_forms() {
         let mut headers = reqwest::header::HeaderMap::new();
         let check = |text: &'static str, headers: &reqwest::header::HeaderMap, expected| {
-            assert_eq!(retry_after(&HeaderValue::from_static(text), headers), expected, "{text}");
+            assert_eq!(
+                retry_after(&HeaderValue::from_static(text), headers),
+                expected,
+                "{text}"
+            );
         };
         check("120", &headers, Some(120));
         check("soon", &headers, None);

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fill::{at, scalar, split, text_at};
 use super::file::{Body, Incoming, Verify};
+use super::fill::{at, scalar, split, text_at};
 use super::sign::{hmac_sha1, hmac_sha256, same};
 use crate::channels::carrier::Arrived;
 use crate::domain::AttemptId;
@@ -91,7 +91,10 @@ fn is_known(incoming: &Incoming, knock: &Knock, keys: &Keys<'_>) -> bool {
                 Body::Json => json_fields(&knock.body),
                 _ => parameters(knock, incoming.body),
             };
-            let said = fields.iter().position(|(k, _)| k == "sig").map(|n| fields.swap_remove(n).1);
+            let said = fields
+                .iter()
+                .position(|(k, _)| k == "sig")
+                .map(|n| fields.swap_remove(n).1);
             fields.sort();
             let clean = |v: &str| v.replace(['&', '='], "_");
             let text: String = fields.iter().map(|(k, v)| format!("&{k}={}", clean(v))).collect();
@@ -108,7 +111,10 @@ fn is_known(incoming: &Incoming, knock: &Knock, keys: &Keys<'_>) -> bool {
 
 fn json_fields(body: &[u8]) -> Vec<(String, String)> {
     match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => fields.iter().filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
+        Ok(Value::Object(fields)) => fields
+            .iter()
+            .filter_map(|(k, v)| Some((k.clone(), scalar(v)?)))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -146,11 +152,20 @@ pub(super) fn read(
         "inbound" => message(name, incoming, item),
         _ => receipt(name, incoming, item),
     };
-    items.iter().map(one).collect::<Option<Vec<_>>>().map(|all| all.into_iter().flatten().collect()).ok_or(NotTaken::Unreadable)
+    items
+        .iter()
+        .map(one)
+        .collect::<Option<Vec<_>>>()
+        .map(|all| all.into_iter().flatten().collect())
+        .ok_or(NotTaken::Unreadable)
 }
 
 fn person(incoming: &Incoming, item: &Value) -> Option<String> {
-    let parts: Vec<String> = incoming.person.iter().filter_map(|place| text_at(item, place)).collect();
+    let parts: Vec<String> = incoming
+        .person
+        .iter()
+        .filter_map(|place| text_at(item, place))
+        .collect();
     (!parts.is_empty()).then(|| parts.concat())
 }
 
@@ -183,7 +198,11 @@ fn receipt(name: &str, incoming: &Incoming, item: &Value) -> Option<Option<Arriv
 fn message(name: &str, incoming: &Incoming, item: &Value) -> Option<Option<Arrived>> {
     let from = person(incoming, item)?;
     let text = text_at(item, incoming.words.as_deref()?)?;
-    let to = incoming.to.as_ref().and_then(|place| text_at(item, place)).unwrap_or_default();
+    let to = incoming
+        .to
+        .as_ref()
+        .and_then(|place| text_at(item, place))
+        .unwrap_or_default();
     let event = incoming.reference.as_ref().and_then(|place| text_at(item, place));
     Some(Some(Arrived::Message(Inbound {
         provider: name.to_owned(),

@@ -55,7 +55,9 @@ fn sha256_hex(bytes: &[u8]) -> String {
 
 /// HMAC-SHA256.
 pub(super) fn hmac_sha256(key: &[u8], bytes: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), bytes).as_ref().to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), bytes)
+        .as_ref()
+        .to_vec()
 }
 
 /// HMAC-SHA1, where a gateway has nothing better.
@@ -95,7 +97,11 @@ pub(super) fn headers(scheme: Scheme, r: &ToSign<'_>) -> Vec<(String, String)> {
 fn canonical_query(query: &[(String, String)]) -> String {
     let mut pairs: Vec<_> = query.iter().map(|(k, v)| (percent(k), percent(v))).collect();
     pairs.sort();
-    pairs.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("&")
+    pairs
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 /// Alibaba Cloud, "Request syntax and signature method V3".
@@ -107,7 +113,10 @@ fn acs3(r: &ToSign<'_>) -> Vec<(String, String)> {
         ("x-acs-date".into(), r.at.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
         ("x-acs-signature-nonce".into(), r.nonce.into()),
     ];
-    let own = r.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v.trim().to_owned()));
+    let own = r
+        .headers
+        .iter()
+        .map(|(k, v)| (k.to_ascii_lowercase(), v.trim().to_owned()));
     signed.extend(own.filter(|(k, _)| k.starts_with("x-acs-") || k == "content-type"));
     signed.sort();
     let names: Vec<&str> = signed.iter().map(|(k, _)| k.as_str()).collect();
@@ -118,7 +127,10 @@ fn acs3(r: &ToSign<'_>) -> Vec<(String, String)> {
     let to_sign = format!("ACS3-HMAC-SHA256\n{}", sha256_hex(request.as_bytes()));
     let signature = hex::encode(hmac_sha256(r.secret.as_bytes(), to_sign.as_bytes()));
     let account = r.account;
-    let mut added: Vec<_> = signed.into_iter().filter(|(k, _)| k.starts_with("x-acs-")).collect();
+    let mut added: Vec<_> = signed
+        .into_iter()
+        .filter(|(k, _)| k.starts_with("x-acs-"))
+        .collect();
     added.push((
         "authorization".into(),
         format!("ACS3-HMAC-SHA256 Credential={account},SignedHeaders={names},Signature={signature}"),
@@ -140,7 +152,10 @@ fn tc3(r: &ToSign<'_>) -> Vec<(String, String)> {
         format!("{method}\n{path}\n{query}\ncontent-type:{kind}\nhost:{host}\n\n{names}\n{payload}");
     let (seconds, date, service) = (r.at.timestamp(), r.at.format("%Y-%m-%d"), r.service);
     let scope = format!("{date}/{service}/tc3_request");
-    let to_sign = format!("TC3-HMAC-SHA256\n{seconds}\n{scope}\n{}", sha256_hex(request.as_bytes()));
+    let to_sign = format!(
+        "TC3-HMAC-SHA256\n{seconds}\n{scope}\n{}",
+        sha256_hex(request.as_bytes())
+    );
     let day = hmac_sha256(format!("TC3{}", r.secret).as_bytes(), date.to_string().as_bytes());
     let signing = hmac_sha256(&hmac_sha256(&day, service.as_bytes()), b"tc3_request");
     let signature = hex::encode(hmac_sha256(&signing, to_sign.as_bytes()));
@@ -149,7 +164,9 @@ fn tc3(r: &ToSign<'_>) -> Vec<(String, String)> {
         ("x-tc-timestamp".into(), seconds.to_string()),
         (
             "authorization".into(),
-            format!("TC3-HMAC-SHA256 Credential={account}/{scope}, SignedHeaders={names}, Signature={signature}"),
+            format!(
+                "TC3-HMAC-SHA256 Credential={account}/{scope}, SignedHeaders={names}, Signature={signature}"
+            ),
         ),
     ]
 }
@@ -186,22 +203,38 @@ mod tests {
             hex::encode(hmac_sha256(key, text)),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
-        assert_eq!(hex::encode(hmac_sha1(key, text)), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        assert_eq!(
+            hex::encode(hmac_sha1(key, text)),
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+        );
     }
 
     #[test]
     fn what_is_signed_is_what_is_sent() {
-        let kind = [("content-type".to_owned(), "application/json; charset=utf-8".to_owned())];
+        let kind = [(
+            "content-type".to_owned(),
+            "application/json; charset=utf-8".to_owned(),
+        )];
         let first = of(Scheme::Tc3, &request(&kind, b"{}"), "authorization");
         assert!(first.starts_with("TC3-HMAC-SHA256 Credential=AKIDEXAMPLE/2019-02-25/cvm/tc3_request, SignedHeaders=content-type;host, Signature="), "{first}");
         for scheme in [Scheme::Tc3, Scheme::Acs3, Scheme::HmacSha256] {
-            let name = if scheme == Scheme::HmacSha256 { "x-signature" } else { "authorization" };
+            let name = if scheme == Scheme::HmacSha256 {
+                "x-signature"
+            } else {
+                "authorization"
+            };
             let a = of(scheme, &request(&kind, b"{}"), name);
             assert_ne!(a, of(scheme, &request(&kind, b"{ }"), name), "the body counts");
-            let other = ToSign { secret: "other", ..request(&kind, b"{}") };
+            let other = ToSign {
+                secret: "other",
+                ..request(&kind, b"{}")
+            };
             assert_ne!(a, of(scheme, &other, name), "the secret counts");
         }
-        assert_eq!(of(Scheme::Basic, &request(&kind, b""), "authorization"), "Basic QUtJREVYQU1QTEU6c2VjcmV0");
+        assert_eq!(
+            of(Scheme::Basic, &request(&kind, b""), "authorization"),
+            "Basic QUtJREVYQU1QTEU6c2VjcmV0"
+        );
         assert!(same(b"ab", b"ab") && !same(b"ab", b"ac") && !same(b"a", b"ab"));
     }
 }

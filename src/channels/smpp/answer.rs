@@ -35,7 +35,11 @@ pub(super) fn meaning(answer: &Answer, barred: &[u32]) -> Meaning {
 fn negative(status: u32, barred: &[u32]) -> Meaning {
     use NotSentProof::*;
     if barred.contains(&status) {
-        return Meaning::No(said(RefusedByProvider, status, "the centre does not carry this content"));
+        return Meaning::No(said(
+            RefusedByProvider,
+            status,
+            "the centre does not carry this content",
+        ));
     }
     let (proof, reason) = match status {
         0x58 => return Meaning::Busy(later(status, "more messages than agreed", 5)),
@@ -67,12 +71,22 @@ fn later(status: u32, reason: &str, seconds: u32) -> Outcome {
 pub(super) fn not_bound(why: NotBound) -> Outcome {
     use NotSentProof::*;
     match why {
-        NotBound::Refused(0x58 | 0x14 | 0x08) => Outcome::deferred("the centre takes no connection now", Some(30)),
-        NotBound::Refused(0x05) => Outcome::not_sent(NeverConnected, "the centre has a connection of this account already"),
+        NotBound::Refused(0x58 | 0x14 | 0x08) => {
+            Outcome::deferred("the centre takes no connection now", Some(30))
+        }
+        NotBound::Refused(0x05) => Outcome::not_sent(
+            NeverConnected,
+            "the centre has a connection of this account already",
+        ),
         NotBound::Refused(status) => said(Misconfigured, status, "the centre refused the account"),
         NotBound::Broken => Outcome::not_sent(NeverConnected, "the message centre could not be reached"),
-        NotBound::Untrusted => Outcome::not_sent(Misconfigured, "the certificate of the message centre is not trusted"),
-        NotBound::Garbage => Outcome::not_sent(Misconfigured, "what answers at this address is no message centre"),
+        NotBound::Untrusted => Outcome::not_sent(
+            Misconfigured,
+            "the certificate of the message centre is not trusted",
+        ),
+        NotBound::Garbage => {
+            Outcome::not_sent(Misconfigured, "what answers at this address is no message centre")
+        }
     }
 }
 
@@ -85,9 +99,8 @@ mod tests {
         let check = |status: u32, expected: &str| {
             let word = match meaning(&Answer::Status(status, Vec::new()), &[0x401]) {
                 Meaning::Took(_) => "took",
-                Meaning::No(Outcome::NotSent { proof, .. }) | Meaning::Busy(Outcome::NotSent { proof, .. }) => {
-                    proof.as_str()
-                }
+                Meaning::No(Outcome::NotSent { proof, .. })
+                | Meaning::Busy(Outcome::NotSent { proof, .. }) => proof.as_str(),
                 _ => "unclear",
             };
             assert_eq!(word, expected, "{status:#x}");
@@ -100,7 +113,10 @@ mod tests {
         check(0x401, "refused_by_provider");
         check(0x402, "refused");
         check(0xFFFF_FFFF, "refused");
-        assert_eq!(meaning(&Answer::Lost, &[]), Meaning::Unclear("the connection was lost before the answer"));
+        assert_eq!(
+            meaning(&Answer::Lost, &[]),
+            Meaning::Unclear("the connection was lost before the answer")
+        );
         assert!(matches!(meaning(&Answer::Nack(0), &[]), Meaning::No(_)));
     }
 }

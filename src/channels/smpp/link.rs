@@ -139,10 +139,13 @@ impl Link {
             }
             Some((connector, name)) => {
                 let stream = timeout(limit, connector.connect(name.clone(), tcp)).await;
-                let stream = stream.map_err(|_| NotBound::Broken)?.map_err(|e| match tls::is_of_certificates(&e) {
-                    true => NotBound::Untrusted,
-                    false => NotBound::Broken,
-                })?;
+                let stream =
+                    stream
+                        .map_err(|_| NotBound::Broken)?
+                        .map_err(|e| match tls::is_of_certificates(&e) {
+                            true => NotBound::Untrusted,
+                            false => NotBound::Broken,
+                        })?;
                 let (read, write) = tokio::io::split(stream);
                 Halves {
                     read: Box::new(read),
@@ -226,7 +229,11 @@ fn arrived(delivery: &Delivery, settings: &SmppSettings) -> Option<Arrived> {
         let said = receipt::read(delivery)?;
         // The same word twice gives the same name.
         let mut hash = Sha256::new();
-        for part in [said.id.as_bytes(), said.status.as_str().as_bytes(), &delivery.text] {
+        for part in [
+            said.id.as_bytes(),
+            said.status.as_str().as_bytes(),
+            &delivery.text,
+        ] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -240,7 +247,11 @@ fn arrived(delivery: &Delivery, settings: &SmppSettings) -> Option<Arrived> {
             raw: delivery.text.clone(),
         }));
     }
-    let heard = text::heard(&delivery.text, delivery.data_coding, delivery.esm_class & 0x40 != 0);
+    let heard = text::heard(
+        &delivery.text,
+        delivery.data_coding,
+        delivery.esm_class & 0x40 != 0,
+    );
     let part = heard.part.or(delivery.part);
     Some(Arrived::Message(Inbound {
         provider: NAME.to_owned(),

@@ -264,7 +264,9 @@ impl Smpp {
                     patience -= 1;
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
-                Meaning::NeverLeft | Meaning::Busy(_) | Meaning::No(_) => return partly(part, of, references),
+                Meaning::NeverLeft | Meaning::Busy(_) | Meaning::No(_) => {
+                    return partly(part, of, references);
+                }
                 Meaning::Unclear(reason) => return Outcome::unclear(reason, NAME, references),
             }
         }
@@ -308,7 +310,9 @@ impl Smpp {
         };
         // A late answer to one of several parts says nothing about the message.
         let attempt = (of == 1).then(|| ready.parcel.attempt());
-        session.ask(attempt, |sequence| pdu::submit(sequence, &submit)).await
+        session
+            .ask(attempt, |sequence| pdu::submit(sequence, &submit))
+            .await
     }
 
     async fn query(&self, asked: &Asked) -> Found {
@@ -317,7 +321,9 @@ impl Smpp {
         };
         let mut all = Vec::new();
         for id in &asked.references {
-            let answer = session.ask(None, |sequence| pdu::query(sequence, id, &self.source)).await;
+            let answer = session
+                .ask(None, |sequence| pdu::query(sequence, id, &self.source))
+                .await;
             let Ok(Answer::Status(0, body)) = answer else {
                 return Found::Unclear;
             };
@@ -354,7 +360,11 @@ impl Carrier for Smpp {
             name: NAME,
             channel: Channel::Sms,
             idempotency: Idempotency::None,
-            lookup: if self.settings.queries { Lookup::ByTheirs } else { Lookup::None },
+            lookup: if self.settings.queries {
+                Lookup::ByTheirs
+            } else {
+                Lookup::None
+            },
             latest_accept_seconds: self.settings.answer_seconds.saturating_mul(3).saturating_add(120),
             settle_seconds: 3600,
             receipts: true,
@@ -402,7 +412,11 @@ mod tests {
                 ..SmppSettings::new("smsc.example", 2775, "dunwell")
             };
             let found = source_of(&settings);
-            assert_eq!((found.ton, found.npi, found.address.as_str()), expected, "{source}");
+            assert_eq!(
+                (found.ton, found.npi, found.address.as_str()),
+                expected,
+                "{source}"
+            );
         };
         check("+442079460101", (1, 1, "442079460101"));
         check("10690000", (3, 1, "10690000"));

@@ -340,7 +340,11 @@ impl Delivery {
         r.byte()?;
         let length = r.byte()?;
         let short = r.bytes(usize::from(length))?.to_vec();
-        Some(Delivery::with(r, (source, destination, esm_class, data_coding), short))
+        Some(Delivery::with(
+            r,
+            (source, destination, esm_class, data_coding),
+            short,
+        ))
     }
 
     /// `data_sm`; its text stands in the payload alone.
@@ -420,15 +424,36 @@ mod tests {
     fn a_submission_is_byte_for_byte_what_the_specification_says() {
         let bytes = sample(&[0x4E, 0x2D]).unwrap();
         let expected = [
-            "0000005a", "00000004", "00000000", "00000007", // header
-            "00", "0101", "44554e57454c4c00", "0101", "3836313338303030303031303100", // parties
-            "00", "00", "00", "00", "30303030303030313330303030303052", "00", // classes and times
-            "01", "00", "08", "00", "02", "4e2d", "020c00020102",
+            "0000005a",
+            "00000004",
+            "00000000",
+            "00000007", // header
+            "00",
+            "0101",
+            "44554e57454c4c00",
+            "0101",
+            "3836313338303030303031303100", // parties
+            "00",
+            "00",
+            "00",
+            "00",
+            "30303030303030313330303030303052",
+            "00", // classes and times
+            "01",
+            "00",
+            "08",
+            "00",
+            "02",
+            "4e2d",
+            "020c00020102",
         ];
         // The length is checked by itself, so that the line above stays readable.
         let expected = expected.concat();
         assert_eq!(hex::encode(&bytes[4..]), expected[8..]);
-        assert_eq!(u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize, bytes.len());
+        assert_eq!(
+            u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize,
+            bytes.len()
+        );
         let (pdu, length) = frame(&bytes).unwrap().unwrap();
         assert_eq!((pdu.command, pdu.sequence, length), (4, 7, bytes.len()));
     }
@@ -444,7 +469,13 @@ mod tests {
         check("1380\u{0}\u{5}", not_plain);
         check("1380\r\n", not_plain);
         check("中国", not_plain);
-        check(&"1".repeat(21), Err(FieldError::TooLong { field: "source_addr", most: 20 }));
+        check(
+            &"1".repeat(21),
+            Err(FieldError::TooLong {
+                field: "source_addr",
+                most: 20,
+            }),
+        );
         assert!(sample(&[0; 255]).is_err());
     }
 

@@ -63,7 +63,9 @@ fn field(text: &str, name: &str) -> Option<String> {
 fn status_of_word(word: &str) -> Option<ReceiptStatus> {
     Some(match word.to_ascii_uppercase().as_str() {
         "DELIVRD" | "DELIVERED" => ReceiptStatus::Delivered,
-        "EXPIRED" | "DELETED" | "UNDELIV" | "UNDELIVERABLE" | "REJECTD" | "REJECTED" => ReceiptStatus::Undelivered,
+        "EXPIRED" | "DELETED" | "UNDELIV" | "UNDELIVERABLE" | "REJECTD" | "REJECTED" => {
+            ReceiptStatus::Undelivered
+        }
         "ACCEPTD" | "ACCEPTED" | "ENROUTE" | "BUFFRED" | "BUFFERED" | "SCHEDULED" => ReceiptStatus::Underway,
         _ => return None,
     })
@@ -98,8 +100,18 @@ pub(super) fn spellings(id: &str, ids: MessageIds) -> Vec<String> {
             format!("{number:016x}"),
         ]
     };
-    let as_decimal = |number: u128| [number.to_string(), format!("{number:010}"), format!("{number:020}")];
-    let number = |base| u128::from_str_radix(id, base).ok().filter(|_| !id.starts_with('+'));
+    let as_decimal = |number: u128| {
+        [
+            number.to_string(),
+            format!("{number:010}"),
+            format!("{number:020}"),
+        ]
+    };
+    let number = |base| {
+        u128::from_str_radix(id, base)
+            .ok()
+            .filter(|_| !id.starts_with('+'))
+    };
     let (decimal, hexadecimal) = (|| number(10), || number(16));
     if matches!(ids, MessageIds::Auto | MessageIds::Same) {
         put(id.to_owned());
@@ -166,7 +178,11 @@ mod tests {
     #[test]
     fn an_id_is_found_in_the_other_base() {
         let check = |id: &str, ids, wanted: &str, expected: bool| {
-            assert_eq!(spellings(id, ids).iter().any(|s| s == wanted), expected, "{id} {wanted}");
+            assert_eq!(
+                spellings(id, ids).iter().any(|s| s == wanted),
+                expected,
+                "{id} {wanted}"
+            );
         };
         use MessageIds::*;
         check("0000006699", Auto, "1A2B", true);

@@ -147,7 +147,11 @@ impl Session {
     ) -> Result<Arc<Session>, NotBound> {
         let mut buffer = Buffer::default();
         let answer = async {
-            halves.write.write_all(greeting).await.map_err(|_| NotBound::Broken)?;
+            halves
+                .write
+                .write_all(greeting)
+                .await
+                .map_err(|_| NotBound::Broken)?;
             halves.write.flush().await.map_err(|_| NotBound::Broken)?;
             loop {
                 let found = buffer
@@ -169,7 +173,9 @@ impl Session {
                 }
             }
         };
-        timeout(rhythm.answer, answer).await.unwrap_or(Err(NotBound::Broken))?;
+        timeout(rhythm.answer, answer)
+            .await
+            .unwrap_or(Err(NotBound::Broken))?;
         let (queue, outgoing) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             pending: Mutex::default(),
@@ -283,7 +289,8 @@ async fn write(
         shared.tell(unwritten.sequence, Answer::NeverLeft);
     }
     let rest: Vec<u32> = shared.pending().keys().copied().collect();
-    rest.into_iter().for_each(|sequence| shared.tell(sequence, Answer::Lost));
+    rest.into_iter()
+        .for_each(|sequence| shared.tell(sequence, Answer::Lost));
     let _ = timeout(Duration::from_secs(1), to.shutdown()).await;
 }
 
@@ -329,7 +336,11 @@ fn handle(pdu: &Pdu<'_>, shared: &Arc<Shared>, queue: &mpsc::UnboundedSender<Out
             shared.tell(pdu.sequence, Answer::Nack(pdu.status));
             true
         }
-        command::ENQUIRE_LINK => say(pdu::bare(command::ENQUIRE_LINK | command::ANSWER, 0, pdu.sequence)),
+        command::ENQUIRE_LINK => say(pdu::bare(
+            command::ENQUIRE_LINK | command::ANSWER,
+            0,
+            pdu.sequence,
+        )),
         command::UNBIND => {
             // Nothing more is asked; what is under way may still be answered until the centre hangs up.
             shared.closed.store(true, Ordering::SeqCst);

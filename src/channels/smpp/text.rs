@@ -8,12 +8,13 @@ use crate::render;
 
 /// Positions 0x00 to 0x7F; 0x1B, which leads to the extension table, is a placeholder.
 const BASIC: [char; 128] = [
-    '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', 'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω',
-    'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', '\u{1B}', 'Æ', 'æ', 'ß', 'É', ' ', '!', '"', '#', '¤', '%', '&', '\'', '(', ')', '*',
-    '+', ',', '-', '.', '/', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ':', ';', '<', '=', '>', '?', '¡', 'A',
-    'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X',
-    'Y', 'Z', 'Ä', 'Ö', 'Ñ', 'Ü', '§', '¿', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o',
-    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', 'ä', 'ö', 'ñ', 'ü', 'à',
+    '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', 'Δ', '_', 'Φ', 'Γ',
+    'Λ', 'Ω', 'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', '\u{1B}', 'Æ', 'æ', 'ß', 'É', ' ', '!', '"', '#', '¤', '%', '&', '\'',
+    '(', ')', '*', '+', ',', '-', '.', '/', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ':', ';', '<',
+    '=', '>', '?', '¡', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q',
+    'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'Ä', 'Ö', 'Ñ', 'Ü', '§', '¿', 'a', 'b', 'c', 'd', 'e', 'f',
+    'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', 'ä',
+    'ö', 'ñ', 'ü', 'à',
 ];
 
 const EXTENSION: [(u8, char); 10] = [
@@ -91,7 +92,10 @@ pub(super) fn code(text: &str) -> Option<Coded> {
     if parts.len() > 255 {
         return None;
     }
-    let parts = parts.into_iter().map(|p| coded(p, coding)).collect::<Option<_>>()?;
+    let parts = parts
+        .into_iter()
+        .map(|p| coded(p, coding))
+        .collect::<Option<_>>()?;
     Some(Coded { coding, parts })
 }
 
@@ -197,7 +201,11 @@ mod tests {
     #[test]
     fn the_alphabet_is_that_of_the_standard() {
         let check = |text: &str, expected: &str| {
-            assert_eq!(coded(text, SmsCoding::Gsm7).map(hex::encode).as_deref(), Some(expected), "{text}");
+            assert_eq!(
+                coded(text, SmsCoding::Gsm7).map(hex::encode).as_deref(),
+                Some(expected),
+                "{text}"
+            );
         };
         check("@£$¥", "00010203");
         check("Hello", "48656c6c6f");
@@ -205,7 +213,10 @@ mod tests {
         check("Ä§¿äà", "5b5f607b7f");
         check("€[]", "1b651b3c1b3e");
         assert_eq!(coded("ç", SmsCoding::Gsm7), None);
-        assert_eq!(coded("中A", SmsCoding::Ucs2).map(hex::encode).as_deref(), Some("4e2d0041"));
+        assert_eq!(
+            coded("中A", SmsCoding::Ucs2).map(hex::encode).as_deref(),
+            Some("4e2d0041")
+        );
     }
 
     #[test]

@@ -54,24 +54,42 @@ async fn number_of(world: &World) -> String {
 }
 
 async fn says(world: &World, event: &str, references: &[&str], status: ReceiptStatus) -> Option<AttemptId> {
-    world.store.receipt(receipt(event, references, status)).await.unwrap()
+    world
+        .store
+        .receipt(receipt(event, references, status))
+        .await
+        .unwrap()
 }
 
 async fn a_receipt_before_the_settling_waits_for_it(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
     let attempt = world.reserved("0001").await;
-    assert_eq!(says(&world, "e-1", &["6699", "1A2B"], Says::Delivered).await, None);
+    assert_eq!(
+        says(&world, "e-1", &["6699", "1A2B"], Says::Delivered).await,
+        None
+    );
     assert_eq!(says(&world, "e-2", &["stranger"], Says::Delivered).await, None);
     assert_eq!(world.settle(attempt, Accepted, "1A2B").await, 1);
     assert_eq!(world.state(attempt).await, Delivered);
-    assert_eq!(world.store.raw_receipts(attempt).await.unwrap(), [b"e-1 as it came".to_vec()]);
-    assert_eq!(world.raw.count("SELECT COUNT(*) FROM receipt_aside").await, 1, "the stranger waits");
+    assert_eq!(
+        world.store.raw_receipts(attempt).await.unwrap(),
+        [b"e-1 as it came".to_vec()]
+    );
+    assert_eq!(
+        world.raw.count("SELECT COUNT(*) FROM receipt_aside").await,
+        1,
+        "the stranger waits"
+    );
     // Where two transactions missed each other, the next round finds them.
     let late = world.reserved("0001").await;
     world.settle(late, Accepted, "77").await;
     world.raw.run("INSERT INTO receipt (provider, event, status, received_at) SELECT 'carrier', 'e-9', 'delivered', received_at FROM receipt WHERE event = 'e-1'").await.unwrap();
-    world.raw.run("INSERT INTO receipt_aside (provider, spelling, event) VALUES ('carrier', '77', 'e-9')").await.unwrap();
+    world
+        .raw
+        .run("INSERT INTO receipt_aside (provider, spelling, event) VALUES ('carrier', '77', 'e-9')")
+        .await
+        .unwrap();
     assert_eq!(world.store.match_aside().await.unwrap(), 1);
     assert_eq!(world.state(late).await, Delivered);
     assert_eq!(world.store.match_aside().await.unwrap(), 0);
@@ -90,7 +108,10 @@ async fn a_message_of_parts_is_delivered_when_all_of_it_is(database: TestDatabas
     assert_eq!(world.state(attempt).await, Delivered);
     let failed = taken(&world, &["q1", "q2"]).await;
     says(&world, "e-5", &["q1"], Says::Delivered).await;
-    assert_eq!(says(&world, "e-6", &["q2"], Says::Undelivered).await, Some(failed));
+    assert_eq!(
+        says(&world, "e-6", &["q2"], Says::Undelivered).await,
+        Some(failed)
+    );
     assert_eq!(world.state(failed).await, Undelivered);
     world.verified().await;
 }
@@ -114,7 +135,11 @@ async fn nothing_moves_backwards(database: TestDatabase) {
         says(&world, &format!("e-{n}"), &["m"], status).await;
         assert_eq!(world.state(attempt).await, state, "{n}");
     }
-    assert_eq!(world.store.raw_receipts(attempt).await.unwrap().len(), 7, "all are kept");
+    assert_eq!(
+        world.store.raw_receipts(attempt).await.unwrap().len(),
+        7,
+        "all are kept"
+    );
     world.verified().await;
 }
 
@@ -129,7 +154,11 @@ async fn a_word_about_somebody_elses_message_does_not_count(database: TestDataba
     };
     let stranger = world.store.receipt(about("e-1", "8613800000999")).await.unwrap();
     assert_eq!((stranger, world.state(attempt).await), (None, Accepted));
-    let ours = world.store.receipt(about("e-2", number.trim_start_matches('+'))).await.unwrap();
+    let ours = world
+        .store
+        .receipt(about("e-2", number.trim_start_matches('+')))
+        .await
+        .unwrap();
     assert_eq!(ours, Some(attempt));
     world.verified().await;
 }
@@ -138,17 +167,31 @@ async fn our_own_id_is_enough(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
     let attempt = world.reserved("0001").await;
-    world.store.settle(vec![Settlement::new(attempt, Unknown)]).await.unwrap();
+    world
+        .store
+        .settle(vec![Settlement::new(attempt, Unknown)])
+        .await
+        .unwrap();
     let ours = |event: &str, provider: &str| Receipt {
         provider: provider.into(),
         attempt: Some(attempt),
         ..receipt(event, &["theirs"], Says::Delivered)
     };
-    assert_eq!(world.store.receipt(ours("e-1", "carrier")).await.unwrap(), Some(attempt));
+    assert_eq!(
+        world.store.receipt(ours("e-1", "carrier")).await.unwrap(),
+        Some(attempt)
+    );
     assert_eq!(world.state(attempt).await, Delivered);
     let other = taken(&world, &["x"]).await;
-    let stranger = Receipt { attempt: Some(other), ..ours("e-2", "another") };
-    assert_eq!(world.store.receipt(stranger).await.unwrap(), None, "another carrier had it");
+    let stranger = Receipt {
+        attempt: Some(other),
+        ..ours("e-2", "another")
+    };
+    assert_eq!(
+        world.store.receipt(stranger).await.unwrap(),
+        None,
+        "another carrier had it"
+    );
     world.verified().await;
 }
 
@@ -170,11 +213,20 @@ async fn a_late_answer_settles_what_was_unknown(database: TestDatabase) {
     let world = World::new(database).await;
     world.account("0001").import().await;
     let attempt = world.reserved("0001").await;
-    world.store.settle(vec![Settlement::new(attempt, Unknown)]).await.unwrap();
+    world
+        .store
+        .settle(vec![Settlement::new(attempt, Unknown)])
+        .await
+        .unwrap();
     let outcome = Outcome::accepted("carrier", Some("late".to_owned()));
-    take_arrival(&world.store, Arrived::Late { attempt, outcome }).await.unwrap();
+    take_arrival(&world.store, Arrived::Late { attempt, outcome })
+        .await
+        .unwrap();
     assert_eq!(world.state(attempt).await, Accepted);
-    assert_eq!(says(&world, "e-1", &["late"], Says::Delivered).await, Some(attempt));
+    assert_eq!(
+        says(&world, "e-1", &["late"], Says::Delivered).await,
+        Some(attempt)
+    );
     world.verified().await;
 }
 
@@ -196,7 +248,11 @@ async fn an_opting_out_word_takes_effect_before_it_counts_as_kept(database: Test
     let waiting = world.queue("0001", 1).await[0];
     let number = number_of(&world).await;
     let from = number.trim_start_matches('+');
-    let take = async |message| take_arrival(&world.store, Arrived::Message(message)).await.unwrap();
+    let take = async |message| {
+        take_arrival(&world.store, Arrived::Message(message))
+            .await
+            .unwrap()
+    };
     take(reply(from, "请问什么时候到期？", Some("i-1"), None)).await;
     take(reply(from, "请问什么时候到期？", Some("i-1"), None)).await;
     let open = world.store.open_inbound(10).await.unwrap();
@@ -204,8 +260,18 @@ async fn an_opting_out_word_takes_effect_before_it_counts_as_kept(database: Test
     assert_eq!(world.state(waiting).await, AttemptState::Planned);
     take(reply(from, "退订。", Some("i-2"), None)).await;
     assert_eq!(world.state(waiting).await, AttemptState::Withdrawn);
-    assert_eq!(world.raw.count("SELECT COUNT(*) FROM suppression WHERE reason = 'opt_out' AND address_id IS NOT NULL").await, 1);
-    assert_eq!(world.store.open_inbound(10).await.unwrap().len(), 1, "what is understood does not wait");
+    assert_eq!(
+        world
+            .raw
+            .count("SELECT COUNT(*) FROM suppression WHERE reason = 'opt_out' AND address_id IS NOT NULL")
+            .await,
+        1
+    );
+    assert_eq!(
+        world.store.open_inbound(10).await.unwrap().len(),
+        1,
+        "what is understood does not wait"
+    );
     world.store.inbound_handled(open[0].id, "mei").await.unwrap();
     assert!(world.store.inbound_handled(open[0].id, "mei").await.is_err());
     assert!(world.store.open_inbound(10).await.unwrap().is_empty());

@@ -29,7 +29,11 @@ impl FaultyHttp {
                 tokio::spawn(serve(stream, Arc::clone(&ledger), Arc::clone(&seen)));
             }
         });
-        FaultyHttp { port, taken, requests }
+        FaultyHttp {
+            port,
+            taken,
+            requests,
+        }
     }
 
     pub(crate) fn taken(&self, fault: &str) -> usize {
@@ -45,7 +49,11 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head
                 .lines()
-                .find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse::<usize>().unwrap()))
+                .find_map(|l| {
+                    l.to_ascii_lowercase()
+                        .strip_prefix("content-length:")
+                        .map(|n| n.trim().parse::<usize>().unwrap())
+                })
                 .unwrap_or(0);
             if body.len() >= length {
                 return Some(text);
@@ -78,7 +86,11 @@ async fn serve(
         };
         let take = || *taken.lock().unwrap().entry(fault.clone()).or_default() += 1;
         let with = |status: &str, more: &str, body: &str| {
-            format!("HTTP/1.1 {status}\r\n{more}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+            format!(
+                "HTTP/1.1 {status}\r\n{more}content-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes()
         };
         let ok = with("200 OK", "", &format!(r#"{{"id":"m-{fault}"}}"#));
         let answer = match fault.as_str() {
@@ -114,7 +126,11 @@ async fn serve(
             "12" => with("451 Unavailable For Legal Reasons", "", r#"{"code":"DUNNING"}"#),
             "13" => {
                 take();
-                with("200 OK", "", &format!(r#"{{"id":"m","pad":"{}"}}"#, "x".repeat(10_000_000)))
+                with(
+                    "200 OK",
+                    "",
+                    &format!(r#"{{"id":"m","pad":"{}"}}"#, "x".repeat(10_000_000)),
+                )
             }
             "14" => {
                 take();

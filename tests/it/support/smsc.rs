@@ -74,7 +74,11 @@ impl Smsc {
                 serve(&mut stream, &known, bind_status, &mut wanted).await;
             }
         });
-        Smsc { port, ledger, outgoing }
+        Smsc {
+            port,
+            ledger,
+            outgoing,
+        }
     }
 
     /// Sends bytes to whoever is bound.
@@ -85,7 +89,12 @@ impl Smsc {
     /// How often a number ending so was really written to.
     pub(crate) fn taken(&self, ending: &str) -> usize {
         let ledger = self.ledger.lock().unwrap();
-        ledger.taken.iter().filter(|(n, _)| n.ends_with(ending)).map(|(_, all)| all.len()).sum()
+        ledger
+            .taken
+            .iter()
+            .filter(|(n, _)| n.ends_with(ending))
+            .map(|(_, all)| all.len())
+            .sum()
     }
 
     /// Waits for the answer to a delivery.
@@ -131,7 +140,14 @@ async fn serve(
             let body = read[at + 16..at + length].to_vec();
             at += length;
             bound |= field(4) == 9;
-            if !act(stream, ledger, (field(4), field(8), field(12), bind_status), &body).await {
+            if !act(
+                stream,
+                ledger,
+                (field(4), field(8), field(12), bind_status),
+                &body,
+            )
+            .await
+            {
                 return;
             }
         }
@@ -145,7 +161,14 @@ async fn act(
     (command, status, sequence, bind_status): (u32, u32, u32, u32),
     body: &[u8],
 ) -> bool {
-    let answer = |status: u32, id: &str| pdu(command | 0x8000_0000, status, sequence, format!("{id}\0").as_bytes());
+    let answer = |status: u32, id: &str| {
+        pdu(
+            command | 0x8000_0000,
+            status,
+            sequence,
+            format!("{id}\0").as_bytes(),
+        )
+    };
     let bytes = match command {
         9 => {
             ledger.lock().unwrap().binds += 1;
@@ -172,7 +195,15 @@ async fn submitted(stream: &mut TcpStream, ledger: &Mutex<Ledger>, sequence: u32
         *count += 1;
         *count
     };
-    let take = || ledger.lock().unwrap().taken.entry(number.clone()).or_default().push(body.to_vec());
+    let take = || {
+        ledger
+            .lock()
+            .unwrap()
+            .taken
+            .entry(number.clone())
+            .or_default()
+            .push(body.to_vec())
+    };
     let id = format!("{:X}{}", 0xA000 + count, fault);
     let ok = pdu(0x8000_0004, 0, sequence, format!("{id}\0").as_bytes());
     let no = |status: u32| pdu(0x8000_0004, status, sequence, b"");
