@@ -62,6 +62,11 @@ impl Breaker {
         }
     }
 
+    /// Opens after so many troubles in a row from now on.
+    pub(super) fn open_after(&mut self, troubles: u32) {
+        self.open_after = troubles.max(1);
+    }
+
     pub(super) fn readiness(&self, now: Moment) -> Readiness {
         match self.state {
             State::Closed { .. } => Readiness::Ready,

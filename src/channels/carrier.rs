@@ -4,8 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::{mpsc, oneshot};
+
 use super::parcel::Parcel;
-use crate::domain::Channel;
+use crate::domain::{Address, AttemptId, Channel, Moment};
+use crate::store::{Inbound, Receipt};
 
 /// A future that a carrier hands back.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -17,8 +20,8 @@ pub enum Outcome {
     Accepted {
         /// Which carrier, e.g. `smtp`.
         provider: String,
-        /// The provider's own name for the message, where it gave one.
-        reference: Option<String>,
+        /// The provider's own names for the message: none, one, or one for each part.
+        references: Vec<String>,
     },
     /// Proven not to have gone out.
     NotSent {
@@ -26,12 +29,27 @@ pub enum Outcome {
         proof: NotSentProof,
         /// One sentence for people.
         reason: String,
+        /// For so many seconds the provider wants to be left alone, where it said so.
+        wait_seconds: Option<u32>,
     },
     /// Nobody knows: no answer, an unclear answer, a connection lost too late, trouble inside the carrier.
     Unknown {
         /// One sentence for people.
         reason: String,
+        /// What a provider said it took of the message, and its names for that.
+        partly: Option<Partly>,
     },
+}
+
+/// What is known of a message of which nobody knows whether it went out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partly {
+    /// Which carrier.
+    pub provider: String,
+    /// The provider's own names for the parts it took.
+    pub references: Vec<String>,
+    /// Whether these names stand for the whole message.
+    pub whole: bool,
 }
 
 impl Outcome {
@@ -40,6 +58,24 @@ impl Outcome {
         Outcome::NotSent {
             proof,
             reason: reason.into(),
+            wait_seconds: None,
+        }
+    }
+
+    /// The provider took it over, under these names.
+    pub fn accepted(provider: &str, references: impl IntoIterator<Item = String>) -> Outcome {
+        Outcome::Accepted {
+            provider: provider.to_owned(),
+            references: references.into_iter().collect(),
+        }
+    }
+
+    /// The provider takes nothing now, and wants to be left alone for so many seconds.
+    pub fn deferred(reason: impl Into<String>, wait_seconds: Option<u32>) -> Outcome {
+        Outcome::NotSent {
+            proof: NotSentProof::Deferred,
+            reason: reason.into(),
+            wait_seconds,
         }
     }
 
@@ -47,6 +83,19 @@ impl Outcome {
     pub fn unknown(reason: impl Into<String>) -> Outcome {
         Outcome::Unknown {
             reason: reason.into(),
+            partly: None,
+        }
+    }
+
+    /// Nobody knows whether all of it went out; `provider` gave these names for the parts it took.
+    pub fn unclear(reason: impl Into<String>, provider: &str, references: Vec<String>) -> Outcome {
+        Outcome::Unknown {
+            reason: reason.into(),
+            partly: Some(Partly {
+                provider: provider.to_owned(),
+                references,
+                whole: false,
+            }),
         }
     }
 
@@ -64,6 +113,14 @@ impl Outcome {
             Outcome::NotSent { proof, .. } => matches!(proof, NeverConnected | Misconfigured | Unwritable),
         }
     }
+
+    /// For how many seconds the provider wants to be left alone.
+    pub(super) fn wait_seconds(&self) -> Option<u32> {
+        match self {
+            Outcome::NotSent { wait_seconds, .. } => *wait_seconds,
+            _ => None,
+        }
+    }
 }
 
 /// Why it is certain that nothing went out.
@@ -75,6 +132,8 @@ pub enum NotSentProof {
     Deferred,
     /// The provider, or our own message builder, refused the content.
     ContentRefused,
+    /// The provider does not carry content of this kind at all, such as reminders of debts.
+    RefusedByProvider,
     /// The conversation broke off before anything of the message could count as handed over.
     NeverConnected,
     /// Settings are missing or wrong: no carrier, no sender address, credentials refused, no encryption.
@@ -91,6 +150,7 @@ impl NotSentProof {
         NotSentProof::Refused,
         NotSentProof::Deferred,
         NotSentProof::ContentRefused,
+        NotSentProof::RefusedByProvider,
         NotSentProof::NeverConnected,
         NotSentProof::Misconfigured,
         NotSentProof::Unwritable,
@@ -103,6 +163,7 @@ impl NotSentProof {
             NotSentProof::Refused => "refused",
             NotSentProof::Deferred => "deferred",
             NotSentProof::ContentRefused => "content_refused",
+            NotSentProof::RefusedByProvider => "refused_by_provider",
             NotSentProof::NeverConnected => "never_connected",
             NotSentProof::Misconfigured => "misconfigured",
             NotSentProof::Unwritable => "unwritable",
@@ -116,6 +177,7 @@ impl NotSentProof {
             NotSentProof::Refused => "the provider refused this message",
             NotSentProof::Deferred => "the provider takes no messages for this recipient now",
             NotSentProof::ContentRefused => "the content cannot be sent as it is",
+            NotSentProof::RefusedByProvider => "the provider does not carry messages of this kind",
             NotSentProof::NeverConnected => "the provider could not be reached",
             NotSentProof::Misconfigured => "the settings of the channel must be mended",
             NotSentProof::Unwritable => "the file could not be written",
@@ -129,6 +191,7 @@ impl NotSentProof {
             NotSentProof::Refused => "服务商拒收此消息",
             NotSentProof::Deferred => "服务商暂不接收发给此收件人的消息",
             NotSentProof::ContentRefused => "内容无法按原样发送",
+            NotSentProof::RefusedByProvider => "服务商不承运此类内容",
             NotSentProof::NeverConnected => "未能连接到服务商",
             NotSentProof::Misconfigured => "渠道设置有误，需要修正",
             NotSentProof::Unwritable => "文件无法写入",
@@ -178,11 +241,78 @@ pub struct Capability {
     pub lookup: Lookup,
     /// How long after handing over the provider may still take a message; beyond it a send counts as unknown.
     pub latest_accept_seconds: u32,
+    /// How long after an unclear end the provider may be asked what became of it; earlier its word proves nothing.
+    pub settle_seconds: u32,
+    /// Whether its later word (delivered or not) comes back.
+    pub receipts: bool,
     /// The answers that prove that nothing went out.
     pub not_sent_answers: &'static [&'static str],
     /// The content it refuses by its nature.
     pub refuses: &'static [&'static str],
 }
+
+/// What a provider is asked about a message whose end nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// The provider's own names for what it took.
+    pub references: Vec<String>,
+    /// Whether these names stand for the whole message.
+    pub whole: bool,
+    /// To whom; some providers find messages by it.
+    pub to: Address,
+    /// When it was reserved.
+    pub at: Moment,
+    /// Now; signatures name it.
+    pub now: Moment,
+}
+
+/// What a provider says about a message it was asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It took the message over.
+    Accepted {
+        /// Its name for the message, where it is a new one.
+        reference: Option<String>,
+    },
+    /// It delivered it.
+    Delivered,
+    /// It took it over and could not deliver it.
+    Undelivered,
+    /// It never took it over; proof only after the settle time.
+    Absent,
+    /// Its answer says nothing.
+    Unclear,
+}
+
+/// What comes back from a provider by itself.
+#[derive(Debug, Clone)]
+pub enum Arrived {
+    /// Its later word about a message.
+    Receipt(Receipt),
+    /// A message of somebody.
+    Message(Inbound),
+    /// An answer that came when the sender had stopped waiting for it.
+    Late {
+        /// About which attempt.
+        attempt: AttemptId,
+        /// What it says.
+        outcome: Outcome,
+    },
+}
+
+/// What came back, and where to say that it is safely kept; unsaid, the provider sends it again.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What.
+    pub what: Arrived,
+    /// Whether it is kept.
+    pub kept: oneshot::Sender<bool>,
+}
+
+/// Where carriers put what comes back.
+pub type Inbox = mpsc::Sender<Arrival>;
 
 /// Carries messages of one channel. Sends each at most once and never retries by itself.
 pub trait Carrier: Send + Sync {
@@ -191,6 +321,24 @@ pub trait Carrier: Send + Sync {
 
     /// Sends one message, once.
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome>;
+
+    /// Asks what became of a message. Only after the settle time does `Absent` prove anything.
+    fn look_up<'a>(&'a self, _: &'a Asked) -> BoxFuture<'a, Found> {
+        Box::pin(std::future::ready(Found::Unclear))
+    }
+
+    /// From now on puts what comes back into `inbox`.
+    fn listen(&self, _: Inbox) {}
+
+    /// Whether the provider can be reached and knows us; sends nothing to anybody.
+    fn check(&self) -> BoxFuture<'_, Result<(), Outcome>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Says goodbye to the provider.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// How many parcels it likes to take at once; one unless a group is cheaper than its parcels one by one.
     fn group_size(&self) -> usize {

@@ -1,4 +1,5 @@
-//! One carrier for each channel, with its pace, its concurrency and its breaker.
+//! The carriers of each channel, first choice first, each with its pace, its concurrency and its breaker. What cannot go
+//! with the first goes with the next, as an attempt of its own, after proof that it did not go out.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::breaker::{Breaker, Readiness};
-use super::carrier::{BoxFuture, Capability, Carrier, NotSentProof, Outcome};
+use super::carrier::{Asked, BoxFuture, Capability, Carrier, Found, Inbox, NotSentProof, Outcome};
 use super::parcel::Parcel;
 use crate::domain::{AttemptId, Channel, Moment};
 
@@ -56,15 +57,18 @@ impl Default for Terms {
     }
 }
 
-/// The carriers of a running Dunwell, at most one for each channel.
+/// The carriers of a running Dunwell, for each channel in the order in which they are chosen.
 #[derive(Default)]
 pub struct Carriers {
-    lanes: BTreeMap<Channel, Arc<Lane>>,
+    lanes: BTreeMap<Channel, Vec<Arc<Lane>>>,
 }
 
 impl std::fmt::Debug for Carriers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = self.lanes.values().map(|lane| lane.capability.name);
+        let names = self.lanes.values().map(|lanes| {
+            let names: Vec<_> = lanes.iter().map(|lane| lane.capability.name).collect();
+            names.join(", ")
+        });
         f.write_str("Carriers")?;
         f.debug_map()
             .entries(self.lanes.keys().map(|c| c.as_str()).zip(names))
@@ -78,22 +82,56 @@ impl Carriers {
         Carriers::default()
     }
 
-    /// Adds `carrier` for its channel, in place of an earlier one.
+    /// Adds `carrier` for its channel, in place of earlier ones.
     pub fn with(mut self, carrier: Arc<dyn Carrier>, terms: Terms) -> Carriers {
         let lane = Lane::new(carrier, terms);
-        self.lanes.insert(lane.capability.channel, Arc::new(lane));
+        self.lanes.insert(lane.capability.channel, vec![Arc::new(lane)]);
         self
     }
 
-    /// What the carrier of `channel` can do.
+    /// Adds `carrier` for its channel as the next choice: it carries while those before it are in trouble.
+    pub fn then(mut self, carrier: Arc<dyn Carrier>, terms: Terms) -> Carriers {
+        let lane = Lane::new(carrier, terms);
+        let lanes = self.lanes.entry(lane.capability.channel).or_default();
+        // With somebody to take over, one trouble is enough to leave a carrier alone.
+        for earlier in lanes.iter() {
+            earlier.breaker().open_after(1);
+        }
+        lanes.push(Arc::new(lane));
+        self
+    }
+
+    /// What the first carrier of `channel` can do.
     pub fn capability(&self, channel: Channel) -> Option<&Capability> {
-        self.lanes.get(&channel).map(|lane| &lane.capability)
+        self.capabilities(channel).next()
+    }
+
+    /// What each carrier of `channel` can do, first choice first.
+    pub fn capabilities(&self, channel: Channel) -> impl Iterator<Item = &Capability> {
+        self.of(channel).iter().map(|lane| &lane.capability)
+    }
+
+    /// How the carriers of `channel` stand at `now`, by name.
+    pub fn standing(&self, channel: Channel, now: Moment) -> Vec<(&'static str, Readiness)> {
+        let of = |lane: &Arc<Lane>| (lane.capability.name, lane.readiness(now));
+        self.of(channel).iter().map(of).collect()
+    }
+
+    fn of(&self, channel: Channel) -> &[Arc<Lane>] {
+        self.lanes.get(&channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// The lane that carries `channel` at `now`: the first that is not left alone.
+    fn lane(&self, channel: Channel, now: Moment) -> Option<&Arc<Lane>> {
+        let lanes = self.of(channel);
+        let open = lanes.iter().find(|lane| lane.readiness(now).most() > 0);
+        open.or_else(|| lanes.first())
     }
 
     /// Whether parcels for `channel` may be reserved at `now`, and if so whether many or one.
     pub fn ready(&self, channel: Channel, now: Moment) -> Readiness {
-        match self.lanes.get(&channel) {
-            Some(lane) => lane.breaker().readiness(now),
+        match self.lane(channel, now) {
+            Some(lane) => lane.readiness(now),
             None => Readiness::NoCarrier,
         }
     }
@@ -101,9 +139,57 @@ impl Carriers {
     /// How many parcels of `channel` may be reserved at `now` so that all of them get their turn in time.
     pub fn room(&self, channel: Channel, now: Moment) -> usize {
         let most = self.ready(channel, now).most();
-        self.lanes
-            .get(&channel)
+        self.lane(channel, now)
             .map_or(0, |lane| most.min(lane.turns_in_time()))
+    }
+
+    /// From now on every carrier puts what comes back into `inbox`.
+    pub fn listen(&self, inbox: &Inbox) {
+        for lane in self.lanes.values().flatten() {
+            lane.carrier.listen(inbox.clone());
+        }
+    }
+
+    /// Asks the named carrier of `channel` what became of a message.
+    pub async fn look_up(&self, channel: Channel, name: &str, asked: &Asked) -> Found {
+        let lane = self.of(channel).iter().find(|lane| lane.capability.name == name);
+        let Some(lane) = lane else { return Found::Unclear };
+        let limit = Duration::from_secs(lane.capability.latest_accept_seconds.into());
+        match timeout(
+            limit,
+            Caught(Box::pin(async { lane.carrier.look_up(asked).await })),
+        )
+        .await
+        {
+            Ok(Some(found)) => found,
+            Ok(None) | Err(_) => Found::Unclear,
+        }
+    }
+
+    /// Asks each carrier of `channel` whether its provider can be reached and knows us.
+    pub async fn check(&self, channel: Channel) -> Vec<(&'static str, Result<(), Outcome>)> {
+        let mut all = Vec::new();
+        for lane in self.of(channel) {
+            let limit = Duration::from_secs(lane.capability.latest_accept_seconds.into());
+            let checked = timeout(limit, Caught(Box::pin(async { lane.carrier.check().await }))).await;
+            let failed = |reason| Err(Outcome::not_sent(NotSentProof::NeverConnected, reason));
+            all.push((
+                lane.capability.name,
+                match checked {
+                    Ok(Some(said)) => said,
+                    Ok(None) => failed("the carrier broke down"),
+                    Err(_) => failed("no answer in time"),
+                },
+            ));
+        }
+        all
+    }
+
+    /// Says goodbye to every provider.
+    pub async fn close(&self) {
+        for lane in self.lanes.values().flatten() {
+            let _ = timeout(Duration::from_secs(5), lane.carrier.close()).await;
+        }
     }
 
     /// Sends every parcel once, channels and messages side by side, and says what happened to each, in order.
@@ -128,7 +214,10 @@ impl Carriers {
         }
         let mut under_way: Vec<(Vec<usize>, JoinHandle<Vec<Outcome>>)> = Vec::new();
         for (channel, parcels) in by_channel {
-            under_way.extend(Arc::clone(&self.lanes[&channel]).start(parcels));
+            let at = parcels.iter().map(|(_, parcel)| parcel.at()).max();
+            let lane = at.and_then(|at| self.lane(channel, at));
+            let lane = lane.expect("channels without a lane were answered above");
+            under_way.extend(Arc::clone(lane).start(parcels));
         }
         for (places, task) in under_way {
             // A task cannot panic (panics of carriers are caught inside); it is only lost when the runtime stops.
@@ -152,6 +241,9 @@ fn withheld(reason: &str) -> Outcome {
     Outcome::not_sent(NotSentProof::Withheld, reason)
 }
 
+/// A provider that wants to be left alone for longer is asked again after a day.
+const LONGEST_REST: u32 = 86_400;
+
 const IN_TROUBLE: &str = "the carrier is in trouble and is being left alone";
 const TOO_LATE: &str = "the turn of the message did not come in time";
 
@@ -163,6 +255,8 @@ struct Lane {
     limiter: Option<DefaultDirectRateLimiter>,
     permits: Semaphore,
     breaker: Mutex<Breaker>,
+    /// The provider asked to be left alone until then.
+    rests_until: Mutex<Option<Instant>>,
 }
 
 impl Lane {
@@ -178,9 +272,34 @@ impl Lane {
                 terms.open_after,
                 TimeDelta::seconds(terms.rest_seconds.into()),
             )),
+            rests_until: Mutex::new(None),
             carrier,
             terms,
         }
+    }
+
+    /// How it stands: the provider's own wish counts before what we think of it.
+    fn readiness(&self, now: Moment) -> Readiness {
+        match self.rest() {
+            Some(left) => Readiness::Waiting {
+                until: now + TimeDelta::from_std(left).unwrap_or(TimeDelta::MAX),
+            },
+            None => self.breaker().readiness(now),
+        }
+    }
+
+    /// For how long the provider still wants to be left alone.
+    fn rest(&self) -> Option<Duration> {
+        let until = *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = until?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Notes that the provider wants to be left alone; a shorter wish does not cut a longer one.
+    fn leave_alone(&self, seconds: u32) {
+        let until = Instant::now() + Duration::from_secs(seconds.min(LONGEST_REST).into());
+        let mut rests = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *rests = Some(rests.map_or(until, |r| r.max(until)));
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -221,8 +340,12 @@ impl Lane {
             return vec![withheld(TOO_LATE); group.len()];
         };
         let admitted: Vec<bool> = {
+            let resting = self.rest().is_some();
             let mut breaker = self.breaker();
-            group.iter().map(|parcel| breaker.admit(parcel.at())).collect()
+            group
+                .iter()
+                .map(|parcel| !resting && breaker.admit(parcel.at()))
+                .collect()
         };
         let at = group.iter().map(|parcel| parcel.at()).max();
         let going: Vec<Parcel> = group
@@ -240,6 +363,10 @@ impl Lane {
             let mut breaker = self.breaker();
             sent.iter()
                 .for_each(|outcome| breaker.note(outcome.is_trouble(), at));
+            drop(breaker);
+            if let Some(seconds) = sent.iter().filter_map(Outcome::wait_seconds).max() {
+                self.leave_alone(seconds);
+            }
         }
         let mut sent = sent.into_iter();
         let held = || withheld(IN_TROUBLE);
@@ -338,6 +465,8 @@ mod tests {
                 idempotency: Idempotency::None,
                 lookup: Lookup::None,
                 latest_accept_seconds: 60,
+                settle_seconds: 0,
+                receipts: false,
                 not_sent_answers: &[],
                 refuses: &[],
             }
@@ -357,10 +486,7 @@ mod tests {
     }
 
     fn accepted(_: usize) -> Outcome {
-        Outcome::Accepted {
-            provider: "scripted".to_owned(),
-            reference: None,
-        }
+        Outcome::accepted("scripted", None)
     }
 
     fn one_at_a_time() -> Terms {
@@ -481,6 +607,46 @@ mod tests {
         let mut words = proofs(&outcomes);
         words.sort_unstable();
         assert_eq!(words, ["accepted", "withheld", "withheld"]);
+    }
+
+    #[tokio::test]
+    async fn a_provider_is_left_alone_for_as_long_as_it_wishes() {
+        let carrier = Scripted::new(|n| match n {
+            0 => Outcome::deferred("scripted", Some(700)),
+            n => accepted(n),
+        });
+        let carriers = Carriers::new().with(carrier.clone(), one_at_a_time());
+        let send = async |n| proofs(&carriers.send_all(vec![sample::sms(n)]).await)[0];
+        assert_eq!(send(1).await, "deferred");
+        let Readiness::Waiting { until } = carriers.ready(Channel::Sms, at()) else {
+            panic!("it wants to be left alone")
+        };
+        assert!((690..=700).contains(&(until - at()).num_seconds()));
+        assert_eq!(send(2).await, "withheld");
+        assert_eq!(carriers.room(Channel::Sms, at()), 0);
+        // A shorter wish does not cut a longer one.
+        let lane = &carriers.of(Channel::Sms)[0];
+        lane.leave_alone(1);
+        assert!(lane.rest().is_some_and(|left| left > Duration::from_secs(600)));
+        // Its time is over.
+        *lane.rests_until.lock().unwrap() = Some(Instant::now());
+        assert_eq!(send(3).await, "accepted");
+        assert_eq!(carrier.sent.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn the_next_carrier_takes_over_after_proof() {
+        let down = Scripted::new(|_| Outcome::not_sent(NotSentProof::NeverConnected, "scripted"));
+        let up = Scripted::new(accepted);
+        let carriers = Carriers::new()
+            .with(down.clone(), Terms::default())
+            .then(up.clone(), Terms::default());
+        let send = async |n| proofs(&carriers.send_all(vec![sample::sms(n)]).await)[0];
+        assert_eq!(send(1).await, "never_connected");
+        assert_eq!(send(2).await, "accepted");
+        assert_eq!(down.sent.load(Ordering::SeqCst), 1);
+        assert_eq!(up.sent.load(Ordering::SeqCst), 1);
+        assert_eq!(carriers.standing(Channel::Sms, at()).len(), 2);
     }
 
     #[tokio::test]

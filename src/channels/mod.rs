@@ -8,6 +8,7 @@
 mod breaker;
 mod carrier;
 mod carriers;
+mod gateway;
 #[cfg(feature = "letters")]
 pub mod letters;
 mod mail;
@@ -16,12 +17,22 @@ mod parcel;
 #[cfg(test)]
 mod sample;
 mod sandbox;
+mod smpp;
 mod smtp;
+mod tls;
 
 pub use breaker::Readiness;
-pub use carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, NotSentProof, Outcome};
+pub use carrier::{
+    Arrival, Arrived, Asked, BoxFuture, Capability, Carrier, Found, Idempotency, Inbox, Lookup, NotSentProof,
+    Outcome, Partly,
+};
 pub use carriers::{Carriers, Pace, Terms};
+pub use gateway::{
+    Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered,
+    RegisteredError,
+};
 pub use null::Null;
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;
+pub use smpp::{FieldError, MessageIds, Segmentation, Smpp, SmppError, SmppSecurity, SmppSettings};
 pub use smtp::{Smtp, SmtpError, SmtpSecurity, SmtpSettings};

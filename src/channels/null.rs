@@ -20,10 +20,7 @@ impl Null {
 }
 
 fn accepted() -> Outcome {
-    Outcome::Accepted {
-        provider: "null".to_owned(),
-        reference: None,
-    }
+    Outcome::accepted("null", None)
 }
 
 impl Carrier for Null {
@@ -34,6 +31,8 @@ impl Carrier for Null {
             idempotency: Idempotency::None,
             lookup: Lookup::None,
             latest_accept_seconds: 1,
+            settle_seconds: 0,
+            receipts: false,
             not_sent_answers: &[],
             refuses: &[],
         }

@@ -41,6 +41,8 @@ impl Carrier for Sandbox {
             idempotency: Idempotency::Always,
             lookup: Lookup::ByOurId,
             latest_accept_seconds: 300,
+            settle_seconds: 0,
+            receipts: false,
             not_sent_answers: &["the file could not be written"],
             refuses: &["letters with a character that no font covers"],
         }
@@ -85,10 +87,7 @@ fn write_all(folder: &Path, parcels: &[Parcel]) -> Vec<Outcome> {
 fn write_one(folder: &Path, parcel: &Parcel, made: &mut BTreeSet<PathBuf>) -> Result<Outcome, Outcome> {
     let place = place_of(parcel);
     let target = folder.join(&place);
-    let accepted = || Outcome::Accepted {
-        provider: NAME.to_owned(),
-        reference: Some(place.clone()),
-    };
+    let accepted = || Outcome::accepted(NAME, Some(place.clone()));
     if target.exists() {
         return Ok(accepted());
     }

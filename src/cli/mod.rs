@@ -8,6 +8,7 @@ mod account;
 mod backup;
 mod campaign;
 mod campaign_why;
+mod channel;
 mod check;
 pub mod demo;
 mod doctor;
@@ -32,6 +33,8 @@ mod policy_eval;
 mod portfolio;
 pub mod portfolios;
 mod retention;
+mod provider;
+mod queue;
 mod serve;
 mod session;
 mod settings;
@@ -114,6 +117,15 @@ enum Command {
     /// Portfolios walked by their ladders
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
+    /// How messages leave the house, who may get them while testing, and what people answer
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
+    /// The providers that carry messages
+    #[command(subcommand)]
+    Provider(provider::ProviderCommand),
+    /// What waits to be sent, and letting it wait
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// One message to one person, and what an officer decides
     #[command(subcommand)]
     Message(message::MessageCommand),
@@ -240,6 +252,9 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Config(command) => settings::run(&session, &command),
         Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),
         Command::Campaign(command) => campaign::run(&session, command).await,
+        Command::Channel(command) => channel::run(&session, command).await,
+        Command::Provider(command) => provider::run(&session, command).await,
+        Command::Queue(command) => queue::run(&session, command).await,
         Command::Message(command) => message::run(&session, command).await,
         Command::Check(args) => message::check(&session, &args).await,
         Command::Explain(args) => explain::explain(&session, &args).await,

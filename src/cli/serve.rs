@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::json;
 
 use super::out::Answer;
 use super::session::Session;
 use crate::config::{Config, policies, templates};
-use crate::dispatch::{Dispatcher, carriers, open_rules};
+use crate::dispatch::{Dispatcher, open_rules, outfit};
 use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
 use crate::scheduler::{Beat, Scheduler, serve as run};
@@ -27,7 +28,8 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result<Answer> {
     let config = session.config()?;
     let (words, policies) = (templates(&config)?, policies(&config)?);
-    let carriers = Arc::new(carriers(&config, Path::new("."))?);
+    let (carriers, gateway) = outfit(&config, Path::new("."))?;
+    let carriers = Arc::new(carriers);
     let store = session.store().await?;
     if args.trust_clock {
         store.clock().trust();
@@ -52,6 +54,16 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         crate::notary::Beat::default(),
         stopped,
     ));
+    let (inbox, arrivals) = tokio::sync::mpsc::channel(1024);
+    carriers.listen(&inbox);
+    let door = open_door(&config, gateway, inbox).await?;
+    if let Some(trial) = store.test_mode().await? {
+        let n = trial.recipients.len();
+        session.out.remark(
+            &format!("测试模式已开启:只发给名单上的 {n} 个收件人(`dunwell channel test-mode off` 关闭)"),
+            &format!("the test mode is on: only {n} listed recipients get messages (`dunwell channel test-mode off` ends it)"),
+        );
+    }
     let scheduler = Scheduler::new(store.clone(), rules.clone());
     let dispatcher = Dispatcher::new(store.clone(), rules, carriers, config.dispatch.batch as usize);
     let beat = Beat {
@@ -59,7 +71,10 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         idle: Duration::from_secs(u64::from(config.dispatch.interval_seconds)),
         workers: 2,
     };
-    let served = run(scheduler, dispatcher, beat, stopping).await;
+    let served = run(scheduler, dispatcher, arrivals, beat, stopping).await;
+    if let Some(door) = door {
+        door.abort();
+    }
     // The stop is recorded also when something failed, and never hides why.
     let recorded = store.record_system_state("stop", digest).await;
     // Signs the stop too.
@@ -83,6 +98,26 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         text,
         json!({"queued": served.plan.queued, "sent": sent, "unknown": served.unknown}),
     ))
+}
+
+/// Opens the door for what gateways send by themselves, where the settings name a place for it.
+async fn open_door(
+    config: &Config,
+    gateway: Option<Arc<crate::channels::Gateway>>,
+    inbox: crate::channels::Inbox,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    let (Some(listen), Some(gateway)) = (&config.gateway.listen, gateway) else {
+        return Ok(None);
+    };
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("`gateway.listen`: `{listen}` cannot be opened"))?;
+    let door = crate::http::GatewayDoor::new(gateway, inbox, config.gateway.public_url.clone());
+    Ok(Some(tokio::spawn(async move {
+        if let Err(e) = crate::http::serve_gateway(listener, door).await {
+            tracing::error!(error = %e, "the door of the gateway closed");
+        }
+    })))
 }
 
 /// Says which policies are in force, and whether the files are others.

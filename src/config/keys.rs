@@ -34,6 +34,12 @@ const fn key(name: &'static str, default: Option<&'static str>, kind: Kind) -> K
 }
 
 const CARRIERS: Kind = Kind::Choice(&["sandbox", "null", "none"]);
+const SMS_CARRIERS: Kind = Kind::Choice(&["sandbox", "smpp", "gateway", "null", "none"]);
+const SMS_NEXT: Kind = Kind::Choice(&["smpp", "gateway", "none"]);
+const SEGMENTATION: Kind = Kind::Choice(&["header", "parameters", "payload"]);
+const MESSAGE_IDS: Kind = Kind::Choice(&["auto", "same", "hex-then-decimal", "decimal-then-hex"]);
+const LINE: Kind = Kind::Choice(&["tls", "plain"]);
+const YES_NO: Kind = Kind::Choice(&["yes", "no"]);
 const EMAIL_CARRIERS: Kind = Kind::Choice(&["sandbox", "smtp", "null", "none"]);
 const SECURITY: Kind = Kind::Choice(&["starttls", "tls", "plain-loopback"]);
 const LEVELS: Kind = Kind::Choice(&["error", "warn", "info", "debug", "trace"]);
@@ -47,7 +53,8 @@ pub(super) const KEYS: &[Key] = &[
     key("dispatch.batch", Some("250"), Kind::Whole(1, 10_000)),
     key("dispatch.interval_seconds", Some("5"), Kind::Whole(1, 3600)),
     key("dispatch.concurrency", Some("8"), Kind::Whole(1, 256)),
-    key("channels.sms.carrier", Some("sandbox"), CARRIERS),
+    key("channels.sms.carrier", Some("sandbox"), SMS_CARRIERS),
+    key("channels.sms.next", Some("none"), SMS_NEXT),
     key(
         "channels.sms.pace_per_second",
         Some("100"),
@@ -75,6 +82,39 @@ pub(super) const KEYS: &[Key] = &[
     key("smtp.from_name", None, Kind::Text),
     key("smtp.timeout_seconds", Some("30"), Kind::Whole(1, 600)),
     key("smtp.connections", Some("2"), Kind::Whole(1, 64)),
+    key("smpp.host", None, Kind::Text),
+    key("smpp.port", Some("2775"), Kind::Whole(1, 65_535)),
+    key("smpp.security", Some("tls"), LINE),
+    key("smpp.system_id", None, Kind::Text),
+    key("smpp.password", None, Kind::Secret),
+    key("smpp.password_file", None, Kind::Text),
+    key("smpp.system_type", None, Kind::Text),
+    key("smpp.service_type", None, Kind::Text),
+    key("smpp.source", None, Kind::Text),
+    key("smpp.source_ton", None, Kind::Whole(0, 6)),
+    key("smpp.source_npi", None, Kind::Whole(0, 18)),
+    key("smpp.window", Some("10"), Kind::Whole(1, 1000)),
+    key("smpp.timeout_seconds", Some("30"), Kind::Whole(1, 300)),
+    key("smpp.enquire_seconds", Some("30"), Kind::Whole(1, 600)),
+    key("smpp.message_ids", Some("auto"), MESSAGE_IDS),
+    key("smpp.segmentation", Some("header"), SEGMENTATION),
+    key("smpp.queries", Some("no"), YES_NO),
+    key("smpp.content_codes", None, Kind::Text),
+    key("smpp.ca_file", None, Kind::Text),
+    key("gateway.description", None, Kind::Text),
+    key("gateway.account", None, Kind::Text),
+    key("gateway.secret", None, Kind::Secret),
+    key("gateway.secret_file", None, Kind::Text),
+    key("gateway.from", None, Kind::Text),
+    key("gateway.extra", None, Kind::Text),
+    key("gateway.region", None, Kind::Text),
+    key("gateway.base_url", None, Kind::Text),
+    key("gateway.templates_file", None, Kind::Text),
+    key("gateway.listen", None, Kind::Text),
+    key("gateway.public_url", None, Kind::Text),
+    key("gateway.token", None, Kind::Secret),
+    key("gateway.token_file", None, Kind::Text),
+    key("gateway.ca_file", None, Kind::Text),
     key("evidence.key_file", Some("log.key"), Kind::Text),
     key("evidence.policy_file", None, Kind::Text),
     key("evidence.place", None, Kind::Text),

@@ -18,7 +18,7 @@ use crate::domain::Channel;
 
 pub use error::ConfigError;
 pub use read::Sources;
-pub use shipped::{policies, templates};
+pub use shipped::{file_bytes, gateway_file, gateway_names, policies, templates};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,13 @@ pub struct Config {
     pub sandbox: SandboxSettings,
     /// `[smtp]`: the carrier that hands e-mail to a mail server.
     pub smtp: SmtpSettings,
+    /// `[smpp]`: the carrier that hands texts to a message centre.
+    pub smpp: SmppSettings,
+    /// `[gateway]`: the carrier that hands texts to a gateway that speaks HTTP.
+    pub gateway: GatewaySettings,
+    /// `channels.sms.next`: who carries texts while the first carrier is in trouble: `smpp`, `gateway` or `none`. Default
+    /// `none`.
+    pub sms_next: Option<Carrier>,
     /// `[evidence]`: who signs the log and who vouches for it.
     pub evidence: EvidenceSettings,
     /// `[seal]`: what opens personal data.
@@ -110,8 +117,8 @@ pub struct DispatchSettings {
 /// How one channel leaves the house.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChannelSettings {
-    /// `carrier`: `sandbox`, `smtp` (e-mail only), `null` (accepts and forgets, for measurements) or `none` (the
-    /// channel is off). Default `sandbox`.
+    /// `carrier`: `sandbox`, `smtp` (e-mail only), `smpp` or `gateway` (texts only), `null` (accepts and forgets, for
+    /// measurements) or `none` (the channel is off). Default `sandbox`.
     pub carrier: Carrier,
     /// `pace_per_second`: the most messages handed over in a second; the provider's limit, not the law's. Above 0 up
     /// to 10000, default 100.
@@ -125,6 +132,10 @@ pub enum Carrier {
     Sandbox,
     /// Hands e-mail to a mail server.
     Smtp,
+    /// Hands texts to a message centre.
+    Smpp,
+    /// Hands texts to a gateway that speaks HTTP.
+    Gateway,
     /// Accepts and forgets; for measurements only.
     Null,
     /// The channel is off.
@@ -159,6 +170,78 @@ pub struct SmtpSettings {
     pub timeout_seconds: u32,
     /// `connections`: connections kept open. 1 to 64, default 2.
     pub connections: u32,
+}
+
+/// The carrier that hands texts to a message centre.
+#[derive(Debug, Clone)]
+pub struct SmppSettings {
+    /// `host`: name of the message centre. Needed when texts go by `smpp`.
+    pub host: Option<String>,
+    /// `port`: 1 to 65535, default 2775.
+    pub port: u16,
+    /// `security`: `tls`, or `plain` for private lines and tunnels. Default `tls`.
+    pub plain: bool,
+    /// `system_id`: the account. Needed when texts go by `smpp`.
+    pub system_id: Option<String>,
+    /// `password_file`: a file that holds the password and nothing else; or set `DUNWELL_SMPP__PASSWORD`.
+    pub password: Option<SecretString>,
+    /// `system_type`: what the centre wants there, often nothing.
+    pub system_type: String,
+    /// `service_type`: what the centre wants there, often nothing.
+    pub service_type: String,
+    /// `source`: what recipients see: a number, a short code or a name of at most 11 characters.
+    pub source: String,
+    /// `source_ton`: its type of number, 0 to 6; without it told from what it looks like.
+    pub source_ton: Option<u8>,
+    /// `source_npi`: its numbering plan, 0 to 18; without it told from what it looks like.
+    pub source_npi: Option<u8>,
+    /// `window`: messages under way at the same time. 1 to 1000, default 10.
+    pub window: u32,
+    /// `timeout_seconds`: how long to wait for an answer. 1 to 300, default 30.
+    pub timeout_seconds: u32,
+    /// `enquire_seconds`: after so long a silence the centre is asked whether it is there. 1 to 600, default 30.
+    pub enquire_seconds: u32,
+    /// `message_ids`: how ids of answers and receipts are written: `auto`, `same`, `hex-then-decimal` or
+    /// `decimal-then-hex`. Default `auto`.
+    pub message_ids: String,
+    /// `segmentation`: how long messages are told: `header`, `parameters` or `payload`. Default `header`.
+    pub segmentation: String,
+    /// `queries`: `yes` if the centre answers `query_sm`. Default `no`.
+    pub queries: bool,
+    /// `content_codes`: statuses by which this centre refuses content, with commas, for instance `0x401, 1042`.
+    pub content_codes: Vec<u32>,
+    /// `ca_file`: certificates in PEM form that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The carrier that hands texts to a gateway that speaks HTTP.
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    /// `description`: `twilio`, `vonage`, `alibaba`, `tencent`, `webhook`, or the path of a file of one's own. Needed when
+    /// texts go by `gateway`.
+    pub description: Option<String>,
+    /// `account`: account, or name of the key.
+    pub account: String,
+    /// `secret_file`: a file that holds the key and nothing else; or set `DUNWELL_GATEWAY__SECRET`.
+    pub secret: Option<SecretString>,
+    /// `from`: what recipients see.
+    pub from: String,
+    /// `extra`: what this gateway wants besides, such as the id of an application.
+    pub extra: String,
+    /// `region`: where the gateway stands, for those with regions.
+    pub region: String,
+    /// `base_url`: scheme and host in place of those of the description.
+    pub base_url: Option<String>,
+    /// `templates_file`: the signatures and templates that the gateway has registered.
+    pub templates_file: Option<PathBuf>,
+    /// `listen`: address and port where the gateway's later word and replies come in, behind a proxy that encrypts.
+    pub listen: Option<String>,
+    /// `public_url`: that place as the gateway sees it, without a path.
+    pub public_url: Option<String>,
+    /// `token_file`: a file that holds the secret word of that address; or set `DUNWELL_GATEWAY__TOKEN`.
+    pub token: Option<SecretString>,
+    /// `ca_file`: certificates in PEM form that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How the connection to the mail server is protected.
@@ -254,6 +337,13 @@ impl Config {
                 dir: values.text("sandbox.dir").into(),
             },
             smtp: smtp(&values)?,
+            smpp: smpp(&values)?,
+            gateway: gateway(&values)?,
+            sms_next: match values.text("channels.sms.next").as_str() {
+                "smpp" => Some(Carrier::Smpp),
+                "gateway" => Some(Carrier::Gateway),
+                _ => None,
+            },
             evidence: EvidenceSettings {
                 key_file: values.text("evidence.key_file").into(),
                 policy_file: values.path("evidence.policy_file"),
@@ -319,6 +409,7 @@ impl Config {
                 ));
             }
         }
+        self.check_texts()?;
         let Some(host) = &self.smtp.host else {
             return match self.email.carrier {
                 Carrier::Smtp => {
@@ -343,6 +434,38 @@ impl Config {
         Ok(())
     }
 
+    /// What the carriers of texts need.
+    fn check_texts(&self) -> Result<(), ConfigError> {
+        let uses = |carrier| self.sms.carrier == carrier || self.sms_next == Some(carrier);
+        if self.sms_next == Some(self.sms.carrier) {
+            return Err(self.conflict("channels.sms.next", "must be another carrier than the first"));
+        }
+        if self.sms_next.is_some() && !matches!(self.sms.carrier, Carrier::Smpp | Carrier::Gateway) {
+            return Err(self.conflict(
+                "channels.sms.next",
+                "needs `channels.sms.carrier` to be `smpp` or `gateway`",
+            ));
+        }
+        if uses(Carrier::Smpp) {
+            if self.smpp.host.is_none() {
+                return Err(self.conflict("smpp.host", "is needed by the carrier `smpp`"));
+            }
+            if self.smpp.system_id.is_none() {
+                return Err(self.conflict("smpp.system_id", "is needed by the carrier `smpp`"));
+            }
+        }
+        if uses(Carrier::Gateway) && self.gateway.description.is_none() {
+            return Err(self.conflict("gateway.description", "is needed by the carrier `gateway`"));
+        }
+        match &self.gateway.listen {
+            Some(listen) if listen.parse::<std::net::SocketAddr>().is_err() => Err(self.conflict(
+                "gateway.listen",
+                "must be an address and a port, such as `127.0.0.1:8325`",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn conflict(&self, key: &'static str, problem: &'static str) -> ConfigError {
         let origin = self
             .entries
@@ -360,6 +483,8 @@ impl Config {
 fn channel(values: &read::Values, carrier: &str, pace: &str) -> ChannelSettings {
     let carrier = match values.text(carrier).as_str() {
         "smtp" => Carrier::Smtp,
+        "smpp" => Carrier::Smpp,
+        "gateway" => Carrier::Gateway,
         "null" => Carrier::Null,
         "none" => Carrier::None,
         _ => Carrier::Sandbox,
@@ -370,26 +495,87 @@ fn channel(values: &read::Values, carrier: &str, pace: &str) -> ChannelSettings 
     }
 }
 
+/// A secret of the environment, or of a file of its own.
+fn secret(values: &read::Values, key: &str) -> Result<Option<SecretString>, ConfigError> {
+    let found = match (values.optional(key), values.path(&format!("{key}_file"))) {
+        (Some(secret), _) => Some(SecretString::from(secret)),
+        (None, Some(file)) => Some(read::secret_file(&file)?),
+        (None, None) => None,
+    };
+    Ok(found.filter(|secret| !secret.expose_secret().is_empty()))
+}
+
+fn smpp(values: &read::Values) -> Result<SmppSettings, ConfigError> {
+    let text = |key| values.optional(key).unwrap_or_default();
+    let small = |key| values.optional(key).and_then(|n| n.parse().ok());
+    let mut content_codes = Vec::new();
+    for code in text("smpp.content_codes")
+        .split(',')
+        .map(str::trim)
+        .filter(|c| !c.is_empty())
+    {
+        let number = match code.strip_prefix("0x") {
+            Some(hex) => u32::from_str_radix(hex, 16),
+            None => code.parse(),
+        };
+        content_codes.push(number.map_err(|_| ConfigError::Conflict {
+            key: "smpp.content_codes",
+            problem: "must be numbers with commas, such as `0x401, 1042`",
+            origin: Origin::Default,
+        })?);
+    }
+    Ok(SmppSettings {
+        host: values.optional("smpp.host"),
+        port: u16::try_from(values.whole("smpp.port")).expect("the key's limits are those of a port"),
+        plain: values.text("smpp.security") == "plain",
+        system_id: values.optional("smpp.system_id"),
+        password: secret(values, "smpp.password")?,
+        system_type: text("smpp.system_type"),
+        service_type: text("smpp.service_type"),
+        source: text("smpp.source"),
+        source_ton: small("smpp.source_ton"),
+        source_npi: small("smpp.source_npi"),
+        window: values.whole("smpp.window"),
+        timeout_seconds: values.whole("smpp.timeout_seconds"),
+        enquire_seconds: values.whole("smpp.enquire_seconds"),
+        message_ids: values.text("smpp.message_ids"),
+        segmentation: values.text("smpp.segmentation"),
+        queries: values.text("smpp.queries") == "yes",
+        content_codes,
+        ca_file: values.path("smpp.ca_file"),
+    })
+}
+
+fn gateway(values: &read::Values) -> Result<GatewaySettings, ConfigError> {
+    let text = |key| values.optional(key).unwrap_or_default();
+    Ok(GatewaySettings {
+        description: values.optional("gateway.description"),
+        account: text("gateway.account"),
+        secret: secret(values, "gateway.secret")?,
+        from: text("gateway.from"),
+        extra: text("gateway.extra"),
+        region: text("gateway.region"),
+        base_url: values.optional("gateway.base_url"),
+        templates_file: values.path("gateway.templates_file"),
+        listen: values.optional("gateway.listen"),
+        public_url: values.optional("gateway.public_url"),
+        token: secret(values, "gateway.token")?,
+        ca_file: values.path("gateway.ca_file"),
+    })
+}
+
 fn smtp(values: &read::Values) -> Result<SmtpSettings, ConfigError> {
     let security = match values.text("smtp.security").as_str() {
         "tls" => SmtpSecurity::Tls,
         "plain-loopback" => SmtpSecurity::PlainLoopback,
         _ => SmtpSecurity::StartTls,
     };
-    let password = match (
-        values.optional("smtp.password"),
-        values.path("smtp.password_file"),
-    ) {
-        (Some(password), _) => Some(SecretString::from(password)),
-        (None, Some(file)) => Some(read::secret_file(&file)?),
-        (None, None) => None,
-    };
     Ok(SmtpSettings {
         host: values.optional("smtp.host"),
         port: u16::try_from(values.whole("smtp.port")).expect("the key's limits are those of a port"),
         security,
         username: values.optional("smtp.username"),
-        password: password.filter(|password| !password.expose_secret().is_empty()),
+        password: secret(values, "smtp.password")?,
         from_name: values.optional("smtp.from_name"),
         timeout_seconds: values.whole("smtp.timeout_seconds"),
         connections: values.whole("smtp.connections"),

@@ -273,8 +273,11 @@ impl File<'_> {
             expected,
         };
         if matches!(key.kind, Kind::Secret) {
-            let expected =
-                "the environment variable DUNWELL_SMTP__PASSWORD or the key `smtp.password_file`".to_owned();
+            let variable = key.name.to_ascii_uppercase().replace('.', "__");
+            let expected = format!(
+                "the environment variable DUNWELL_{variable} or the key `{}_file`",
+                key.name
+            );
             return Err(wrong("a secret in the settings file".into(), expected));
         }
         let text = match (value.get_ref(), key.kind.is_number()) {

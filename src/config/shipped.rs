@@ -23,6 +23,44 @@ struct Templates;
 #[exclude = "*.md"]
 struct Policies;
 
+#[derive(RustEmbed)]
+#[folder = "gateways/"]
+#[include = "*.toml"]
+struct Gateways;
+
+/// The names of the gateways whose descriptions are inside the program.
+pub fn gateway_names() -> Vec<String> {
+    let mut names: Vec<String> = Gateways::iter()
+        .filter_map(|f| Some(f.strip_suffix(".toml")?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The description of a gateway: one inside the program by its name, or a file; its path for messages, and its text.
+pub fn gateway_file(name: &str) -> Result<(String, String), ConfigError> {
+    let shipped = format!("{name}.toml");
+    match Gateways::get(&shipped) {
+        Some(file) => {
+            let path = format!("gateways/{shipped}");
+            let text = String::from_utf8(file.data.into_owned());
+            Ok((
+                path.clone(),
+                text.map_err(|_| ConfigError::NotText { path: path.into() })?,
+            ))
+        }
+        None => Ok((name.to_owned(), text_of(Path::new(name))?)),
+    }
+}
+
+/// The bytes of a file that a setting names.
+pub fn file_bytes(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path).map_err(|e| ConfigError::Unreadable {
+        path: path.into(),
+        reason: e.to_string(),
+    })
+}
+
 /// Every template file: path below the templates folder, and text; sorted by path.
 pub fn templates(config: &Config) -> Result<Vec<(String, String)>, ConfigError> {
     match &config.templates_dir {

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::channels::{
-    Carrier, Carriers, Null, Pace, Sandbox, Smtp, SmtpError, SmtpSecurity, SmtpSettings, Terms,
+    Carrier, Carriers, Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, MessageIds,
+    Null, Pace, Registered, RegisteredError, Sandbox, Segmentation, Smpp, SmppError, SmppSecurity,
+    SmppSettings, Smtp, SmtpError, SmtpSecurity, SmtpSettings, Terms,
 };
-use crate::config::{self, ChannelSettings, Config};
+use crate::config::{self, ChannelSettings, Config, ConfigError, file_bytes, gateway_file};
 use crate::domain::Channel;
 
 /// Why a carrier cannot be set up.
@@ -19,11 +21,35 @@ pub enum CarrierError {
     /// A mail server is wanted and none is named.
     #[error("[smtp]: `host` is missing\nname the mail server, or set `channels.email.carrier = \"sandbox\"`")]
     NoHost,
+    /// The settings of the message centre are wrong.
+    #[error("[smpp]: {0}")]
+    Smpp(#[from] SmppError),
+    /// The settings of the gateway are wrong.
+    #[error("[gateway]: {0}")]
+    Gateway(#[from] GatewayError),
+    /// The description of a gateway has a mistake.
+    #[error(transparent)]
+    Description(#[from] GatewayFileError),
+    /// The file of registered templates has a mistake.
+    #[error(transparent)]
+    Registered(#[from] RegisteredError),
+    /// A file that a setting names cannot be read.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// A carrier is wanted and its section is not filled in.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
 }
 
 /// The carriers that the settings name. A relative sandbox folder counts from `folder`.
 pub fn carriers(config: &Config, folder: &Path) -> Result<Carriers, CarrierError> {
+    Ok(outfit(config, folder)?.0)
+}
+
+/// The carriers that the settings name, and the gateway among them, which also has a door.
+pub fn outfit(config: &Config, folder: &Path) -> Result<(Carriers, Option<Arc<Gateway>>), CarrierError> {
     let mut carriers = Carriers::new();
+    let mut door = None;
     for (channel, settings) in [
         (Channel::Sms, &config.sms),
         (Channel::Email, &config.email),
@@ -33,11 +59,91 @@ pub fn carriers(config: &Config, folder: &Path) -> Result<Carriers, CarrierError
             config::Carrier::Sandbox => Arc::new(Sandbox::new(channel, folder.join(&config.sandbox.dir))),
             config::Carrier::Null => Arc::new(Null::new(channel)),
             config::Carrier::Smtp => Arc::new(Smtp::new(smtp(config)?)?),
+            config::Carrier::Smpp => Arc::new(Smpp::new(smpp(config)?)?),
+            config::Carrier::Gateway => door.insert(gateway(config)?).clone(),
             config::Carrier::None => continue,
         };
         carriers = carriers.with(carrier, terms(settings, config));
     }
-    Ok(carriers)
+    let next: Option<Arc<dyn Carrier>> = match config.sms_next {
+        Some(config::Carrier::Smpp) => Some(Arc::new(Smpp::new(smpp(config)?)?)),
+        Some(config::Carrier::Gateway) => Some(door.insert(gateway(config)?).clone()),
+        _ => None,
+    };
+    if let Some(next) = next {
+        carriers = carriers.then(next, terms(&config.sms, config));
+    }
+    Ok((carriers, door))
+}
+
+fn smpp(config: &Config) -> Result<SmppSettings, CarrierError> {
+    let s = &config.smpp;
+    let host = s.host.clone().ok_or(CarrierError::Missing("smpp.host"))?;
+    let account = s
+        .system_id
+        .clone()
+        .ok_or(CarrierError::Missing("smpp.system_id"))?;
+    let mut settings = SmppSettings::new(host, s.port, account);
+    settings.security = if s.plain {
+        SmppSecurity::Plain
+    } else {
+        SmppSecurity::Tls
+    };
+    if let Some(password) = &s.password {
+        settings.password = password.clone();
+    }
+    settings.system_type.clone_from(&s.system_type);
+    settings.service_type.clone_from(&s.service_type);
+    settings.source.clone_from(&s.source);
+    (settings.source_ton, settings.source_npi) = (s.source_ton, s.source_npi);
+    settings.window = s.window as usize;
+    (settings.answer_seconds, settings.enquire_seconds) = (s.timeout_seconds, s.enquire_seconds);
+    settings.message_ids = match s.message_ids.as_str() {
+        "same" => MessageIds::Same,
+        "hex-then-decimal" => MessageIds::HexThenDecimal,
+        "decimal-then-hex" => MessageIds::DecimalThenHex,
+        _ => MessageIds::Auto,
+    };
+    settings.segmentation = match s.segmentation.as_str() {
+        "parameters" => Segmentation::Parameters,
+        "payload" => Segmentation::Payload,
+        _ => Segmentation::Header,
+    };
+    settings.queries = s.queries;
+    settings.barred.clone_from(&s.content_codes);
+    settings.extra_roots = s.ca_file.as_deref().map(file_bytes).transpose()?;
+    Ok(settings)
+}
+
+fn gateway(config: &Config) -> Result<Arc<Gateway>, CarrierError> {
+    let s = &config.gateway;
+    let name = s
+        .description
+        .as_deref()
+        .ok_or(CarrierError::Missing("gateway.description"))?;
+    let (path, text) = gateway_file(name)?;
+    let registered = match &s.templates_file {
+        None => Registered::default(),
+        Some(file) => {
+            let text = String::from_utf8(file_bytes(file)?);
+            let text = text.map_err(|_| ConfigError::NotText { path: file.clone() })?;
+            Registered::parse(&file.display().to_string(), &text)?
+        }
+    };
+    let nothing = || secrecy::SecretString::from(String::new());
+    Ok(Arc::new(Gateway::new(GatewaySettings {
+        description: Description::parse(&path, &text)?,
+        account: s.account.clone(),
+        secret: s.secret.clone().unwrap_or_else(nothing),
+        from: s.from.clone(),
+        extra: s.extra.clone(),
+        region: s.region.clone(),
+        base_url: s.base_url.clone(),
+        public_url: s.public_url.clone(),
+        token: s.token.clone().unwrap_or_else(nothing),
+        registered,
+        extra_roots: s.ca_file.as_deref().map(file_bytes).transpose()?,
+    })?))
 }
 
 fn terms(settings: &ChannelSettings, config: &Config) -> Terms {
@@ -54,7 +160,11 @@ fn terms(settings: &ChannelSettings, config: &Config) -> Terms {
             per_second,
             burst: per_second,
         }),
-        concurrency: config.dispatch.concurrency as usize,
+        // A message centre wants its window filled, whoever else waits.
+        concurrency: match settings.carrier {
+            config::Carrier::Smpp => config.smpp.window.max(config.dispatch.concurrency) as usize,
+            _ => config.dispatch.concurrency as usize,
+        },
         ..Terms::default()
     }
 }

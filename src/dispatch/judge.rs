@@ -188,15 +188,16 @@ pub(super) fn expired(judged: &Judged<'_>, kept: &mut Kept) -> Decision {
     }
 }
 
-/// A channel that the settings switch off: fine later, should it be switched on before the attempt expires.
-pub(super) fn without_carrier(judged: &Judged<'_>, kept: &mut Kept) -> Decision {
-    let (until, found) = no_carrier(judged.now);
+/// What the state of this installation keeps from going, whatever the guard would say: fine later, should that state
+/// end before the attempt expires.
+pub(super) fn kept_back(judged: &Judged<'_>, kept: &mut Kept, rule: &'static str) -> Decision {
+    let (until, found) = of_installation(rule, judged.now);
     let findings = found.findings.clone();
     Decision {
         action: Action::Hold { until },
         fields: found.fields(&judged.claimed.situation, judged.under),
         findings: record::findings_json(&findings),
-        reason: Some(NO_CARRIER.to_owned()),
+        reason: Some(rule.to_owned()),
         ..expired(judged, kept)
     }
 }
@@ -207,16 +208,25 @@ pub(super) const EXPIRED: &str = "expired";
 /// The rule of a channel without carrier.
 pub(super) const NO_CARRIER: &str = "channel.no_carrier";
 
-/// The judgement of a channel without carrier, and until when it holds.
-pub(super) fn no_carrier(now: Moment) -> (Moment, Judgement) {
+/// The rule of a message to somebody who is not on the list of the test mode.
+pub(super) const TEST_MODE: &str = "channel.test_mode";
+
+/// The judgement of a channel without carrier, or of the test mode, and until when it holds.
+pub(super) fn of_installation(rule: &str, now: Moment) -> (Moment, Judgement) {
     let until = now + TimeDelta::hours(4);
-    let finding = Finding {
-        verdict: Verdict::Held { until },
-        ..core_finding(
-            NO_CARRIER,
+    let (zh, en) = match rule {
+        TEST_MODE => (
+            "测试模式已开启,收件人不在允许名单中,消息暂缓。",
+            "the test mode is on and the recipient is not on its list; the message waits",
+        ),
+        _ => (
             "此渠道未设置承运方,消息暂缓。",
             "no carrier is set up for this channel; the message waits",
-        )
+        ),
+    };
+    let finding = Finding {
+        verdict: Verdict::Held { until },
+        ..core_finding(rule, zh, en)
     };
     let held = Judgement {
         verdict: Verdict::Held { until },

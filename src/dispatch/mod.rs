@@ -4,9 +4,11 @@
 //! is sent twice; whatever goes wrong in between leaves the attempt *unknown* or, with proof, *not sent*. Several
 //! workers may run on one store. Called by `scheduler` and, for a single first verdict, by the doors.
 
+mod arrivals;
 mod carriers;
 mod judge;
 mod publish;
+mod reconcile;
 mod record;
 mod replay;
 mod retention;
@@ -14,9 +16,11 @@ mod rulebook;
 mod rules;
 mod worker;
 
-pub use carriers::{CarrierError, carriers};
+pub use arrivals::{receive, take_arrival};
+pub use carriers::{CarrierError, carriers, outfit};
 pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
+pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
 pub use retention::{DebtKept, Keeping, Schedule, debt_kept, keeping, schedule};

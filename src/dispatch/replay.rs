@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judge::{self, EXPIRED, Judgement, NO_CARRIER, judge};
+use super::judge::{self, EXPIRED, Judgement, NO_CARRIER, TEST_MODE, judge};
 use super::record;
 use super::rulebook::{Rulebook, RulebookError};
 use super::rules::InForce;
@@ -159,7 +159,7 @@ fn again(
     let judgement = match reason {
         _ if expired => judge::stopped(Vec::new()),
         // Whether a carrier was set up is no fact about the attempt; that it was not is taken from the log.
-        Some(NO_CARRIER) => judge::no_carrier(at).1,
+        Some(rule @ (NO_CARRIER | TEST_MODE)) => judge::of_installation(rule, at).1,
         _ => judge(&under.rulebook, situation, at),
     };
     let mut fields = judgement.fields(situation, under);

@@ -6,19 +6,24 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::judge::{Judged, expired, judge, without_carrier};
+use super::judge::{Judged, NO_CARRIER, TEST_MODE, expired, judge, kept_back};
 use super::record::Kept;
 use super::rules::{InForce, Rules, RulesError};
 use crate::channels::{Carriers, NotSentProof, Outcome, Parcel, Readiness};
 use crate::domain::{AttemptId, AttemptState, Channel, Moment};
 use crate::render::Rendered;
-use crate::store::{Action, Claimed, Decision, Recorded, Reservation, Settlement, Store, StoreError};
+use crate::store::{
+    Action, Claimed, Decision, Recorded, Reservation, Settlement, Store, StoreError, TestMode,
+};
 
 /// For how long a claim keeps others away. Longer than any carrier may take.
 const LEASE: TimeDelta = TimeDelta::minutes(20);
 
 /// When a step is tried anew after proof that nothing went out.
 const RETRY: TimeDelta = TimeDelta::minutes(15);
+
+/// The same where another carrier stands ready.
+const FAILOVER: TimeDelta = TimeDelta::seconds(5);
 
 /// What one batch did. Sums of reports add up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,6 +106,16 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
+    /// The store it works on.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The carriers it hands messages to.
+    pub fn carriers(&self) -> &Arc<Carriers> {
+        &self.carriers
+    }
+
     /// A worker that takes `batch` attempts at a time.
     pub fn new(store: Store, rules: impl Into<Rules>, carriers: Arc<Carriers>, batch: usize) -> Dispatcher {
         let worker = store.clock().fresh();
@@ -155,7 +170,9 @@ impl Dispatcher {
         if !given_back.is_empty() {
             self.store.release(self.worker, &given_back).await?;
         }
-        let judged = self.judge_all(taken, &under, now);
+        // Read with each batch, so that turning it on counts at once; unreadable, nothing is sent.
+        let trial = self.store.test_mode().await?;
+        let judged = self.judge_all(taken, (&under, trial.as_ref()), now);
         let parcels = self.decide(judged, &mut report).await?;
         self.send(parcels, &mut report).await?;
         Ok(report)
@@ -187,7 +204,7 @@ impl Dispatcher {
     fn judge_all(
         &self,
         taken: Vec<Claimed>,
-        under: &InForce,
+        (under, trial): (&InForce, Option<&TestMode>),
         now: Moment,
     ) -> Vec<(Claimed, Decision, Option<Rendered>)> {
         let mut kept = Kept::default();
@@ -203,7 +220,9 @@ impl Dispatcher {
                 let (decision, rendered) = if now >= attempt.expires_at {
                     (expired(&about, &mut kept), None)
                 } else if self.carriers.ready(attempt.channel, now) == Readiness::NoCarrier {
-                    (without_carrier(&about, &mut kept), None)
+                    (kept_back(&about, &mut kept, NO_CARRIER), None)
+                } else if trial.is_some_and(|t| !t.allows(&claimed.situation.contact_point.address)) {
+                    (kept_back(&about, &mut kept, TEST_MODE), None)
                 } else {
                     judge(&under.rulebook, &claimed.situation, now).into_decision(&about, &mut kept)
                 };
@@ -265,10 +284,16 @@ impl Dispatcher {
             outgoing.push(parcel);
         }
         let outcomes = self.carriers.send_all(outgoing).await;
-        let retry_at = self.store.clock().now() + RETRY;
+        let now = self.store.clock().now();
         let mut settlements = Vec::with_capacity(outcomes.len());
         for (attempt, outcome) in outcomes {
-            let settlement = settlement(attempt, outcome, retry_at);
+            let channel = known.get(&attempt).map(|(_, channel)| *channel);
+            let others = channel.map_or(0, |channel| self.carriers.capabilities(channel).count());
+            let mut settlement = settlement(attempt, outcome, now);
+            // Somebody else may carry it at once; it is judged anew all the same.
+            if others > 1 && settlement.retry_at.is_some() {
+                settlement.retry_at = Some(now + FAILOVER);
+            }
             if let Some((stage, channel)) = known.remove(&attempt) {
                 *report
                     .sent
@@ -292,23 +317,23 @@ fn parcel(reservation: Reservation, claimed: Claimed, rendered: Rendered) -> Par
     Parcel::new(reservation, Arc::new(rendered.draft), to, s.sender, unsubscribe)
 }
 
-fn settlement(attempt: AttemptId, outcome: Outcome, retry_at: Moment) -> Settlement {
-    let plain = Settlement {
-        attempt,
-        state: AttemptState::Unknown,
-        provider: None,
-        reference: None,
-        reason: None,
-        retry_at: None,
-    };
+/// What is recorded of an outcome that became known at `now`.
+pub(super) fn settlement(attempt: AttemptId, outcome: Outcome, now: Moment) -> Settlement {
+    let retry_at = now + RETRY;
+    let wait_of = |seconds: Option<u32>| TimeDelta::seconds(seconds.unwrap_or(0).into());
+    let plain = Settlement::new(attempt, AttemptState::Unknown);
     match outcome {
-        Outcome::Accepted { provider, reference } => Settlement {
+        Outcome::Accepted { provider, references } => Settlement {
             state: AttemptState::Accepted,
             provider: Some(provider),
-            reference,
+            references,
             ..plain
         },
-        Outcome::NotSent { proof, reason } => {
+        Outcome::NotSent {
+            proof,
+            reason,
+            wait_seconds,
+        } => {
             use NotSentProof as P;
             let again = matches!(
                 proof,
@@ -317,13 +342,22 @@ fn settlement(attempt: AttemptId, outcome: Outcome, retry_at: Moment) -> Settlem
             Settlement {
                 state: AttemptState::NotSent,
                 reason: Some(format!("{proof}: {reason}")),
-                retry_at: again.then_some(retry_at),
+                retry_at: again.then(|| retry_at.max(now + wait_of(wait_seconds))),
                 ..plain
             }
         }
-        Outcome::Unknown { reason } => Settlement {
-            reason: Some(reason),
-            ..plain
-        },
+        Outcome::Unknown { reason, partly } => {
+            let (provider, references, whole) = match partly {
+                Some(known) => (Some(known.provider), known.references, known.whole),
+                None => (None, Vec::new(), true),
+            };
+            Settlement {
+                reason: Some(reason),
+                provider,
+                references,
+                whole,
+                ..plain
+            }
+        }
     }
 }

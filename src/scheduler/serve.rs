@@ -4,10 +4,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::plan::{PlanReport, Scheduler, SchedulerError};
-use crate::dispatch::{BatchReport, DispatchError, Dispatcher};
+use crate::channels::{Arrival, Carriers};
+use crate::dispatch::{BatchReport, DispatchError, Dispatcher, receive, reconcile};
 
 /// A reservation that is older than this and was never settled belongs to a process that died.
 const LOST_AFTER: TimeDelta = TimeDelta::minutes(30);
@@ -21,6 +22,8 @@ pub struct Served {
     pub dispatch: BatchReport,
     /// Reservations of dead processes that became *unknown*.
     pub unknown: u64,
+    /// Unknown ends that providers knew when they were asked.
+    pub reconciled: u64,
 }
 
 /// How the loop beats.
@@ -34,10 +37,12 @@ pub struct Beat {
     pub workers: usize,
 }
 
-/// Runs until `shutdown` is ready; batches that are under way are finished and settled before it returns.
+/// Runs until `shutdown` is ready; batches that are under way are finished and settled before it returns. What providers
+/// bring into `arrivals` is taken in meanwhile.
 pub async fn serve(
     scheduler: Scheduler,
     dispatcher: Dispatcher,
+    arrivals: mpsc::Receiver<Arrival>,
     beat: Beat,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Served, SchedulerError> {
@@ -59,6 +64,19 @@ pub async fn serve(
                 .map(|(plan, unknown)| Part::Plan(plan, unknown))
         }
     });
+    let carriers = std::sync::Arc::clone(dispatcher.carriers());
+    tasks.spawn({
+        let (store, stopped) = (dispatcher.store().clone(), stopped.clone());
+        let carriers = std::sync::Arc::clone(&carriers);
+        async move {
+            ask_loop(store, carriers, beat.tick, stopped)
+                .await
+                .map(Part::Asked)
+        }
+    });
+    // Receipts are taken in until the last batch is settled; what comes later comes again.
+    let (quiet, be_quiet) = watch::channel(false);
+    let taking_in = tokio::spawn(receive(dispatcher.store().clone(), arrivals, be_quiet));
     let mut served = Served::default();
     let mut first_error = None;
     tokio::pin!(shutdown);
@@ -76,6 +94,7 @@ pub async fn serve(
                     served.plan.add(report);
                     served.unknown += unknown;
                 }
+                Some(Ok(Ok(Part::Asked(settled)))) => served.reconciled += settled,
                 // One failing loop stops all: a half-running service would hide it.
                 Some(Ok(Err(e))) => {
                     tracing::error!(error = %e, "stopping");
@@ -91,12 +110,34 @@ pub async fn serve(
             },
         }
     }
+    carriers.close().await;
+    let _ = quiet.send(true);
+    let _ended = taking_in.await;
     first_error.map_or(Ok(served), Err)
 }
 
 enum Part {
     Dispatch(BatchReport),
     Plan(PlanReport, u64),
+    Asked(u64),
+}
+
+/// Asks providers about unknown ends; trouble with that is told and tried again, it stops nothing else.
+async fn ask_loop(
+    store: crate::store::Store,
+    carriers: std::sync::Arc<Carriers>,
+    tick: Duration,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<u64, SchedulerError> {
+    let mut total = 0;
+    while !*stopped.borrow() {
+        match reconcile(&store, &carriers).await {
+            Ok(done) => total += done.settled as u64,
+            Err(e) => tracing::error!(error = %e, "providers could not be asked about unknown ends"),
+        }
+        wait(tick, &mut stopped).await;
+    }
+    Ok(total)
 }
 
 async fn dispatch_loop(

@@ -22,9 +22,9 @@ pub(super) const HISTORY_DAYS: i64 = 63;
 pub(super) mod sql {
     super::statements! {
         CLAIM = {
-            sqlite: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id IN (SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY due_at, id LIMIT $4) RETURNING id",
+            sqlite: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id IN (SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) AND NOT EXISTS (SELECT 1 FROM queue_suspension q WHERE q.lifted_at IS NULL AND q.until > $3 AND (q.channel IS NULL OR q.channel = attempt.channel) AND (q.portfolio_id IS NULL OR q.portfolio_id = (SELECT a.portfolio_id FROM account a WHERE a.id = attempt.account_id))) ORDER BY due_at, id LIMIT $4) RETURNING id",
             // An array is made once; a list after IN may be read anew for each row and claim more than the limit.
-            postgres: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id = ANY (ARRAY(SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id",
+            postgres: "UPDATE attempt SET claimed_by = $1, claimed_until = $2 WHERE id = ANY (ARRAY(SELECT id FROM attempt WHERE state IN ('planned', 'held') AND due_at <= $3 AND (claimed_until IS NULL OR claimed_until <= $3) AND NOT EXISTS (SELECT 1 FROM queue_suspension q WHERE q.lifted_at IS NULL AND q.until > $3 AND (q.channel IS NULL OR q.channel = attempt.channel) AND (q.portfolio_id IS NULL OR q.portfolio_id = (SELECT a.portfolio_id FROM account a WHERE a.id = attempt.account_id))) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id",
         };
         ATTEMPTS = {
             sqlite: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, approved_by, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY due_at, id",

@@ -131,6 +131,7 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
     vec![
         ("access", super::access::sql::all()),
+        ("arrivals", super::arrivals::sql::all()),
         ("audit", super::audit::sql::all()),
         ("claim", super::claim::sql::all()),
         ("decide", super::decide::sql::all()),
@@ -142,6 +143,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("log", super::log::sql::all()),
         ("people", super::people::sql::all()),
         ("plan", super::plan::sql::all()),
+        ("queue", super::queue::sql::all()),
         ("registry", super::registry::sql::all()),
         ("restoration", super::restoration::sql::all()),
         ("retention", super::retention::sql::all()),

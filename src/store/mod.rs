@@ -6,6 +6,7 @@
 //! Used by `dispatch`, `scheduler` and the doors.
 
 mod access;
+mod arrivals;
 mod audit;
 mod backup;
 mod bulk;
@@ -23,6 +24,7 @@ mod kept;
 mod log;
 mod people;
 mod plan;
+mod queue;
 mod registry;
 mod restoration;
 mod retention;
@@ -42,6 +44,7 @@ mod writer;
 
 pub use crate::evidence::{Audit as LogCheck, LogFault};
 pub use access::{Grant, NewGrant};
+pub use arrivals::{About, Inbound, OpenInbound, Receipt, ReceiptStatus};
 pub use audit::Outside;
 pub use backup::{Backup, Rotated, backup_in, put_back};
 pub use bundles::Anchored;
@@ -56,6 +59,7 @@ pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPers
 pub use kept::{Basis, Facts, KeptDecision};
 pub use log::LogEntry;
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
+pub use queue::{QueueRow, Suspension, SuspensionRow, TestMode, UnknownAttempt};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use restoration::Restoration;
 pub use retention::{Activity, DuePerson, RetentionTold};
@@ -64,6 +68,7 @@ pub use runs::{AccountRun, RunCount, RunFate, RunRow};
 pub use seal_file::{KeySource, SealFile, SealFileError, SealKeys};
 pub use sealed::{SealedContent, SealedValue};
 pub use settle::{Receipt, ReceiptStatus, Settlement};
+pub use settle::Settlement;
 pub use tree::{EntryName, ProvenEntry, TreeSnapshot};
 pub use versions::{Activation, NewSet, PolicySetRow, SetDigest};
 pub use views::{AttemptRow, AttemptStory, Commits, Counts, Timeline, TimelineEntry};

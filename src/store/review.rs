@@ -76,12 +76,8 @@ impl Store {
                 };
                 if from == AttemptState::Unknown {
                     let settlement = Settlement {
-                        attempt,
-                        state: to,
-                        provider: None,
-                        reference: None,
                         reason: Some(format!("decided by {by}")),
-                        retry_at: None,
+                        ..Settlement::new(attempt, to)
                     };
                     settle_in(tx, &*clock, vec![settlement], Kind::ReviewAction).await?;
                     return Ok(());

@@ -24,10 +24,8 @@ pub(super) mod sql {
             postgres: "DELETE FROM touch WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
         };
         LOST = "SELECT id FROM attempt WHERE state = 'reserved' AND reserved_at <= $1 ORDER BY reserved_at LIMIT $2";
-        RECEIPT = "INSERT INTO receipt (provider, event, attempt_id, status, received_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, event) DO NOTHING";
         // A new attempt for the same step; the old one keeps its place in the story. Each is tried again once.
         RETRY = "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, tries, last_record, run) SELECT $1, $2, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, $3, expires_at, 'planned', $4, tries + 1, $5, run FROM attempt WHERE id = $6 AND tries < 4 AND expires_at > $3 ON CONFLICT (step_key) DO NOTHING";
-        BY_PROVIDER_REF = "SELECT id FROM attempt WHERE provider = $1 AND provider_ref = $2";
     }
 }
 
@@ -40,43 +38,39 @@ pub struct Settlement {
     pub state: AttemptState,
     /// The carrier.
     pub provider: Option<String>,
-    /// The provider's own id.
-    pub reference: Option<String>,
+    /// The provider's own ids: none, one, or one for each part of the message.
+    pub references: Vec<String>,
+    /// Whether these ids stand for the whole message; of a part alone nothing follows for the rest.
+    pub whole: bool,
     /// What the carrier said, without personal data.
     pub reason: Option<String>,
     /// Only with proof that nothing went out: when the same step may be tried anew, as an attempt of its own.
     pub retry_at: Option<Moment>,
-}
-
-/// What a provider says later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptStatus {
-    /// Arrived.
-    Delivered,
-    /// Failed for good.
-    Undelivered,
-}
-
-/// A provider's later word.
-#[derive(Debug, Clone)]
-pub struct Receipt {
-    /// Who says it.
-    pub provider: String,
-    /// The provider's id of this word; the same word twice changes nothing.
-    pub event: String,
-    /// The provider's id of the message.
-    pub reference: String,
-    /// What it says.
-    pub status: ReceiptStatus,
+    /// The commitment to what the provider sent, in hex, where this follows from its later word.
+    pub raw: Option<String>,
 }
 
 impl Settlement {
+    /// Only that it now stands there.
+    pub fn new(attempt: AttemptId, state: AttemptState) -> Settlement {
+        Settlement {
+            attempt,
+            state,
+            provider: None,
+            references: Vec::new(),
+            whole: true,
+            reason: None,
+            retry_at: None,
+            raw: None,
+        }
+    }
+
     /// Without zero characters: what a provider says may hold anything, and no database keeps those in text.
     fn printable(self) -> Settlement {
         let clean = |text: Option<String>| text.map(|t| t.replace('\0', ""));
         Settlement {
             provider: clean(self.provider),
-            reference: clean(self.reference),
+            references: self.references.into_iter().map(|r| r.replace('\0', "")).collect(),
             reason: clean(self.reason),
             ..self
         }
@@ -101,7 +95,24 @@ impl Store {
     pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<usize, StoreError> {
         let clock = self.clock.clone();
         self.write(move |tx| {
-            Box::pin(async move { settle_in(tx, &*clock, settlements, Kind::ProviderOutcome).await })
+            Box::pin(async move {
+                let named: Vec<_> = settlements
+                    .iter()
+                    .filter(|s| !s.references.is_empty())
+                    .filter_map(|s| {
+                        let s = s.clone().printable();
+                        Some(super::arrivals::Taken {
+                            attempt: s.attempt,
+                            provider: s.provider?,
+                            references: s.references,
+                            whole: s.whole,
+                        })
+                    })
+                    .collect();
+                let settled = settle_in(tx, &*clock, settlements, Kind::ProviderOutcome).await?;
+                super::arrivals::after_settling(tx, &*clock, named).await?;
+                Ok(settled)
+            })
         })
         .await
     }
@@ -118,12 +129,8 @@ impl Store {
                     Box::pin(async move {
                         let lost = q!(&mut *tx, sql::LOST, [Ts(clock.now() - age), 500i64] => all (Uuid,))?;
                         let settlements = lost.into_iter().map(|(id,)| Settlement {
-                            attempt: AttemptId(id),
-                            state: AttemptState::Unknown,
-                            provider: None,
-                            reference: None,
                             reason: Some("interrupted between reserving and settling".into()),
-                            retry_at: None,
+                            ..Settlement::new(AttemptId(id), AttemptState::Unknown)
                         });
                         settle_in(tx, &*clock, settlements.collect(), Kind::ProviderOutcome).await
                     })
@@ -134,36 +141,6 @@ impl Store {
                 return Ok(total);
             }
         }
-    }
-
-    /// Takes in a provider's later word; the same word twice, or for a message that is not ours, changes nothing.
-    /// Returns the attempt it moved.
-    pub async fn receipt(&self, receipt: Receipt) -> Result<Option<AttemptId>, StoreError> {
-        let clock = self.clock.clone();
-        self.write(move |tx| {
-            Box::pin(async move {
-                let found = q!(&mut *tx, sql::BY_PROVIDER_REF, [&receipt.provider, &receipt.reference] => opt (Uuid,))?;
-                let attempt = found.map(|(id,)| id);
-                let state = match receipt.status {
-                    ReceiptStatus::Delivered => AttemptState::Delivered,
-                    ReceiptStatus::Undelivered => AttemptState::Undelivered,
-                };
-                let fresh = q!(&mut *tx, sql::RECEIPT, [&receipt.provider, &receipt.event, attempt, state.as_str(),
-                    Ts(clock.now())] => rows)?;
-                let Some(id) = attempt.filter(|_| fresh == 1) else { return Ok(None) };
-                let settlement = Settlement {
-                    attempt: AttemptId(id),
-                    state,
-                    provider: None,
-                    reference: None,
-                    reason: None,
-                    retry_at: None,
-                };
-                let moved = settle_in(tx, &*clock, vec![settlement], Kind::ReceiptReceived).await?;
-                Ok((moved == 1).then_some(AttemptId(id)))
-            })
-        })
-        .await
     }
 }
 
@@ -200,8 +177,9 @@ pub(super) async fn settle_in(
             .of_attempt(s.attempt, last.map(RecordId::from))
             .with("state", s.state.as_str())
             .with_some("provider", s.provider.clone())
-            .with_some("provider_ref", s.reference.clone())
+            .with_some("provider_ref", s.references.first().cloned())
             .with_some("reason", s.reason.clone())
+            .with_some("raw", s.raw.clone())
             .seal();
         if s.state == AttemptState::NotSent {
             freed.push(s.attempt.0);
@@ -212,7 +190,7 @@ pub(super) async fn settle_in(
             state: s.state.as_str(),
             settled_at: Ts(now),
             provider: s.provider,
-            provider_ref: s.reference,
+            provider_ref: s.references.into_iter().next(),
             reason: s.reason,
             last_record: Id(entry.record.0),
         });

@@ -169,13 +169,7 @@ async fn a_mail_arrives_once_and_whole() {
     let Some(server) = Server::start(&[]) else { return };
     let smtp = Smtp::new(server.settings()).unwrap();
     let outcome = smtp.send(&parcel(1, "li.wei")).await;
-    assert_eq!(
-        outcome,
-        Outcome::Accepted {
-            provider: "smtp".to_owned(),
-            reference: Some("Q1".to_owned())
-        }
-    );
+    assert_eq!(outcome, Outcome::accepted("smtp", Some("Q1".to_owned())));
     let taken = server.taken();
     assert_eq!(taken.len(), 1);
     let parse = r#"

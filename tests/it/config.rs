@@ -55,9 +55,27 @@ fn the_example_mentions_every_key_and_equals_the_defaults() {
         }
     }
     let keys: Vec<&str> = defaults.entries().iter().map(|entry| entry.key).collect();
-    let without_secret: Vec<&str> = keys.into_iter().filter(|key| *key != "smtp.password").collect();
+    let secrets = [
+        "smtp.password",
+        "smpp.password",
+        "gateway.secret",
+        "gateway.token",
+    ];
+    let without_secret: Vec<&str> = keys.into_iter().filter(|key| !secrets.contains(key)).collect();
     assert_eq!(mentioned, without_secret);
-    assert!(EXAMPLE.contains("DUNWELL_SMTP__PASSWORD"));
+    for secret in secrets {
+        let variable = secret.to_ascii_uppercase().replace('.', "__");
+        assert!(EXAMPLE.contains(&format!("DUNWELL_{variable}")), "{secret}");
+        let mut table = secret.split('.');
+        let (section, key) = (table.next().unwrap(), table.next().unwrap());
+        let told = Config::load(&file(&format!("[{section}]\n{key} = \"s3cret\"\n")))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.contains(&format!("DUNWELL_{variable}")) && !told.contains("s3cret"),
+            "{told}"
+        );
+    }
 }
 
 #[test]
@@ -71,7 +89,14 @@ fn the_example_with_every_commented_key_switched_on_has_no_unknown_key() {
             format!("{}\n", key.unwrap_or(line))
         })
         .collect();
-    let on = on.replace("password_file = \"smtp-password\"\n", "");
+    let on = [
+        "password_file = \"smtp-password\"\n",
+        "password_file = \"smpp-password\"\n",
+        "secret_file = \"gateway-secret\"\n",
+        "token_file = \"gateway-token\"\n",
+    ]
+    .into_iter()
+    .fold(on, |on, line| on.replace(line, ""));
     let mut sources = file(&on);
     sources
         .environment
@@ -140,7 +165,7 @@ fn a_wrong_file_names_file_line_what_was_found_and_what_is_expected() {
     );
     check(
         "[channels.sms]\ncarrier = \"smtp\"\n",
-        "dunwell.toml:2: `channels.sms.carrier`: found `smtp`, expected one of \"sandbox\", \"null\", \"none\"",
+        "dunwell.toml:2: `channels.sms.carrier`: found `smtp`, expected one of \"sandbox\", \"smpp\", \"gateway\", \"null\", \"none\"",
     );
     check(
         "database_url = \"mysql://me:secret@db.example/x\"\n",

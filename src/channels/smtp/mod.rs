@@ -143,10 +143,7 @@ impl Smtp {
             Err(outcome) => return outcome,
         };
         match self.transact(&mail).await {
-            Ok(response) => Outcome::Accepted {
-                provider: NAME.to_owned(),
-                reference: answer::queue_name(&response),
-            },
+            Ok(response) => Outcome::accepted(NAME, answer::queue_name(&response)),
             Err(broken) => outcome_of(broken.step, &broken.failure),
         }
     }
@@ -301,6 +298,8 @@ impl Carrier for Smtp {
             idempotency: Idempotency::None,
             lookup: Lookup::None,
             latest_accept_seconds: answers.saturating_add(self.settings.final_answer_seconds),
+            settle_seconds: 0,
+            receipts: false,
             not_sent_answers: &[
                 "4xx at any step",
                 "5xx at any step",

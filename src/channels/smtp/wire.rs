@@ -12,10 +12,7 @@ use std::task::{Context, Poll};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use rustls::ClientConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::Verifier;
+use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -24,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::answer::Failure;
 use super::{SmtpError, SmtpSecurity, SmtpSettings};
+use crate::channels::tls;
 
 /// How connections are encrypted; certificates are loaded once.
 pub(super) enum Wire {
@@ -61,7 +59,7 @@ impl Wire {
                 .map(Wire::Upgraded)
                 .map_err(|e| certificates(&e)),
             SmtpSecurity::Tls => {
-                let config = encrypted(settings).map_err(|e| certificates(&*e))?;
+                let config = tls::client(settings.extra_roots.as_deref()).map_err(|e| certificates(&*e))?;
                 Ok(Wire::Encrypted(
                     Box::new(TlsConnector::from(Arc::new(config))),
                     name,
@@ -127,8 +125,7 @@ async fn greet(stream: Box<dyn AsyncTokioStream>, hello: &ClientId) -> Result<As
 
 /// A certificate that is not trusted is a setting to be mended; a broken handshake is a lost connection.
 fn handshake_failure(e: &std::io::Error) -> Failure {
-    let is_tls = e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-    if is_tls {
+    if tls::is_of_certificates(e) {
         Failure::NotEncrypted
     } else {
         Failure::Lost
@@ -157,19 +154,6 @@ fn upgraded(settings: &SmtpSettings) -> Result<TlsParameters, lettre::transport:
         builder = builder.add_root_certificate(Certificate::from_pem(pem)?);
     }
     builder.build_rustls()
-}
-
-fn encrypted(settings: &SmtpSettings) -> Result<ClientConfig, Box<dyn std::error::Error>> {
-    let pem = settings.extra_roots.as_deref().unwrap_or_default();
-    let roots: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider))?;
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
 }
 
 /// Lets the mail library talk through an encrypted stream that was opened here.

@@ -28,8 +28,11 @@ async fn story(world: &World) {
     let receipt = Receipt {
         provider: "carrier".into(),
         event: "e-1".into(),
-        reference: "m-1".into(),
+        references: vec!["m-1".into()],
+        attempt: None,
         status: ReceiptStatus::Delivered,
+        recipient: None,
+        raw: b"as it came".to_vec(),
     };
     world.store.receipt(receipt).await.unwrap();
     let failed = world.reserved("0001").await;

@@ -88,8 +88,11 @@ async fn take(world: &World, reference: &str, attempts: &mut Vec<AttemptId>, ste
                 let receipt = Receipt {
                     provider: "carrier".into(),
                     event: world.worker().to_string(),
-                    reference: attempt.to_string(),
+                    references: vec![attempt.to_string()],
+                    attempt: None,
                     status,
+                    recipient: None,
+                    raw: Vec::new(),
                 };
                 world.store.receipt(receipt).await.unwrap();
             }
@@ -126,8 +129,13 @@ async fn play(world: &World, case: usize, steps: Vec<Step>) -> Result<(), TestCa
         let after = stands(world, &attempts).await;
         for (attempt, state) in &after {
             let from = before.get(attempt).copied().unwrap_or(AttemptState::Planned);
+            // A receipt that came before takes effect with the settling.
+            let both = || {
+                matches!(step, Step::Settle(..))
+                    && from.next().iter().any(|between| between.step(*state).is_ok())
+            };
             prop_assert!(
-                from == *state || from.step(*state).is_ok(),
+                from == *state || from.step(*state).is_ok() || both(),
                 "{step:?}: {from} to {state}"
             );
         }

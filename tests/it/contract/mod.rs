@@ -1,5 +1,6 @@
 //! What the store promises, on every database: each scenario takes a fresh one and runs on SQLite and on PostgreSQL.
 
+mod arrivals;
 mod claim;
 mod contention;
 mod events;
@@ -9,6 +10,7 @@ mod log;
 mod machine;
 mod opening;
 mod queue;
+mod standstill;
 mod registry;
 mod reserve;
 mod schema;

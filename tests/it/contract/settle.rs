@@ -83,8 +83,11 @@ async fn receipts_count_once(database: TestDatabase) {
         let receipt = Receipt {
             provider: provider.into(),
             event: event.into(),
-            reference: reference.into(),
+            references: vec![reference.into()],
+            attempt: None,
             status,
+            recipient: None,
+            raw: Vec::new(),
         };
         world.store.receipt(receipt).await.unwrap()
     };
@@ -117,15 +120,23 @@ async fn receipts_count_once(database: TestDatabase) {
     assert_eq!(world.state(attempt).await, Delivered);
     assert_eq!(
         says("carrier", "e-3", "m-1", Says::Undelivered).await,
-        Some(attempt)
+        None,
+        "what arrived has arrived"
     );
-    assert_eq!(world.state(attempt).await, Undelivered);
+    assert_eq!(world.state(attempt).await, Delivered);
+    let failed = world.reserved("0001").await;
+    world.settle(failed, Accepted, "m-2").await;
+    assert_eq!(
+        says("carrier", "e-4", "m-2", Says::Undelivered).await,
+        Some(failed)
+    );
+    assert_eq!(world.state(failed).await, Undelivered);
     assert_eq!(
         world.touches().await,
-        1,
+        2,
         "what failed was an attempt all the same"
     );
-    assert_eq!(world.raw.count("SELECT COUNT(*) FROM receipt").await, 5);
+    assert_eq!(world.raw.count("SELECT COUNT(*) FROM receipt").await, 6);
     world.verified().await;
 }
 

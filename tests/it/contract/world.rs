@@ -478,12 +478,9 @@ pub(crate) fn decision(claimed: &Claimed, action: Action) -> Decision {
 
 pub(crate) fn settlement(attempt: AttemptId, state: AttemptState, reference: &str) -> Settlement {
     Settlement {
-        attempt,
-        state,
         provider: Some("carrier".into()),
-        reference: Some(reference.into()),
-        reason: None,
-        retry_at: None,
+        references: vec![reference.into()],
+        ..Settlement::new(attempt, state)
     }
 }
 

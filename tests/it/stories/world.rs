@@ -97,10 +97,7 @@ impl Outbox {
 }
 
 fn taken(parcel: &Parcel) -> Outcome {
-    Outcome::Accepted {
-        provider: "recorder".into(),
-        reference: Some(parcel.attempt().to_string()),
-    }
+    Outcome::accepted("recorder", Some(parcel.attempt().to_string()))
 }
 
 struct Recorder {
@@ -116,6 +113,8 @@ impl Carrier for Recorder {
             idempotency: Idempotency::None,
             lookup: Lookup::None,
             latest_accept_seconds: 3600,
+            settle_seconds: 0,
+            receipts: false,
             not_sent_answers: &[],
             refuses: &[],
         }

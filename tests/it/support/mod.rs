@@ -1,6 +1,8 @@
 //! What several topics need: databases to run on, and skipping aloud.
 
 mod databases;
+pub(crate) mod faulty_http;
+pub(crate) mod smsc;
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -1,0 +1,271 @@
+//! `dunwell channel`: how messages leave the house, the test mode, and what people answer.
+
+use std::path::Path;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::out::{Answer, table};
+use super::provider::{idempotency, json_of, lookup, yes_no};
+use super::queue::suspended;
+use super::session::Session;
+use super::words::{Lang, word};
+use crate::channels::{Capability, NotSentProof, Readiness};
+use crate::dispatch::carriers;
+use crate::domain::{Address, Channel, EmailAddress, PhoneNumber};
+
+/// What can be done with channels.
+#[derive(Debug, Subcommand)]
+pub(super) enum ChannelCommand {
+    /// Explains a channel: who carries it, what each answer proves, what stands still, who may get messages
+    #[command(
+        after_help = "Examples:\n  dunwell channel explain sms\n  dunwell channel explain email --json"
+    )]
+    Explain {
+        /// sms, email or letter
+        channel: Channel,
+    },
+    /// The test mode: messages go to listed recipients only; it stands in the database, and no setting ends it
+    #[command(subcommand)]
+    TestMode(TestModeCommand),
+    /// Messages of people that wait for a person
+    #[command(after_help = "Examples:\n  dunwell channel inbox\n  dunwell channel inbox --json")]
+    Inbox {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 100)]
+        number: u32,
+    },
+    /// Notes that somebody has dealt with a message
+    #[command(
+        after_help = "Examples:\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --by mei"
+    )]
+    Handled {
+        /// The message
+        id: Uuid,
+        /// Who has dealt with it
+        #[arg(long)]
+        by: String,
+    },
+}
+
+/// The test mode.
+#[derive(Debug, Subcommand)]
+pub(super) enum TestModeCommand {
+    /// Turns it on, or adds recipients; with none listed nobody gets anything
+    #[command(
+        after_help = "Examples:\n  dunwell channel test-mode on --allow +8613800000101 --allow me@example.com --by pavel\n  dunwell channel test-mode on --by pavel"
+    )]
+    On(OnArgs),
+    /// Shows whether it is on, and for whom
+    #[command(after_help = "Examples:\n  dunwell channel test-mode show")]
+    Show,
+    /// Ends it: from now on messages go to everybody they may go to
+    #[command(after_help = "Examples:\n  dunwell channel test-mode off --by pavel --confirm INSTALLATION")]
+    Off {
+        /// Who says so
+        #[arg(long)]
+        by: String,
+        /// The name of this installation, typed out (`dunwell config show` tells it)
+        #[arg(long, value_name = "INSTALLATION")]
+        confirm: String,
+    },
+}
+
+/// Whom messages may go to.
+#[derive(Debug, Args)]
+pub(super) struct OnArgs {
+    /// A telephone number with + and country, or an e-mail address; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    allow: Vec<Address>,
+    /// Who says so
+    #[arg(long)]
+    by: String,
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    if text.contains('@') {
+        return EmailAddress::parse(text)
+            .map(Address::Email)
+            .map_err(|e| e.to_string());
+    }
+    match text.starts_with('+') {
+        true => PhoneNumber::parse(text, "CN")
+            .map(Address::Phone)
+            .map_err(|e| e.to_string()),
+        false => Err("expected a number that begins with + and the country, or an e-mail address".to_owned()),
+    }
+}
+
+pub(super) async fn run(session: &Session, command: ChannelCommand) -> anyhow::Result<Answer> {
+    let lang = session.out.lang;
+    match command {
+        ChannelCommand::Explain { channel } => explain(session, channel).await,
+        ChannelCommand::TestMode(command) => test_mode(session, command).await,
+        ChannelCommand::Inbox { number } => {
+            let open = session.store().await?.open_inbound(number.into()).await?;
+            let head = lang.pick(
+                ["编号", "时间", "承运方", "来自", "内容", "缺少部分"],
+                ["id", "at", "carrier", "from", "text", "parts missing"],
+            );
+            let rows = open.iter().map(|m| {
+                vec![
+                    m.id.to_string(),
+                    m.at.to_text(),
+                    m.provider.clone(),
+                    m.from.clone(),
+                    m.text.replace(['\n', '\r'], " "),
+                    m.missing.to_string(),
+                ]
+            });
+            let json = open.iter().map(|m| {
+                json!({"id": m.id.to_string(), "at": m.at.to_text(), "carrier": m.provider, "from": m.from,
+                    "text": m.text, "parts_missing": m.missing})
+            });
+            Ok(Answer::new(table(&head, 99, rows), Value::Array(json.collect())))
+        }
+        ChannelCommand::Handled { id, by } => {
+            session.store().await?.inbound_handled(id, &by).await?;
+            Ok(Answer::new(
+                lang.pick("已处理", "dealt with"),
+                json!({"id": id.to_string(), "by": by}),
+            ))
+        }
+    }
+}
+
+async fn test_mode(session: &Session, command: TestModeCommand) -> anyhow::Result<Answer> {
+    let (store, lang) = (session.store().await?, session.out.lang);
+    match command {
+        TestModeCommand::On(args) => store.enter_test_mode(&args.allow, &args.by).await?,
+        TestModeCommand::Show => {}
+        TestModeCommand::Off { by, confirm } => {
+            let installation = session.config()?.installation;
+            if confirm != installation {
+                bail!("`--confirm` must be the name of this installation, `{installation}`");
+            }
+            if !store.leave_test_mode(&by).await? {
+                bail!("the test mode is not on");
+            }
+        }
+    }
+    let Some(trial) = store.test_mode().await? else {
+        let text = lang.pick(
+            "测试模式已关闭:消息发给所有可以发的人",
+            "the test mode is off: messages go to everybody they may go to",
+        );
+        return Ok(Answer::new(text, json!({"on": false})));
+    };
+    let (since, by, n) = (trial.since.to_text(), &trial.by, trial.recipients.len());
+    let list: String = trial.recipients.iter().map(|r| format!("  {r}\n")).collect();
+    let text = lang.pick(
+        format!("测试模式自 {since} 起开启({by}),只发给这 {n} 个收件人:\n{list}"),
+        format!("the test mode is on since {since} ({by}); only these {n} recipients get messages:\n{list}"),
+    );
+    Ok(Answer::new(
+        text,
+        json!({"on": true, "since": since, "by": by, "recipients": trial.recipients}),
+    ))
+}
+
+async fn explain(session: &Session, channel: Channel) -> anyhow::Result<Answer> {
+    let (config, lang) = (session.config()?, session.out.lang);
+    let all = carriers(&config, Path::new("."))?;
+    let store = session.store().await?;
+    let still: Vec<_> = store
+        .suspensions()
+        .await?
+        .into_iter()
+        .filter(|s| s.channel.is_none_or(|c| c == channel))
+        .collect();
+    let trial = store.test_mode().await?;
+    let mut text = String::new();
+    let known: Vec<&Capability> = all.capabilities(channel).collect();
+    if known.is_empty() {
+        text += lang.pick(
+            "此渠道没有承运方,消息暂缓。\n",
+            "nobody carries this channel; messages wait.\n",
+        );
+    }
+    for (place, capability) in known.iter().enumerate() {
+        text += &carrier(lang, place, capability);
+    }
+    for (name, standing) in all.standing(channel, store.clock().now()) {
+        if let Readiness::Waiting { until } = standing {
+            let until = until.to_text();
+            text += &lang.pick(
+                format!("{name}:{until} 之前不再尝试\n"),
+                format!("{name}: left alone until {until}\n"),
+            );
+        }
+    }
+    let proofs = NotSentProof::ALL
+        .iter()
+        .map(|p| vec![p.to_string(), lang.pick(p.zh(), p.en()).to_owned()]);
+    let head = lang.pick(
+        ["未发出的证明", "含义"],
+        ["proof that nothing went out", "meaning"],
+    );
+    text += "\n";
+    text += &table(&head, 99, proofs);
+    text += lang.pick(
+        "\n除此之外,凡没有答复或答复不清,都是“不明”:占用次数上限,绝不自动重发。\n",
+        "\nWhatever else happens is *unknown*: it keeps its place in the caps and is never sent again by itself.\n",
+    );
+    if let Some(trial) = &trial {
+        let n = trial.recipients.len();
+        text += &lang.pick(
+            format!("测试模式已开启:只发给名单上的 {n} 个收件人。\n"),
+            format!("the test mode is on: only {n} listed recipients get messages.\n"),
+        );
+    }
+    text += &suspended(lang, &still);
+    let json = json!({
+        "channel": channel.as_str(),
+        "carriers": known.iter().map(|c| json_of(c)).collect::<Vec<_>>(),
+        "suspended": still.iter().map(super::queue::json_of).collect::<Vec<_>>(),
+        "test_mode": trial.map(|t| t.recipients.len()),
+    });
+    Ok(Answer::new(text, json))
+}
+
+fn carrier(lang: Lang, place: usize, c: &Capability) -> String {
+    let rank = match place {
+        0 => lang.pick("首选", "first choice").to_owned(),
+        n => lang.pick(format!("第 {} 选", n + 1), format!("choice {}", n + 1)),
+    };
+    let name = c.name;
+    let rows = [
+        (
+            lang.pick("重复编号", "a repeated id is"),
+            idempotency(lang, c.idempotency),
+        ),
+        (
+            lang.pick("事后查询", "asked afterwards"),
+            lookup(lang, c.lookup).to_owned(),
+        ),
+        (
+            lang.pick("最迟受理", "latest acceptance"),
+            format!("{} s", c.latest_accept_seconds),
+        ),
+        (
+            lang.pick("查询前等待", "asked not before"),
+            format!("{} s", c.settle_seconds),
+        ),
+        (
+            lang.pick("送达回执", "receipts"),
+            yes_no(lang, c.receipts).to_owned(),
+        ),
+        (
+            lang.pick("证明未发出", "proves not sent"),
+            c.not_sent_answers.join("; "),
+        ),
+        (lang.pick("拒绝", "refuses"), c.refuses.join("; ")),
+    ];
+    let head = format!("{}: {name} ({rank})\n", word(lang, c.channel.as_str()));
+    let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
+    head + &rows
+        .map(|(label, value)| format!("  {label}: {value}\n"))
+        .collect::<String>()
+}
