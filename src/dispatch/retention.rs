@@ -131,6 +131,7 @@ fn as_if(desk: &Desk, due: &DueAccount, channel: Channel, now: Moment) -> Situat
         role: Role::Debtor,
         contact_point: point.unwrap_or_else(nowhere),
         suppressions: Vec::new(),
+        wishes: Vec::new(),
         consents: Vec::new(),
         history: Vec::new(),
         first_contact: false,

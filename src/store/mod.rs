@@ -67,7 +67,6 @@ pub use review::OfficerAction;
 pub use runs::{AccountRun, RunCount, RunFate, RunRow};
 pub use seal_file::{KeySource, SealFile, SealFileError, SealKeys};
 pub use sealed::{SealedContent, SealedValue};
-pub use settle::{Receipt, ReceiptStatus, Settlement};
 pub use settle::Settlement;
 pub use tree::{EntryName, ProvenEntry, TreeSnapshot};
 pub use versions::{Activation, NewSet, PolicySetRow, SetDigest};

@@ -351,7 +351,10 @@ async fn wishes(tx: &mut super::db::Tx) -> Result<Vec<EventRow>, StoreError> {
     for w in wishes {
         let (portfolio, account, zone, channel) = (w.portfolio, w.reference, w.zone, w.channel);
         let (since, until, withdrawn) = (w.since, w.until, w.withdrawn_at);
-        let wish: Wish = w.wish.parse().map_err(|_| StoreError::Corrupt { what: "a wish" })?;
+        let wish: Wish = w
+            .wish
+            .parse()
+            .map_err(|_| StoreError::Corrupt { what: "a wish" })?;
         let related = opened.related((w.role, w.related_id, w.name))?;
         let channel = word_opt(channel.as_deref(), "channel")?;
         let kind = EventKind::Wish {
