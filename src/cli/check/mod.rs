@@ -75,7 +75,7 @@ pub(super) struct CheckArgs {
     /// Language of the words and place of the rules: zh-CN, zh-TW, zh-HK, en
     #[arg(long, requires = "sender", default_value = "")]
     language: String,
-    /// Legal action has been decided
+    /// Legal action has been decided; taken as so for everybody but agencies
     #[arg(long, requires = "sender")]
     legal_approved: bool,
     /// The creditor has approved a concession
@@ -158,8 +158,8 @@ fn one(session: &Session, args: &CheckArgs, kind: SenderKind) -> anyhow::Result<
         },
         recipient_role: args.to.clone(),
         authorised_accounts: payees,
-        legal_approved: Some(args.legal_approved),
-        concession_approved: Some(args.concession_approved),
+        legal_approved: args.legal_approved.then_some(true),
+        concession_approved: args.concession_approved.then_some(true),
         text,
     };
     let rulebook = session.rulebook()?;
