@@ -96,7 +96,7 @@ def read_core():
                     categories, _, rest = line[1:].partition("|")
                     listed = [] if categories.strip() == "-" else categories.strip().split(",")
                     pairs[-1]["sides"].append((listed, options_of(rest.split())))
-                elif path.name == "pairs.txt":
+                elif path.name.endswith("pairs.txt"):
                     pairs[-1]["text"] = line.replace("\\n", "\n")
                 else:
                     register, text = line.split(" ", 1)

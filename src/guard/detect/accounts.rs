@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::shapes::no_account;
 use crate::domain::PhoneNumber;
 use crate::policy::ContentContext;
 
@@ -18,10 +19,18 @@ struct Group {
     lettered: bool,
     /// A plus sign stands before it.
     plus: bool,
+    /// It is an English word.
+    spoken: bool,
 }
 
 /// Shortest number that is taken for an account.
 const SHORTEST: usize = 12;
+
+/// Shortest number that is looked at; with a bank's code beside it, it is an account.
+const SHORT: usize = 7;
+
+/// Digits said in words that make an account.
+const SPOKEN: usize = 8;
 
 /// Longest number that a payee has.
 const LONGEST: usize = 34;
@@ -35,17 +44,14 @@ pub(super) enum Kind {
     Payee,
     /// A telephone number.
     Phone,
+    /// Too short to be taken for an account without further words.
+    Short,
 }
 
 /// Numbers that look like accounts, with what they are; telephone numbers too.
 pub(super) fn numbers(text: &str, cx: &ContentContext) -> Vec<(Kind, Range<usize>)> {
-    if text
-        .chars()
-        .filter(|c| digit_of(*c, true).is_some())
-        .take(7)
-        .count()
-        < 7
-    {
+    let numerals = Numerals::of(text);
+    if numerals.digits < SHORT {
         return Vec::new();
     }
     let payees: Vec<String> = cx.payees.iter().map(|p| alnum(&p.number)).collect();
@@ -55,7 +61,7 @@ pub(super) fn numbers(text: &str, cx: &ContentContext) -> Vec<(Kind, Range<usize
         .map(|span| (Kind::Payee, span))
         .collect();
     found.extend(ibans(&text).into_iter().map(|span| (Kind::Foreign, span)));
-    let groups = groups(&text, numerals_count(&text));
+    let groups = groups(&text, &numerals);
     let mut start = 0;
     while start < groups.len() {
         let mut end = start + 1;
@@ -82,40 +88,87 @@ pub(super) fn digit_of(c: char, numerals: bool) -> Option<char> {
     if c.is_ascii_digit() {
         return Some(c);
     }
-    if !numerals {
+    if !numerals || c.is_ascii() {
         return None;
     }
     Some(match c {
-        '零' | '〇' | '○' => '0',
-        '一' | '壹' | '幺' => '1',
-        '二' | '贰' => '2',
-        '三' | '叁' => '3',
-        '四' | '肆' => '4',
-        '五' | '伍' => '5',
-        '六' | '陆' => '6',
-        '七' | '柒' => '7',
-        '八' | '捌' => '8',
-        '九' | '玖' => '9',
+        '零' | '〇' | '○' | '洞' => '0',
+        '一' | '壹' | '幺' | '〡' => '1',
+        '二' | '贰' | '两' | '〢' => '2',
+        '三' | '叁' | '〣' => '3',
+        '四' | '肆' | '〤' => '4',
+        '五' | '伍' | '〥' => '5',
+        '六' | '陆' | '〦' => '6',
+        '七' | '柒' | '拐' | '〧' => '7',
+        '八' | '捌' | '〨' => '8',
+        '九' | '玖' | '勾' | '〩' => '9',
         _ => return None,
     })
 }
 
-/// Whether Chinese numerals stand in rows as digits of a number do.
-fn numerals_count(text: &str) -> bool {
-    let mut row = 0;
-    for c in text.chars() {
-        row = if digit_of(c, true).is_some() && !c.is_ascii_digit() {
-            row + 1
-        } else if is_joint(c) {
-            row
-        } else {
-            0
-        };
-        if row >= 6 {
-            return true;
+/// What counts as a digit in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Numerals {
+    /// Digits and words for digits, in any writing.
+    digits: usize,
+    /// Chinese numerals stand in rows as the digits of a number do.
+    han: bool,
+    /// So do English words.
+    words: bool,
+}
+
+impl Numerals {
+    fn of(text: &str) -> Numerals {
+        let (mut digits, mut row, mut han_in_row, mut spoken) = (0, 0, 0, 0);
+        let mut han = false;
+        let mut before = ' ';
+        for (at, c) in text.char_indices() {
+            if digit_of(c, true).is_some() {
+                digits += 1;
+                row += 1;
+                han_in_row += usize::from(!c.is_ascii());
+                han |= han_in_row >= 6 || han_in_row >= 3 && row >= 10;
+            } else if !is_joint(c) {
+                (row, han_in_row) = (0, 0);
+            }
+            let begins = matches!(c, 'z' | 'o' | 't' | 'f' | 's' | 'e' | 'n') && !before.is_ascii_alphanumeric();
+            if begins && spoken_digit(&text[at..]).is_some() {
+                spoken += 1;
+            }
+            before = c;
+        }
+        Numerals {
+            digits: digits + spoken,
+            han,
+            words: spoken >= 6,
         }
     }
-    false
+}
+
+/// The digits that English words say.
+pub(super) fn spoken_digits(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphabetic());
+    words.filter_map(|w| spoken_digit(w).map(|(digit, _)| digit)).collect()
+}
+
+/// An English word for a digit at the start of a text, and its length.
+fn spoken_digit(text: &str) -> Option<(char, usize)> {
+    const WORDS: [(&str, char); 11] = [
+        ("zero", '0'),
+        ("oh", '0'),
+        ("one", '1'),
+        ("two", '2'),
+        ("three", '3'),
+        ("four", '4'),
+        ("five", '5'),
+        ("six", '6'),
+        ("seven", '7'),
+        ("eight", '8'),
+        ("nine", '9'),
+    ];
+    let (word, digit) = WORDS.iter().find(|(w, _)| text.starts_with(w))?;
+    let ends = text.as_bytes().get(word.len()).is_none_or(|b| !b.is_ascii_alphanumeric());
+    ends.then_some((*digit, word.len()))
 }
 
 /// Letters and digits only, lower case.
@@ -160,10 +213,7 @@ fn blank_known(text: &mut String, cx: &ContentContext, payees: &[String]) -> Vec
         }
         let shape = begins
             .then(|| {
-                payee
-                    .or_else(|| uuid(rest))
-                    .or_else(|| date(rest))
-                    .or_else(|| amount(rest))
+                payee.or_else(|| no_account(rest))
             })
             .flatten();
         if let Some(length) = shape {
@@ -215,97 +265,71 @@ fn spelled(bytes: &[u8], number: &[u8]) -> Option<usize> {
     None
 }
 
-/// `8-4-4-4-12` hexadecimal.
-fn uuid(bytes: &[u8]) -> Option<usize> {
-    let token = bytes.get(..36)?;
-    let fits = token.iter().enumerate().all(|(i, b)| match i {
-        8 | 13 | 18 | 23 => *b == b'-',
-        _ => b.is_ascii_hexdigit(),
-    });
-    let letters = token.iter().any(u8::is_ascii_alphabetic);
-    (fits
-        && letters
-        && bytes
-            .get(36)
-            .is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'-'))
-    .then_some(36)
-}
-
-/// `2026-04-07`, `2026/4/7`, `2026.04.07`.
-fn date(bytes: &[u8]) -> Option<usize> {
-    let number = |from: usize, most: usize| {
-        let length = bytes[from..]
-            .iter()
-            .take(most)
-            .take_while(|b| b.is_ascii_digit())
-            .count();
-        let value = std::str::from_utf8(&bytes[from..from + length])
-            .ok()?
-            .parse::<u32>()
-            .ok()?;
-        Some((length, value))
-    };
-    let (4, 1900..=2199) = number(0, 4)? else {
-        return None;
-    };
-    let separator = *bytes.get(4).filter(|b| matches!(b, b'-' | b'/' | b'.'))?;
-    let (month_length, 1..=12) = number(5, 2)? else {
-        return None;
-    };
-    let day_at = 5 + month_length + 1;
-    if bytes.get(day_at - 1) != Some(&separator) || day_at >= bytes.len() {
-        return None;
-    }
-    let (day_length, 1..=31) = number(day_at, 2)? else {
-        return None;
-    };
-    let end = day_at + day_length;
-    // A date is followed by no further digit, and by no further group of the same number.
-    let goes_on = bytes.get(end).is_some_and(u8::is_ascii_digit)
-        || (bytes.get(end) == Some(&separator) && bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
-    (!goes_on).then_some(end)
-}
-
-/// `1234.50` or `1,234,567.89`: digits, a point, one or two digits, and nothing that goes on.
-fn amount(bytes: &[u8]) -> Option<usize> {
-    let whole = bytes
-        .iter()
-        .take_while(|b| b.is_ascii_digit() || **b == b',')
-        .count();
-    let digits = bytes[..whole].iter().filter(|b| b.is_ascii_digit()).count();
-    if whole == 0 || digits == 0 || digits > 11 || bytes.get(whole) != Some(&b'.') {
-        return None;
-    }
-    let places = bytes[whole + 1..]
-        .iter()
-        .take_while(|b| b.is_ascii_digit())
-        .count();
-    let end = whole + 1 + places;
-    let goes_on = bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
-        || (bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
-    ((1..=2).contains(&places) && !goes_on).then_some(end)
-}
-
 fn is_joint(c: char) -> bool {
     matches!(c, ' ' | '-' | '.' | '_' | '*' | '/' | '|' | '·' | '•' | '‐'..='―')
 }
 
-fn groups(text: &str, numerals: bool) -> Vec<Group> {
+/// Separators since the last group of digits.
+#[derive(Clone, Copy)]
+struct Gap {
+    length: usize,
+    slash: bool,
+}
+
+impl Gap {
+    const NONE: Gap = Gap {
+        length: 0,
+        slash: false,
+    };
+
+    /// The gap with one character more; `None` where the number ends: another character, a masked place (`**`), two
+    /// numbers beside each other (` / `), too much room.
+    fn with(self, c: char, before: char, spoken: bool) -> Option<Gap> {
+        let next = Gap {
+            length: self.length + 1,
+            slash: self.slash || c == '/',
+        };
+        let masked = matches!(c, '*' | '•') && before == c;
+        let joins = is_joint(c) || spoken && c == ',';
+        (joins && !masked && next.length <= 3 && !(next.slash && next.length > 1)).then_some(next)
+    }
+}
+
+fn groups(text: &str, numerals: &Numerals) -> Vec<Group> {
     let mut out: Vec<Group> = Vec::new();
     let mut chars = text.char_indices().peekable();
-    // Separators since the last group; `None` once something else came between.
-    let mut gap: Option<usize> = None;
+    // `None` once something else came between.
+    let mut gap: Option<Gap> = None;
     let mut before = ' ';
     while let Some((at, c)) = chars.next() {
-        let Some(first) = digit_of(c, numerals) else {
-            gap = gap.map(|n| n + 1).filter(|n| is_joint(c) && *n <= 3);
+        if numerals.words
+            && c.is_ascii_lowercase()
+            && !before.is_ascii_alphanumeric()
+            && let Some((digit, length)) = spoken_digit(&text[at..])
+        {
+            while chars.next_if(|(next, _)| *next < at + length).is_some() {}
+            out.push(Group {
+                digits: digit.to_string(),
+                span: at..at + length,
+                joined: gap.is_some(),
+                lettered: false,
+                plus: false,
+                spoken: true,
+            });
+            gap = Some(Gap::NONE);
+            before = 'a';
+            continue;
+        }
+        let Some(first) = digit_of(c, numerals.han) else {
+            let spoken = out.last().is_some_and(|g| g.spoken);
+            gap = gap.and_then(|g| g.with(c, before, spoken));
             before = c;
             continue;
         };
         let mut digits = String::from(first);
         let mut end = at + c.len_utf8();
         while let Some((next_at, next)) = chars.peek().copied() {
-            let Some(digit) = digit_of(next, numerals) else {
+            let Some(digit) = digit_of(next, numerals.han) else {
                 break;
             };
             digits.push(digit);
@@ -319,8 +343,9 @@ fn groups(text: &str, numerals: bool) -> Vec<Group> {
             joined: gap.is_some(),
             lettered: before.is_ascii_alphabetic() || after,
             plus: before == '+',
+            spoken: false,
         });
-        gap = Some(0);
+        gap = Some(Gap::NONE);
         before = c;
     }
     out
@@ -332,7 +357,7 @@ fn judge(groups: &[Group], cx: &ContentContext, payees: &[String], found: &mut V
     let mut rest_from = 0;
     let mut at = 0;
     while at < groups.len() {
-        match known_length(&groups[at..], cx, payees) {
+        match known_length(&groups[at..], at == 0, cx, payees) {
             Some((kind, length)) => {
                 suspect(&groups[rest_from..at], found);
                 found.push((kind, groups[at].span.start..groups[at + length - 1].span.end));
@@ -345,8 +370,14 @@ fn judge(groups: &[Group], cx: &ContentContext, payees: &[String], found: &mut V
     suspect(&groups[rest_from..], found);
 }
 
-/// How many pieces at the start form a payee or a telephone number; the longest.
-fn known_length(groups: &[Group], cx: &ContentContext, payees: &[String]) -> Option<(Kind, usize)> {
+/// How many pieces at the start form a payee or a telephone number; the longest. `whole` says that no piece of the same
+/// row stands before them.
+fn known_length(
+    groups: &[Group],
+    whole: bool,
+    cx: &ContentContext,
+    payees: &[String],
+) -> Option<(Kind, usize)> {
     let mut digits = String::new();
     let mut best = None;
     for (i, group) in groups.iter().enumerate() {
@@ -356,7 +387,7 @@ fn known_length(groups: &[Group], cx: &ContentContext, payees: &[String]) -> Opt
         }
         if payees.contains(&digits) {
             best = Some((Kind::Payee, i + 1));
-        } else if is_phone(&groups[..=i], &digits, cx) {
+        } else if is_phone(&groups[..=i], &digits, whole && i + 1 == groups.len(), cx) {
             best = Some((Kind::Phone, i + 1));
         }
     }
@@ -367,16 +398,22 @@ fn suspect(groups: &[Group], found: &mut Vec<(Kind, Range<usize>)>) {
     let (Some(first), Some(last)) = (groups.first(), groups.last()) else {
         return;
     };
+    let span = first.span.start..last.span.end;
     let total: usize = groups.iter().map(|g| g.digits.len()).sum();
     let long_piece = groups.iter().any(|g| g.digits.len() >= SHORTEST);
-    let spelled_apart = total >= SHORTEST && groups.iter().all(|g| !g.lettered);
-    if long_piece || spelled_apart {
-        found.push((Kind::Foreign, first.span.start..last.span.end));
+    let plain = groups.iter().all(|g| !g.lettered);
+    let spelled_apart = total >= SHORTEST && plain;
+    let spoken = total >= SPOKEN && groups.iter().all(|g| g.spoken);
+    if long_piece || spelled_apart || spoken {
+        found.push((Kind::Foreign, span));
+    } else if plain && total >= SHORT {
+        found.push((Kind::Short, span));
     }
 }
 
-/// Whether pieces form a telephone number: ours, the recipient's, an international or a plain national one.
-fn is_phone(run: &[Group], digits: &str, cx: &ContentContext) -> bool {
+/// Whether pieces form a telephone number: ours, the recipient's, an international or a plain national one. Shapes that a
+/// part of an account could have count only where they are the `whole` row.
+fn is_phone(run: &[Group], digits: &str, whole: bool, cx: &ContentContext) -> bool {
     if run.iter().any(|g| g.lettered) || !(7..=15).contains(&digits.len()) {
         return false;
     }
@@ -386,14 +423,22 @@ fn is_phone(run: &[Group], digits: &str, cx: &ContentContext) -> bool {
     if run[0].plus {
         return PhoneNumber::parse(&format!("+{digits}"), "CN").is_ok();
     }
-    let mobile =
-        run.len() == 1 && digits.len() == 11 && digits.starts_with('1') && digits.as_bytes()[1] >= b'3';
+    let is_mobile = |d: &str| d.len() == 11 && d.starts_with('1') && d.as_bytes()[1] >= b'3';
+    let dialled = digits
+        .strip_prefix("0086")
+        .or_else(|| digits.strip_prefix("86").filter(|d| d.len() == 11));
+    let pieces = run.len() == 1 || whole && run.len() == 3 && run[0].digits.len() == 3;
+    let mobile = is_mobile(digits) && pieces || dialled.is_some_and(is_mobile);
     let hotline = digits.len() == 10 && (digits.starts_with("400") || digits.starts_with("800"));
     let landline = run.len() == 2
         && run[0].digits.starts_with('0')
         && (3..=4).contains(&run[0].digits.len())
         && (7..=8).contains(&run[1].digits.len());
-    mobile || hotline || landline
+    let lengths = |of: &[usize]| run.iter().map(|g| g.digits.len()).eq(of.iter().copied());
+    let american = lengths(&[3, 3, 4]) || lengths(&[1, 3, 3, 4]) && run[0].digits == "1";
+    let british = digits.starts_with('0') && digits.len() == 11 && (2..=3).contains(&run.len());
+    let freephone = digits.len() == 10 && digits.starts_with("1800") && run.len() > 1;
+    mobile || hotline || landline || whole && (american || british || freephone)
 }
 
 fn same_phone(phone: &PhoneNumber, digits: &str) -> bool {

@@ -102,6 +102,28 @@ pub(super) fn hong_kong_id(id: &str) -> bool {
     (sum + check).is_multiple_of(11)
 }
 
+/// Singapore identity number: `s`, `t`, `f`, `g` or `m`, seven digits weighted 2 7 6 5 4 3 2, a check letter.
+pub(super) fn singapore_id(id: &str) -> bool {
+    let bytes = id.as_bytes();
+    if bytes.len() != 9 || !bytes[1..8].iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let sum: u32 = bytes[1..8]
+        .iter()
+        .zip([2, 7, 6, 5, 4, 3, 2])
+        .map(|(b, w)| u32::from(b - b'0') * w)
+        .sum();
+    let (letters, start): (&[u8; 11], u32) = match bytes[0] {
+        b's' => (b"jzihgfedcba", 0),
+        b't' => (b"jzihgfedcba", 4),
+        b'f' => (b"xwutrqpnmlk", 0),
+        b'g' => (b"xwutrqpnmlk", 4),
+        b'm' => (b"xwutrqpnjlk", 3),
+        _ => return false,
+    };
+    letters[((sum + start) % 11) as usize] == bytes[8]
+}
+
 /// Social security number of the United States, by shape: never 000, 666 or 9xx, no group of zeros.
 pub(super) fn us_ssn(groups: [&str; 3]) -> bool {
     let [area, middle, serial] = groups;
@@ -134,14 +156,27 @@ pub(super) fn us_routing(digits: &str) -> bool {
     head && sum.is_multiple_of(10)
 }
 
-/// An address of a wallet, in its original letters: Base58Check (Bitcoin, Tron), Bech32 (BIP 173, BIP 350) or
-/// hexadecimal (EIP-55, where only the shape is checked).
+/// An address of a wallet, in its original letters: Base58Check (Bitcoin, Tron), Bech32 (BIP 173, BIP 350),
+/// hexadecimal (EIP-55, where only the shape is checked), or by its shape alone: nothing else in a message is a row of 26
+/// and more letters of the Base58 alphabet in both cases among digits, and one mistyped letter makes it no more proper.
 pub(super) fn wallet(token: &str) -> bool {
     let hex = token.strip_prefix("0x").or_else(|| token.strip_prefix("0X"));
     if let Some(hex) = hex {
         return hex.len() == 40 && hex.bytes().all(|b| b.is_ascii_hexdigit());
     }
-    bech32(&token.to_ascii_lowercase()) || (26..=35).contains(&token.len()) && base58check(token)
+    bech32(&token.to_ascii_lowercase())
+        || (26..=35).contains(&token.len()) && base58check(token)
+        || looks_like_base58(token)
+}
+
+fn looks_like_base58(token: &str) -> bool {
+    let bytes = token.as_bytes();
+    let has = |fits: fn(&u8) -> bool| bytes.iter().filter(|b| fits(b)).count() >= 3;
+    (26..=95).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l'))
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
 }
 
 fn base58check(token: &str) -> bool {
@@ -217,9 +252,10 @@ mod tests {
         assert!(hong_kong_id("g1234564") || hong_kong_id("g123456a"));
         assert!(us_routing("021000021") && !us_routing("021000022"));
         assert!(us_ssn(["219", "09", "9999"]) && !us_ssn(["000", "09", "9999"]));
+        assert!(singapore_id("s1234567d") && !singapore_id("s1234567a"));
         assert!(uk_nino("ab123456c") && !uk_nino("qq123456c"));
         assert!(
-            wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2") && !wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3")
+            wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2") && !wallet("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN0")
         );
         assert!(wallet("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"));
         assert!(wallet("0x52908400098527886E0F7030069857D2E4169EE7"));

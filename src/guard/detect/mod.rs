@@ -4,10 +4,15 @@
 
 mod accounts;
 mod checks;
+mod identity;
+mod labels;
+mod links;
+mod shapes;
 
 use std::ops::Range;
 
 use accounts::{Kind, digit_of};
+use labels::Label;
 
 use crate::policy::fold::Folded;
 use crate::policy::{Builtin, ContentContext, WordMark};
@@ -20,11 +25,16 @@ pub(super) fn marks(folded: &Folded, original: &str, cx: &ContentContext) -> Vec
         out.push(mark(Builtin::Start, 0..first.len_utf8()));
     }
     names(text, cx, &mut out);
-    for (kind, span) in accounts::numbers(text, cx) {
+    let numbers = accounts::numbers(text, cx);
+    if !numbers.is_empty() {
+        out.extend(identity::in_pieces(text).into_iter().map(|r| mark(Builtin::IdNumber, r)));
+    }
+    for (kind, span) in numbers {
         number(text, kind, span, &mut out);
     }
     sums(text, &mut out);
     tokens(folded, original, &mut out);
+    beside_bank_codes(text, cx, &mut out);
     // The numbers of the debt, the message, the licence and the mandate are no place to pay to, and nobody's identity.
     let of_somebody = [Builtin::Number, Builtin::IdNumber, Builtin::Card, Builtin::Handle];
     out.retain(|m| !of_somebody.contains(&m.what) || !is_reference(&text[m.span.clone()], cx));
@@ -61,30 +71,120 @@ fn names(text: &str, cx: &ContentContext, out: &mut Vec<WordMark>) {
     all(Builtin::Holder, &cx.holder_names);
 }
 
-/// A row of digits that is long enough for an account: what else it may be.
+/// A row of digits: what it is by its check digits, its length and what it is called.
 fn number(text: &str, kind: Kind, span: Range<usize>, out: &mut Vec<WordMark>) {
-    let digits: String = text[span.clone()]
-        .chars()
-        .filter_map(|c| digit_of(c, true))
-        .collect();
+    if out.iter().any(|m| m.what == Builtin::IdNumber && m.span.start < span.end && span.start < m.span.end) {
+        return;
+    }
+    let digits: String = digits_of(&text[span.clone()]);
     match kind {
         Kind::Payee => out.push(mark(Builtin::Authorised, span)),
         Kind::Phone => out.push(mark(Builtin::Phone, span)),
-        Kind::Foreign => {
-            let id = match text[span.end..].strip_prefix('x') {
-                Some(_) if digits.len() == 17 => checks::mainland_id(&format!("{digits}x")),
-                _ => checks::mainland_id(&digits),
-            };
-            if id {
+        Kind::Short => {
+            if identity::is_digits_of_person(text, &span, &digits) {
                 out.push(mark(Builtin::IdNumber, span));
                 return;
             }
-            if checks::card(&digits) {
+            let routing = checks::us_routing(&digits)
+                && (labels::leads_money(text, span.start) || labels::label(text, span.start) == Some(Label::Account));
+            if routing {
+                out.push(mark(Builtin::Account, span.clone()));
+            }
+            out.push(mark(Builtin::Number, span));
+        }
+        Kind::Foreign => {
+            if identity::is_digits_of_person(text, &span, &digits) {
+                out.push(mark(Builtin::IdNumber, span));
+                return;
+            }
+            let called = labels::label(text, span.start);
+            let card = checks::card(&digits);
+            if card || called == Some(Label::Card) && (15..=19).contains(&digits.len()) {
                 out.push(mark(Builtin::Card, span.clone()));
             }
-            out.push(mark(Builtin::Account, span));
+            // A card of the Chinese network stays one, whatever it is called.
+            let chinese_card = card && digits.starts_with("62") && digits.len() >= 16;
+            if !chinese_card && is_called_otherwise(text, &span, called) {
+                out.push(mark(Builtin::Number, span));
+            } else {
+                out.push(mark(Builtin::Account, span));
+            }
         }
     }
+}
+
+/// Whether a long number is called something that no money can be sent to, or is part of a code with letters.
+fn is_called_otherwise(text: &str, span: &Range<usize>, called: Option<Label>) -> bool {
+    let bytes = text.as_bytes();
+    let letter = |at: Option<usize>| at.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_lowercase);
+    let coded = letter(span.start.checked_sub(1)) || letter(Some(span.end)) || {
+        // `ws-20261101-000718-3`: a code with letters before a dash.
+        let dash = span.start.checked_sub(1).filter(|i| bytes[*i] == b'-');
+        dash.is_some_and(|i| letter(i.checked_sub(1)))
+    };
+    if coded {
+        let from = text[..span.start].trim_end_matches('-');
+        let word = from.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
+        let says_account = ["no", "acc", "acct", "ac", "card", "to", "num", "account", "a", "c"];
+        return !says_account.contains(&word) && !labels::leads_money(text, span.start) && called != Some(Label::Account);
+    }
+    match called {
+        Some(Label::Reference) => true,
+        Some(Label::Account) => labels::is_own(text, span.end) && !labels::leads_money(text, span.start),
+        _ => false,
+    }
+}
+
+fn digits_of(text: &str) -> String {
+    let han = text.chars().filter_map(|c| digit_of(c, true));
+    if text.bytes().any(|b| b.is_ascii_digit()) || !text.is_ascii() {
+        return han.collect();
+    }
+    accounts::spoken_digits(text)
+}
+
+/// Codes of banks and branches: with one of them beside it, even a short number is an account.
+const BANK_CODES: &[&str] = &[
+    "sort code", "sortcode", "s/c", "sort:", "bsb", "routing", "aba", "rtn", "ifsc", "swift", "bic", "transit",
+    "branch code", "bank code", "银行代码", "银行代号", "分行代码", "分行代号", "联行号", "行号",
+];
+
+/// Numbers near the code of a bank or a branch are accounts, however short. The code itself is one where no account that
+/// may be named stands in the text.
+fn beside_bank_codes(text: &str, cx: &ContentContext, out: &mut Vec<WordMark>) {
+    if !out.iter().any(|m| m.what == Builtin::Number) {
+        return;
+    }
+    let letter = |at: Option<usize>| at.is_some_and(|i| text.as_bytes().get(i).is_some_and(u8::is_ascii_alphabetic));
+    let found = BANK_CODES
+        .iter()
+        .flat_map(|code| text.match_indices(code).take(8).map(|(at, c)| (at, at + c.len())));
+    let whole = found.filter(|(at, end)| !letter(at.checked_sub(1)) && !letter(Some(*end)));
+    let codes: Vec<usize> = whole.map(|(_, end)| end).collect();
+    if codes.is_empty() {
+        return;
+    }
+    let registered = |digits: &str| {
+        let is = |p: &String| p == digits || p.ends_with(digits);
+        cx.payees.iter().map(|p| digits_of(&p.number)).any(|p| is(&p))
+    };
+    let authorised = out.iter().any(|m| m.what == Builtin::Authorised)
+        || out
+            .iter()
+            .any(|m| m.what == Builtin::Number && registered(&digits_of(&text[m.span.clone()])));
+    let mut accounts = Vec::new();
+    for m in out.iter().filter(|m| m.what == Builtin::Number) {
+        let Some(distance) = codes.iter().filter(|e| **e <= m.span.start).map(|e| m.span.start - e).min() else {
+            continue;
+        };
+        let digits = digits_of(&text[m.span.clone()]);
+        let code_itself = distance <= 10 && digits.len() <= 9 && authorised;
+        let reference = labels::label(text, m.span.start) == Some(Label::Reference);
+        if distance <= 90 && !code_itself && !reference && !registered(&digits) {
+            accounts.push(mark(Builtin::Account, m.span.clone()));
+        }
+    }
+    out.extend(accounts);
 }
 
 /// Characters of numbers in words.
@@ -182,7 +282,10 @@ fn token(token: &str, start: usize, folded: &Folded, original: &str, out: &mut V
     let digits = token.bytes().filter(u8::is_ascii_digit).count();
     let letters = token.bytes().filter(u8::is_ascii_lowercase).count();
     let plain = token.bytes().all(|b| b.is_ascii_alphanumeric());
-    if is_link(token) {
+    if links::is_link(token) {
+        if links::is_shortened(token) {
+            out.push(mark(Builtin::ShortLink, start..end));
+        }
         out.push(mark(Builtin::Link, start..end));
         return;
     }
@@ -197,15 +300,6 @@ fn token(token: &str, start: usize, folded: &Folded, original: &str, out: &mut V
         out.push(mark(Builtin::Wallet, start..end));
         return;
     }
-    let mut parts = token.split('-');
-    let three = [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
-    let ssn = letters == 0 && digits == 9 && parts.next().is_none() && checks::us_ssn(three);
-    let lettered =
-        letters > 0 && (checks::taiwan_id(token) || checks::uk_nino(token) || checks::hong_kong_id(token));
-    if ssn || lettered {
-        out.push(mark(Builtin::IdNumber, start..end));
-        return;
-    }
     let known = |what: Builtin| {
         out.iter()
             .any(|m| m.what == what && m.span.start < end && start < m.span.end)
@@ -213,8 +307,22 @@ fn token(token: &str, start: usize, folded: &Folded, original: &str, out: &mut V
     if known(Builtin::IdNumber) || known(Builtin::Card) {
         return;
     }
-    if token.starts_with('@') && letters >= 3 || letters > 0 && digits >= 2 && (5..=24).contains(&token.len())
-    {
+    if !known(Builtin::Phone) && identity::is_token_of_person(folded.text(), &(start..end)) {
+        out.push(mark(Builtin::IdNumber, start..end));
+        return;
+    }
+    match token.split_once('@') {
+        // `name@bank`: an address of the payment network of India.
+        Some((name, host)) if !name.is_empty() && !host.is_empty() => {
+            let what = if host.contains('.') { Builtin::Email } else { Builtin::Handle };
+            out.push(mark(what, start..end));
+            return;
+        }
+        _ => {}
+    }
+    let tagged = start > 0 && folded.text().as_bytes()[start - 1] == b'$' && letters >= 3;
+    let named = token.starts_with('@') && letters >= 3 || token.starts_with("wxid") || tagged;
+    if named || letters > 0 && digits >= 2 && (5..=24).contains(&token.len()) {
         out.push(mark(Builtin::Handle, start..end));
     } else if letters == 0
         && digits >= 5
@@ -223,34 +331,13 @@ fn token(token: &str, start: usize, folded: &Folded, original: &str, out: &mut V
         && !known(Builtin::Authorised)
     {
         let dashed = token.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        if digits >= 7 && dashed && !known(Builtin::Account) {
+        if digits >= 7 && dashed && !known(Builtin::Account) && !known(Builtin::Number) {
             out.push(mark(Builtin::Number, start..end));
-            if digits == 9 && checks::us_routing(&token.replace('-', "")) {
-                out.push(mark(Builtin::Account, start..end));
-            }
         }
         if digits <= 12 && dashed {
             out.push(mark(Builtin::Handle, start..end));
         }
     }
-}
-
-fn is_link(token: &str) -> bool {
-    if token.starts_with("http") && token.contains("://") || token.starts_with("www.") {
-        return true;
-    }
-    let host = token.split('/').next().unwrap_or("");
-    let Some((name, top)) = host.rsplit_once('.') else {
-        return false;
-    };
-    let top_level = [
-        "com", "cn", "net", "org", "io", "ly", "gl", "me", "cc", "top", "vip", "xyz", "club", "tw", "hk",
-        "uk", "us", "app", "link", "info", "co", "im", "la", "example", "test",
-    ];
-    top_level.contains(&top)
-        && !name.is_empty()
-        && !token.contains('@')
-        && name.bytes().any(|b| b.is_ascii_lowercase())
 }
 
 #[cfg(test)]

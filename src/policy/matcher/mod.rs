@@ -48,11 +48,15 @@ pub enum Builtin {
     Phone,
     /// A link.
     Link,
+    /// A link that hides where it leads.
+    ShortLink,
+    /// An e-mail address.
+    Email,
 }
 
 impl Builtin {
     /// Their names in patterns, in order.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 17] = [
         "@start",
         "@creditor",
         "@sender",
@@ -68,6 +72,8 @@ impl Builtin {
         "@handle",
         "@phone",
         "@link",
+        "@short_link",
+        "@email",
     ];
 }
 
