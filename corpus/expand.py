@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from disguise import DISGUISES, OLD_FORMS, disguise
+from disguise import DISGUISES, OLD_FORMS, disguise, lightly
 
 HERE = Path(__file__).resolve().parent
 SEED = 20261
@@ -96,7 +96,7 @@ def read_core():
                     categories, _, rest = line[1:].partition("|")
                     listed = [] if categories.strip() == "-" else categories.strip().split(",")
                     pairs[-1]["sides"].append((listed, options_of(rest.split())))
-                elif path.name == "pairs.txt":
+                elif path.name.endswith("pairs.txt"):
                     pairs[-1]["text"] = line.replace("\\n", "\n")
                 else:
                     register, text = line.split(" ", 1)
@@ -340,6 +340,13 @@ def disguised(rng, s, line, kinds):
     return None
 
 
+def careless(rng, s, line):
+    lang, register, text = line
+    stage = Stage(rng, lang, register, s.options, "")
+    odd = lightly(lang, stage.fill(text), rng)
+    return message(stage, odd, s.name, register, s.categories, None) if odd else None
+
+
 def joined(rng, s, line, fillers):
     """The line beside a proper clause of the same language, before or after it."""
     lang, register, text = line
@@ -412,6 +419,8 @@ def train_rows(rng, scenarios, pairs):
                 yield base(rng, s, line)
                 yield joined(rng, s, line, fillers)
                 yield joined(rng, s, line, fillers)
+                if rng.random() < 0.5:
+                    yield careless(rng, s, line)
     for pair in pairs:
         for _ in range(3):
             yield from of_pair(rng, pair)
