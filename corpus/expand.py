@@ -356,13 +356,13 @@ def joined(rng, s, line, fillers):
     fitting = fillers.get((lang, kind, role, register if lang == "zh-TW" else ""), [])
     if not fitting or "\n" in text:
         return None
-    other = rng.choice(fitting)
+    other, beside = rng.choice(fitting)
     if other == text:
         return None
     other, text = stage.fill(other), stage.fill(text)
     gap = " " if lang == "en" else ""
     text = rng.choice([f"{other}{gap}{text}", f"{text}{gap}{other}"])
-    return message(stage, text, s.name, register + "+", s.categories, own_evasion(s, lang, register))
+    return message(stage, text, f"{s.name}+{beside}", register + "+", s.categories, own_evasion(s, lang, register))
 
 
 def fillers_of(scenarios):
@@ -376,7 +376,7 @@ def fillers_of(scenarios):
                 continue
             for kind in s.options.get("senders", "abc"):
                 key = (lang, kind, s.options.get("role", "d"), register if lang == "zh-TW" else "")
-                out.setdefault(key, []).append(text)
+                out.setdefault(key, []).append((text, s.name))
     return out
 
 

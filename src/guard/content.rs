@@ -619,8 +619,8 @@ pub(super) fn report(desk: &mut Desk<'_>, policy: &PolicySet, applied: &Applied<
         let place = applied.citation(finding.category).map(|rule| &rule.head);
         let mut head = cited(&finding.head, place.filter(|_| finding.entry.is_some()));
         if let Some((zh, en)) = finding.variable {
-            head.zh = format!("{}(词语出自{zh},不是模板)", head.zh).into();
-            head.en = format!("{} (the words come from {en}, not from the template)", head.en).into();
+            head.zh = format!("{}(词语出自{zh},不是模板)", head.zh);
+            head.en = format!("{} (the words come from {en}, not from the template)", head.en);
         }
         desk.report(&head, finding.verdict, Some((finding.part, finding.span)));
     }
@@ -709,6 +709,85 @@ mod tests {
             number: "3100076543210987654".to_owned(),
         }]);
         check(&bank, account, Verdict::Cleared);
+    }
+
+    #[test]
+    fn data_of_others_is_not_blamed_on_the_template() {
+        let check = |text: &str, name: &str, expected: Verdict, blamed: bool| {
+            let start = text.find(name).unwrap();
+            let variables = [Variable {
+                name: ("债务人姓名", "the debtor's name"),
+                span: start..start + name.len(),
+            }];
+            let part = Part {
+                variables: &variables,
+                ..Part::plain("text", text)
+            };
+            let rules = ContentRules {
+                lexicons: &LEXICONS,
+                speaks: None,
+                classifier: None,
+            };
+            let found = super::check(&agency(), &[part], &rules);
+            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+            assert!(found.findings.iter().all(|f| f.variable.is_some() == blamed), "{text}");
+        };
+        check("尊敬的打断你的腿,请按期还款。", "打断你的腿", Verdict::Review, true);
+        check("王小明,打断你的腿。", "王小明", Verdict::Blocked, false);
+        check("打断王小明的腿。", "王小明", Verdict::Blocked, false);
+        check("王小明,请按期还款。", "王小明", Verdict::Cleared, false);
+    }
+
+    /// Is sure of one category, whatever the words.
+    struct Sure(Category);
+
+    impl SecondOpinion for Sure {
+        fn score(&self, _: &Input<'_>) -> Score {
+            Score {
+                probability: 0.9,
+                raises_review: true,
+                sure: true,
+                category: None,
+                sure_of: Vec::new(),
+                strongest: Vec::new(),
+            }
+        }
+
+        fn explain(&self, _: &Input<'_>, score: &mut Score) {
+            score.category = Some(self.0);
+            score.sure_of = vec![self.0];
+        }
+    }
+
+    #[test]
+    fn a_second_opinion_confirms_a_doubt_and_never_blocks_alone() {
+        let check = |text: &str, category: Category, expected: Verdict| {
+            let opinion = Sure(category);
+            let rules = ContentRules {
+                lexicons: &LEXICONS,
+                speaks: None,
+                classifier: Some(&opinion),
+            };
+            let found = super::check(&agency(), &[Part::plain("text", text)], &rules);
+            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+        };
+        // By sound alone: a doubt.
+        let heard = "今晚有人去大断你的腿。";
+        assert_eq!(judged(&agency(), heard).verdict, Verdict::Review);
+        check(heard, Category::Threat, Verdict::Blocked);
+        check(heard, Category::UnauthorizedFee, Verdict::Review);
+        check("请按期还款。", Category::Threat, Verdict::Review);
+    }
+
+    #[test]
+    fn what_is_disguised_as_a_whole_is_read_by_a_person() {
+        let check = |text: &str, expected: Verdict| {
+            let found = judged(&agency(), text);
+            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+        };
+        check("您.好.请.于.八.月.十.五.日.前.还.款.谢.谢", Verdict::Review);
+        check("nin hao qing yu ba yue shi wu ri qian huan kuan xie xie", Verdict::Review);
+        check("对 账 通 知\n您好,本期账单已出,请于8月15日前核对,如有疑问请与我们联系,谢谢。", Verdict::Cleared);
     }
 
     #[test]

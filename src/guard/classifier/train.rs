@@ -17,7 +17,8 @@ pub struct Example<'a> {
     pub input: Speech<'a>,
     /// Why it must be stopped; empty for a proper message.
     pub categories: Vec<Category>,
-    /// The situation it tells; messages of one scenario are never on both sides of a check.
+    /// The situation it tells, and after a `+` another that a part of it comes from; messages of one scenario are never on
+    /// both sides of a check.
     pub scenario: &'a str,
 }
 
@@ -67,7 +68,7 @@ pub struct Trained {
     pub caught: f32,
     /// The same for proper messages.
     pub false_alarms: f32,
-    /// Distance of every example from the threshold, by weights that had not seen its scenario; none if left out.
+    /// Distance of every example from the threshold, by weights that had not seen its scenario; none if left out or of two scenarios.
     pub unseen: Vec<Option<f32>>,
 }
 
@@ -76,14 +77,17 @@ struct Compiled {
     harmful: bool,
     kinds: Vec<usize>,
     scenario: u32,
+    /// The other scenario that a part comes from, 0 for none.
+    beside: u32,
     context: Vec<u32>,
     sentences: Vec<Sentence>,
 }
 
 impl Compiled {
-    /// In which part of the scenarios it lies.
-    fn fold(&self, folds: usize) -> usize {
-        (self.scenario >> 12) as usize % folds
+    /// Whether it lies in a part of the scenarios, wholly or in part.
+    fn is_in(&self, fold: usize, folds: usize) -> bool {
+        let of = |scenario: u32| scenario != 0 && (scenario >> 12) as usize % folds == fold;
+        of(self.scenario) || of(self.beside)
     }
 
     fn count(&self) -> u32 {
@@ -151,8 +155,8 @@ pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
         categories,
     };
     let share = |bad: bool| {
-        let of = compiled.iter().zip(&margins).filter(|(c, _)| c.harmful == bad);
-        let above = of.clone().filter(|(_, m)| **m > threshold).count();
+        let of = compiled.iter().zip(&margins).filter(|(c, m)| c.harmful == bad && m.is_some());
+        let above = of.clone().filter(|(_, m)| m.is_some_and(|m| m > threshold)).count();
         above as f32 / of.count().max(1) as f32
     };
     Trained {
@@ -166,9 +170,9 @@ pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
 }
 
 /// Margins beside the examples they belong to, as distances from the threshold.
-fn unseen(kept: &[bool], margins: &[f32], threshold: f32) -> Vec<Option<f32>> {
+fn unseen(kept: &[bool], margins: &[Option<f32>], threshold: f32) -> Vec<Option<f32>> {
     let mut margins = margins.iter();
-    let next = |kept: &bool| kept.then(|| margins.next().map(|m| m - threshold)).flatten();
+    let next = |kept: &bool| kept.then(|| margins.next().copied().flatten().map(|m| m - threshold)).flatten();
     kept.iter().map(next).collect()
 }
 
@@ -177,11 +181,16 @@ fn compile(examples: &[Example<'_>], categories: &[Category]) -> (Vec<Compiled>,
     for e in examples {
         let mut sink = Collect::default();
         walk(&e.input, &mut sink);
+        let (own, beside) = match e.scenario.split_once('+') {
+            Some((own, beside)) => (own, Some(beside)),
+            None => (e.scenario, None),
+        };
         let place = |c: &Category| categories.iter().position(|known| known == c);
         out.push(Compiled {
             harmful: !e.categories.is_empty(),
             kinds: e.categories.iter().filter_map(place).collect(),
-            scenario: e.scenario.bytes().fold(0x5D1E_77A3, |h, b| mix(h, u32::from(b))).max(1),
+            scenario: number_of(own),
+            beside: beside.map_or(0, number_of),
             context: sink.context,
             sentences: sink.sentences,
         });
@@ -195,6 +204,10 @@ fn compile(examples: &[Example<'_>], categories: &[Category]) -> (Vec<Compiled>,
     let mut marks = kept.iter();
     out.retain(|_| marks.next().is_some_and(|kept| *kept));
     (out, kept)
+}
+
+fn number_of(scenario: &str) -> u32 {
+    scenario.bytes().fold(0x5D1E_77A3, |h, b| mix(h, u32::from(b))).max(1)
 }
 
 /// A hash stays as it is.
@@ -222,7 +235,7 @@ impl Hasher for AsItIs {
 fn telling_only(compiled: &mut [Compiled]) -> Vec<u32> {
     // The last scenario that had a feature, and how often another one came.
     let mut seen: HashMap<u32, (u32, u32), BuildHasherDefault<AsItIs>> = HashMap::default();
-    for c in compiled.iter() {
+    for c in compiled.iter().filter(|c| c.beside == 0) {
         for hash in c.sentences.iter().flat_map(|s| &s.hashes).chain(&c.context) {
             let (last, others) = seen.entry(*hash).or_insert((c.scenario, 0));
             *others += u32::from(*last != c.scenario);
@@ -379,25 +392,28 @@ fn learn_kinds(examples: &[&Compiled], categories: usize, fit: &Fit) -> (Vec<f32
     (table, biases)
 }
 
-/// The margin of every message by weights that have not seen its scenario.
-fn unseen_margins(compiled: &[Compiled], fit: &Fit) -> Vec<f32> {
-    let mut margins = vec![0.0; compiled.len()];
-    for fold in 0..fit.folds.max(2) {
-        let seen: Vec<&Compiled> = compiled.iter().filter(|c| c.fold(fit.folds.max(2)) != fold).collect();
+/// The margin of every message of one scenario by weights that have not seen anything of it.
+fn unseen_margins(compiled: &[Compiled], fit: &Fit) -> Vec<Option<f32>> {
+    let folds = fit.folds.max(2);
+    let mut margins = vec![None; compiled.len()];
+    for fold in 0..folds {
+        let seen: Vec<&Compiled> = compiled.iter().filter(|c| !c.is_in(fold, folds)).collect();
         let learnt = learn_harmful(&seen, fit);
-        for (margin, c) in margins.iter_mut().zip(compiled).filter(|(_, c)| c.fold(fit.folds.max(2)) == fold) {
-            *margin = best(&learnt, c).0;
+        let own = |c: &Compiled| c.beside == 0 && c.is_in(fold, folds);
+        for (margin, c) in margins.iter_mut().zip(compiled).filter(|(_, c)| own(c)) {
+            *margin = Some(best(&learnt, c).0);
         }
     }
     margins
 }
 
 /// Slope and offset that turn margins into probabilities.
-fn calibrate(compiled: &[Compiled], margins: &[f32]) -> (f32, f32) {
+fn calibrate(compiled: &[Compiled], margins: &[Option<f32>]) -> (f32, f32) {
     let (mut slope, mut offset) = (1.0f32, 0.0f32);
     for _ in 0..400 {
         let (mut of_slope, mut of_offset) = (0.0, 0.0);
         for (c, margin) in compiled.iter().zip(margins) {
+            let Some(margin) = margin else { continue };
             let error = logistic(slope * margin + offset) - f32::from(u8::from(c.harmful));
             of_slope += error * margin;
             of_offset += error;
@@ -410,12 +426,12 @@ fn calibrate(compiled: &[Compiled], margins: &[f32]) -> (f32, f32) {
 }
 
 /// The lowest margin that no more than the given share of proper messages exceed.
-fn threshold(compiled: &[Compiled], margins: &[f32], false_alarms: f32) -> f32 {
+fn threshold(compiled: &[Compiled], margins: &[Option<f32>], false_alarms: f32) -> f32 {
     let mut proper: Vec<f32> = compiled
         .iter()
         .zip(margins)
         .filter(|(c, _)| !c.harmful)
-        .map(|(_, m)| *m)
+        .filter_map(|(_, m)| *m)
         .collect();
     proper.sort_by(|a, b| b.total_cmp(a));
     let allowed = (proper.len() as f32 * false_alarms) as usize;
