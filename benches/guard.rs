@@ -1,7 +1,7 @@
 //! How fast the content guard is: the shipped lexicons and 50,000 extra terms, texts of 60 to 300 characters, one core.
-//! In the same run a plain `aho-corasick` automaton over the same words, without folding. A Python peer stands in
-//! `benches/peers/guard_pyahocorasick.py`. Run with `cargo bench --bench guard`; `--texts FILE` writes the texts and
-//! `--terms FILE` the words for the peer.
+//! In the same run a plain `aho-corasick` automaton over the same words, without folding, and a Python peer
+//! (`benches/peers/guard_pyahocorasick.py`, where `--python FILE` or `target/venv` has it). Run with `cargo bench --bench
+//! guard`; `--stages` tells where the time goes, `--texts FILE` writes the texts and `--terms FILE` the words.
 
 use std::time::{Duration, Instant};
 
@@ -180,12 +180,8 @@ fn main() {
     let texts = texts(&mut dice);
     let arguments: Vec<String> = std::env::args().collect();
     for (flag, lines) in [("--texts", &texts), ("--terms", &terms)] {
-        if let Some(file) = arguments
-            .iter()
-            .position(|a| a == flag)
-            .and_then(|at| arguments.get(at + 1))
-        {
-            std::fs::write(file, lines.join("\n")).unwrap_or_else(|e| panic!("{file}: {e}"));
+        if let Some(file) = value_of(&arguments, flag) {
+            std::fs::write(&file, lines.join("\n")).unwrap_or_else(|e| panic!("{file}: {e}"));
         }
     }
     let quoted: Vec<String> = terms.iter().map(|t| format!("\"{t}\"")).collect();
@@ -254,4 +250,33 @@ fn main() {
     let plain = measure(&texts, |text| plain.find_overlapping_iter(text).count());
     println!("plain aho-corasick over {} words, no folding: {plain}", words.len());
     println!("ratio: {:.2} of a plain automaton", full.by_core / plain.by_core);
+    let python = value_of(&arguments, "--python").unwrap_or_else(|| "target/venv/bin/python".to_owned());
+    match peer(&python, &texts, &words) {
+        Ok((rate, told)) => println!("{told}ratio: {:.2} of the Python peer", full.by_core / rate),
+        Err(why) => println!("the Python peer was not run ({why}); `--python FILE` names one that has pyahocorasick"),
+    }
+}
+
+/// Runs the Python peer over the same texts and words; its messages a second of core time, and what it printed.
+fn peer(python: &str, texts: &[String], words: &[String]) -> Result<(f64, String), String> {
+    let folder = std::env::temp_dir().join(format!("dunwell-guard-{}", std::process::id()));
+    let wrong = |e: std::io::Error| e.to_string();
+    std::fs::create_dir_all(&folder).map_err(wrong)?;
+    let (text_file, word_file) = (folder.join("texts.txt"), folder.join("words.txt"));
+    std::fs::write(&text_file, texts.join("\n")).map_err(wrong)?;
+    std::fs::write(&word_file, words.join("\n")).map_err(wrong)?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/guard_pyahocorasick.py");
+    let run = std::process::Command::new(python).arg(script).arg(&text_file).arg(&word_file).output();
+    let _ = std::fs::remove_dir_all(&folder);
+    let output = run.map_err(wrong)?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let rate = told
+        .lines()
+        .find_map(|line| line.strip_prefix("pyahocorasick with NFKC: ")?.split(' ').next()?.parse().ok());
+    rate.map(|rate| (rate, told)).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn value_of(arguments: &[String], flag: &str) -> Option<String> {
+    let at = arguments.iter().position(|a| a == flag)?;
+    arguments.get(at + 1).cloned()
 }

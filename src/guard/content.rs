@@ -805,6 +805,13 @@ mod tests {
         check("6 ".repeat(200_000));
         check("法(fa)".repeat(50_000));
         check("《".repeat(100_000));
+        check("!".repeat(200_000));
+        check(format!("a {}", "6 ".repeat(200_000)));
+        check("zqk vrt ".repeat(40_000));
+        check("发院》《友卡".repeat(20_000));
+        check("a.".repeat(200_000));
+        check("k1ll".repeat(60_000));
+        check("nide".repeat(60_000));
     }
 
     proptest! {

@@ -266,9 +266,8 @@ impl<'a> Run<'a> {
             *next = (mix(last.0, symbol), last.1);
         }
         // One to three Chinese characters are words; of Latin letters and signs fewer than four say nothing.
-        let lengths = if short { 0..3 } else { 3..4 };
-        for n in lengths.start..lengths.end.min(self.held + 1) {
-            let (hash, start) = longer[n];
+        let (fewest, most) = if short { (0, 3) } else { (3, 4) };
+        for (n, (hash, start)) in longer.into_iter().enumerate().take(most.min(self.held + 1)).skip(fewest) {
             self.emit(mix(hash, n as u32), start..at.end, n == 1, sink);
         }
         self.held = (self.held + 1).min(3);

@@ -84,7 +84,7 @@ impl Known for LatinWords {
     fn respelled(&self, word: &[char]) -> Option<&[char]> {
         let wanted = sound(word);
         let from = self.by_sound.partition_point(|(s, ..)| *s < wanted);
-        let same = self.by_sound[from..].iter().take_while(|(s, ..)| *s == wanted).take(40);
+        let same = self.by_sound[from..].iter().take_while(|(s, ..)| *s == wanted).take(16);
         let letters = same.map(|(_, at, length)| &self.letters[*at as usize..*at as usize + usize::from(*length)]);
         letters
             .map(|l| (distance(word, l), l))

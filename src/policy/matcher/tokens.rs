@@ -225,7 +225,8 @@ impl Lexicons {
             let inside = t.end <= reach.1 && (reach.0 < t.start || t.end < reach.1) && !is_name(t);
             let named = follows.binary_search(&at).is_ok();
             // What only sounds like a word and runs into a name is part of the name.
-            let crosses = t.dress == Dress::BySound && covers.iter().any(|c| c.0 < t.end && t.start < c.1);
+            let before_end = || covers[..covers.partition_point(|c| c.0 < t.end)].iter().rev().take(8);
+            let crosses = t.dress == Dress::BySound && before_end().any(|c| t.start < c.1);
             at += 1;
             !inside && !named && !crosses
         });

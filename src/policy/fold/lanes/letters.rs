@@ -97,10 +97,14 @@ fn put_together(folded: &Folded, known: &dyn Known, oddities: &mut Oddities) -> 
     out
 }
 
+/// So many strange words of a text are listened to; more are no English.
+const MOST_HEARD: usize = 500;
+
 /// English words that are none, and sound like words of the lexicons.
 fn respelled(folded: &Folded, known: &dyn Known, oddities: &mut Oddities) -> Option<Variant> {
     let chars = folded.chars();
     let mut changes: Vec<(Range<usize>, &[char])> = Vec::new();
+    let mut tries = 0;
     let mut at = 0;
     while at < chars.len() {
         if is_han(chars[at]) {
@@ -114,6 +118,11 @@ fn respelled(folded: &Folded, known: &dyn Known, oddities: &mut Oddities) -> Opt
             && (at == 0 || apart(at - 1))
             && !(length <= 6 && english(word))
             && !known.latin(word)
+            && tries < MOST_HEARD
+            && {
+                tries += 1;
+                true
+            }
             && let Some(heard) = known.respelled(word)
         {
             changes.push((at..at + length, heard));
@@ -194,10 +203,13 @@ fn is_part(c: char) -> bool {
         && !matches!(c, ',' | '。' | '(' | ')' | '【' | '】' | '"' | '“' | '”' | ':')
 }
 
+/// What is longer is no word, and no row of letters that are one; it is read in pieces, so that time stays linear.
+const LONGEST: usize = 128;
+
 /// Where a Latin word ends with what is written inside it: before a blank, a Han character or the end. A full stop or
 /// exclamation mark at its end belongs to the sentence.
 fn token_end(chars: &[char], start: usize) -> usize {
-    let mut end = start + chars[start..].iter().take_while(|c| is_part(**c)).count();
+    let mut end = start + chars[start..].iter().take(LONGEST).take_while(|c| is_part(**c)).count();
     while end > start && !chars[end - 1].is_alphanumeric() && !matches!(chars[end - 1], '$' | '@') {
         end -= 1;
     }
@@ -406,7 +418,7 @@ impl<'t> Reader<'t> {
             while next - i <= 3 && sign(next) && (self.c(next) == ' ') == blank {
                 next += 1;
             }
-            if next == i + 1 || !single(next) {
+            if next == i + 1 || !single(next) || at.len() == LONGEST {
                 break;
             }
             at.push(next);
