@@ -123,6 +123,39 @@ DISGUISES = {
 }
 
 
+def lightly(lang, text, rng):
+    """A proper text as careless or playful people write it: some full width, old forms, a picture, a spaced heading, an
+    abbreviation, a syllable in Latin letters. So that odd writing by itself is no reason."""
+    kind = rng.choice(["fullwidth", "traditional", "emoji", "spaced", "latin", "typo", "zwsp_free"])
+    if kind == "fullwidth":
+        out = re.sub(r"[0-9]+", lambda m: m.group().translate(SMALL), text)
+    elif kind == "traditional":
+        out = to_traditional(lang, text, rng)
+    elif kind == "emoji":
+        out = rng.choice(["\U0001F60A", "\U0001F64F", "\u2728", "\U0001F4CC", "\U0001F4DE"]) + text if rng.random() < 0.5 else emoji(lang, text, rng)
+    elif kind == "spaced" and lang != "en":
+        runs = [m for m in re.finditer(r"[\u4e00-\u9fff]{2,4}", text)]
+        m = rng.choice(runs) if runs else None
+        out = m and text[:m.start()] + " ".join(m.group()) + text[m.end():]
+    elif kind == "latin" and lang != "en":
+        found = [m for m in HAN.finditer(text) if m.group() in SYLLABLES]
+        m = rng.choice(found) if found else None
+        out = m and text[:m.start()] + SYLLABLES[m.group()] + text[m.end():]
+    elif kind == "typo" and lang != "en":
+        table = {pair[0]: pair[1] for pair in SOUNDS.split()}
+        found = [i for i, c in enumerate(text) if c in table]
+        i = rng.choice(found) if found else None
+        out = text[:i] + table[text[i]] + text[i + 1:] if found else None
+    elif kind == "typo":
+        words = [m for m in re.finditer(r"\b[a-z]{5,}\b", text)]
+        m = rng.choice(words) if words else None
+        cut = m and rng.randrange(m.start() + 1, m.end() - 1)
+        out = m and text[:cut] + text[cut + 1:]
+    else:
+        out = text.replace(" ", "  ") if lang == "en" else text.replace(",", " , ")
+    return out if out and out != text else None
+
+
 def disguise(kind, lang, text, rng):
     """The text hidden in this way, or None."""
     hidden = DISGUISES[kind](lang, text, rng)

@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from disguise import DISGUISES, OLD_FORMS, disguise
+from disguise import DISGUISES, OLD_FORMS, disguise, lightly
 
 HERE = Path(__file__).resolve().parent
 SEED = 20261
@@ -340,6 +340,13 @@ def disguised(rng, s, line, kinds):
     return None
 
 
+def careless(rng, s, line):
+    lang, register, text = line
+    stage = Stage(rng, lang, register, s.options, "")
+    odd = lightly(lang, stage.fill(text), rng)
+    return message(stage, odd, s.name, register, s.categories, None) if odd else None
+
+
 def joined(rng, s, line, fillers):
     """The line beside a proper clause of the same language, before or after it."""
     lang, register, text = line
@@ -349,13 +356,13 @@ def joined(rng, s, line, fillers):
     fitting = fillers.get((lang, kind, role, register if lang == "zh-TW" else ""), [])
     if not fitting or "\n" in text:
         return None
-    other = rng.choice(fitting)
+    other, beside = rng.choice(fitting)
     if other == text:
         return None
     other, text = stage.fill(other), stage.fill(text)
     gap = " " if lang == "en" else ""
     text = rng.choice([f"{other}{gap}{text}", f"{text}{gap}{other}"])
-    return message(stage, text, s.name, register + "+", s.categories, own_evasion(s, lang, register))
+    return message(stage, text, f"{s.name}+{beside}", register + "+", s.categories, own_evasion(s, lang, register))
 
 
 def fillers_of(scenarios):
@@ -369,7 +376,7 @@ def fillers_of(scenarios):
                 continue
             for kind in s.options.get("senders", "abc"):
                 key = (lang, kind, s.options.get("role", "d"), register if lang == "zh-TW" else "")
-                out.setdefault(key, []).append(text)
+                out.setdefault(key, []).append((text, s.name))
     return out
 
 
@@ -412,6 +419,8 @@ def train_rows(rng, scenarios, pairs):
                 yield base(rng, s, line)
                 yield joined(rng, s, line, fillers)
                 yield joined(rng, s, line, fillers)
+                if rng.random() < 0.5:
+                    yield careless(rng, s, line)
     for pair in pairs:
         for _ in range(3):
             yield from of_pair(rng, pair)

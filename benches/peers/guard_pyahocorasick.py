@@ -19,10 +19,10 @@ for number, term in enumerate(terms):
     automaton.add_word(unicodedata.normalize("NFKC", term).lower(), number)
 automaton.make_automaton()
 print(f"automaton built in {time.perf_counter() - start:.2f} s")
-count, hits, start = 0, 0, time.perf_counter()
-while time.perf_counter() - start < 5:
+count, hits, start = 0, 0, time.process_time()
+while time.process_time() - start < 3:
     for text in texts:
         folded = "".join(unicodedata.normalize("NFKC", text).lower().split())
         hits += sum(1 for _ in automaton.iter(folded))
         count += 1
-print(f"pyahocorasick with NFKC: {count / (time.perf_counter() - start):.0f} messages/s")
+print(f"pyahocorasick with NFKC: {count / (time.process_time() - start):.0f} messages/s of core time")

@@ -13,11 +13,10 @@ use super::out::{Answer, table};
 use super::session::Session;
 use super::words::{Lang, word};
 use crate::dispatch::Rulebook;
-use crate::domain::Verdict;
-use crate::guard::classifier::{Classifier, Example, Fit, Speech, hints, shipped, train};
-use crate::guard::content::{ContentRules, Input, Part, check};
+use crate::domain::{SenderKind, Verdict};
+use crate::guard::classifier::{Classifier, Example, Fit, Hint, Speech, hints, shipped, train};
+use crate::guard::content::{ContentRules, Input, Part, check, overheard};
 use crate::guard::report::{Judged, Report, Tally, Wording, page, percent, report};
-use crate::policy::fold::fold;
 use crate::policy::{Category, ContentContext, Lexicons};
 
 /// What can be done with the judgement of words.
@@ -418,7 +417,8 @@ impl Judge {
         } else {
             Verdict::Cleared
         };
-        (verdict, reading.category.into_iter().collect())
+        let category = reading.raises_review().then(|| self.classifier.category(&ready.speech()));
+        (verdict, category.into_iter().collect())
     }
 }
 
@@ -427,6 +427,8 @@ fn context(m: &Labelled) -> ContentContext {
     let mut cx = ContentContext::new(m.sender, &m.sender_name, &m.creditor_name, m.creditor_is_bank);
     cx.audience = m.reader;
     cx.channel = m.channel;
+    // Files know no approvals: whether to sue is the creditor's and its lawyer's own decision, an agency's never.
+    cx.legal_approved = m.sender != SenderKind::Agency;
     cx.pay_to(m.accounts.clone());
     cx
 }
@@ -435,7 +437,7 @@ fn context(m: &Labelled) -> ContentContext {
 struct Ready {
     cx: ContentContext,
     text: String,
-    hints: Vec<u32>,
+    hints: Vec<Hint>,
 }
 
 impl Ready {
@@ -446,10 +448,10 @@ impl Ready {
             classifier: None,
         };
         let cx = context(m);
-        let text = fold(&m.text).text().to_owned();
-        let signals = check(&cx, &[Part::plain("text", &m.text)], &rules).signals;
+        let (text, written, signals) = overheard(&cx, &[Part::plain("text", &m.text)], &rules);
         let hints = hints(&Input {
             text: &text,
+            written: &written,
             cx: &cx,
             signals: &signals,
             lexicons,

@@ -5,11 +5,12 @@
 //! in any reading; what applies and is not excused becomes a finding. A second opinion, where there is one, may raise a
 //! doubt where no rule speaks; it never blocks.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::{Desk, classifier, detect};
 use crate::domain::Verdict;
-use crate::policy::fold::{Folded, Oddities, fold, fold_html};
+use crate::policy::fold::{Folded, Oddities, fold, fold_html, fold_into};
 use crate::policy::{
     Applied, Builtin, Category, ContentContext, Entry, Found, Head, Hit, Lexicons, Outcome, PolicySet,
     core_rule,
@@ -24,8 +25,17 @@ pub struct Part<'t> {
     pub text: &'t str,
     /// Whether they are the source of a page.
     pub html: bool,
-    /// Byte ranges that came from data of others, such as the debtor's name.
-    pub variables: &'t [Range<usize>],
+    /// What came from data of others, such as the debtor's name.
+    pub variables: &'t [Variable],
+}
+
+/// Words that a template did not bring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// What they are, in Chinese and in English, for the person who reads the finding.
+    pub name: (&'static str, &'static str),
+    /// Bytes of the part.
+    pub span: Range<usize>,
 }
 
 impl<'t> Part<'t> {
@@ -51,17 +61,21 @@ pub struct ContentRules<'r> {
     pub classifier: Option<&'r dyn SecondOpinion>,
 }
 
-/// A trained model that may raise a doubt about words no rule knows.
+/// A trained model that may raise a doubt about words no rule knows, and confirm a doubt that a rule has.
 pub trait SecondOpinion: Sync {
     /// How likely the text is prohibited.
     fn score(&self, input: &Input<'_>) -> Score;
+    /// Fills in of which kind, and why; asked only where it matters.
+    fn explain(&self, input: &Input<'_>, score: &mut Score);
 }
 
 /// What a second opinion may rest on.
 #[derive(Clone, Copy)]
 pub struct Input<'a> {
-    /// The folded words, parts joined by line breaks, without HTML.
+    /// The folded words, parts joined by line breaks, without HTML; disguised words as the lexicons write them.
     pub text: &'a str,
+    /// The same with every word as it was written; the places of word groups are bytes of it.
+    pub written: &'a str,
     /// Who speaks to whom.
     pub cx: &'a ContentContext,
     /// What the rules saw.
@@ -77,8 +91,12 @@ pub struct Score {
     pub probability: f32,
     /// Whether that is enough for a person to look at it.
     pub raises_review: bool,
+    /// Whether that is enough to confirm what a rule doubts.
+    pub sure: bool,
     /// The likeliest kind of prohibited content.
     pub category: Option<Category>,
+    /// Kinds of which it is sure enough to confirm what a rule doubts.
+    pub sure_of: Vec<Category>,
     /// What counted most, strongest first, with its weight.
     pub strongest: Vec<(String, f32)>,
 }
@@ -98,8 +116,10 @@ pub struct ContentFinding {
     pub span: Range<usize>,
     /// The entry of the lexicons, where it is one.
     pub entry: Option<usize>,
-    /// It rests on words that somebody else supplied.
-    pub in_variable: bool,
+    /// It rests on words that somebody else supplied: which. Without them it would not be there.
+    pub variable: Option<(&'static str, &'static str)>,
+    /// A rule doubted, and a classifier was sure of the same kind.
+    pub confirmed: bool,
 }
 
 /// What the rules saw, whether or not it led to a finding; what a classifier may use.
@@ -109,8 +129,8 @@ pub struct Signals {
     pub entries: Vec<u32>,
     /// Those of them that were excused.
     pub excused: Vec<u32>,
-    /// Word groups that occur in any reading.
-    pub groups: Vec<u16>,
+    /// Word groups by place, in order: bytes of the folded parts as they are joined for a second opinion.
+    pub placed: Vec<(u32, u16)>,
     /// Word hits that only a second reading found.
     pub disguised: u32,
     /// What is unusual about the writing.
@@ -126,6 +146,8 @@ pub struct ContentReview {
     pub findings: Vec<ContentFinding>,
     /// What the rules saw.
     pub signals: Signals,
+    /// What a classifier said, where it raised or confirmed something.
+    pub opinion: Option<Score>,
 }
 
 impl ContentReview {
@@ -138,18 +160,42 @@ impl ContentReview {
     }
 }
 
+/// The core rule about texts that are disguised as a whole.
+const DISGUISED: &str = "content.disguised_writing";
+
 /// At most so many hits of one entry in one part are reported; the words are the same.
 const HITS_SHOWN: usize = 5;
 
+thread_local! {
+    /// Room of folded parts that were judged, for the next ones.
+    static ROOM: RefCell<Vec<Folded>> = const { RefCell::new(Vec::new()) };
+}
+
+/// So much room is kept.
+const PARTS_KEPT: usize = 8;
+
+/// Longer texts are rare, and their room is given back.
+const LONG: usize = 1 << 16;
+
 /// Judges the words of a message.
 pub fn check(cx: &ContentContext, parts: &[Part<'_>], rules: &ContentRules<'_>) -> ContentReview {
-    let folded: Vec<Folded> = parts.iter().map(folded).collect();
+    let mut room = ROOM.take();
+    let mut folded: Vec<Folded> = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut one = room.pop().unwrap_or_default();
+        fold_into(part.text, part.html, &mut one);
+        folded.push(one);
+    }
     let pages: Vec<Page<'_>> = parts
         .iter()
         .zip(&folded)
         .map(|(part, folded)| Page { part: *part, folded })
         .collect();
-    judge(cx, &pages, rules)
+    let review = judge(cx, &pages, rules);
+    room.extend(folded.into_iter().filter(|f| f.text().len() < LONG));
+    room.truncate(PARTS_KEPT);
+    ROOM.set(room);
+    review
 }
 
 /// A part with its folded words.
@@ -169,11 +215,47 @@ pub(super) fn folded(part: &Part<'_>) -> Folded {
 
 /// Judges pages that are folded already.
 pub(super) fn judge(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRules<'_>) -> ContentReview {
+    let (mut review, words) = by_rules(cx, pages, rules);
+    doubt(cx, pages, words, rules, &mut review);
+    review.findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
+    review.verdict = review
+        .findings
+        .iter()
+        .map(|f| f.verdict)
+        .max()
+        .unwrap_or(Verdict::Cleared);
+    review
+}
+
+/// What a second opinion would be asked about, for teaching one: the words as it reads them, as they were written, and
+/// what the rules saw.
+pub fn overheard(
+    cx: &ContentContext,
+    parts: &[Part<'_>],
+    rules: &ContentRules<'_>,
+) -> (String, String, Signals) {
+    let folded: Vec<Folded> = parts.iter().map(folded).collect();
+    let pages: Vec<Page<'_>> = parts
+        .iter()
+        .zip(&folded)
+        .map(|(part, folded)| Page { part: *part, folded })
+        .collect();
+    let (review, words) = by_rules(cx, &pages, rules);
+    let written = match &pages[..] {
+        [one] => one.folded.text().to_owned(),
+        _ => words.written,
+    };
+    (words.mended.unwrap_or_else(|| written.clone()), written, review.signals)
+}
+
+fn by_rules(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRules<'_>) -> (ContentReview, Joined) {
     let mut review = ContentReview {
         verdict: Verdict::Cleared,
         findings: Vec::new(),
         signals: Signals::default(),
+        opinion: None,
     };
+    let mut words = Joined::default();
     if !rules.lexicons.faults().is_empty() {
         review.findings.push(core(
             Category::Deception,
@@ -215,35 +297,66 @@ pub(super) fn judge(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRule
                 Verdict::Blocked,
             ));
         }
+        if found.unreadable {
+            review.findings.push(core(
+                Category::Deception,
+                DISGUISED,
+                page.part.name,
+                0..page.part.text.len(),
+                Verdict::Review,
+            ));
+        }
         of_entries(cx, page, &found, rules, &mut review);
-        review.signals.take(&found);
+        words.near.extend(nearly(cx, page, &found, rules));
+        words.add(page, pages.len() > 1, found, &mut review.signals);
     }
     review.signals.tidy();
-    doubt(cx, pages, rules, &mut review);
-    review.findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
-    review.verdict = review
-        .findings
-        .iter()
-        .map(|f| f.verdict)
-        .max()
-        .unwrap_or(Verdict::Cleared);
-    review
+    (review, words)
+}
+
+/// The words of all parts for a second opinion; the page of an e-mail says the same again and is left out.
+#[derive(Default)]
+struct Joined {
+    /// Only where there is more than one part.
+    written: String,
+    /// Only where something was disguised.
+    mended: Option<String>,
+    /// What the rules nearly found.
+    near: Vec<ContentFinding>,
+}
+
+impl Joined {
+    fn add(&mut self, page: &Page<'_>, several: bool, found: Found, signals: &mut Signals) {
+        signals.disguised += found.disguised;
+        signals.oddities.add(found.oddities);
+        if page.part.html {
+            return;
+        }
+        if !several {
+            signals.placed = found.placed;
+            self.mended = found.mended;
+            return;
+        }
+        if found.mended.is_some() && self.mended.is_none() {
+            self.mended = Some(self.written.clone());
+        }
+        if let Some(mended) = &mut self.mended {
+            mended.push_str(found.mended.as_deref().unwrap_or(page.folded.text()));
+            mended.push('\n');
+        }
+        let base = self.written.len() as u32;
+        signals.placed.extend(found.placed.iter().map(|(at, group)| (base + at, *group)));
+        self.written.push_str(page.folded.text());
+        self.written.push('\n');
+    }
 }
 
 impl Signals {
-    fn take(&mut self, found: &Found) {
-        self.groups.extend(&found.groups);
-        self.disguised += found.disguised;
-        self.oddities.add(found.oddities);
-    }
-
     fn tidy(&mut self) {
         for list in [&mut self.entries, &mut self.excused] {
             list.sort_unstable();
             list.dedup();
         }
-        self.groups.sort_unstable();
-        self.groups.dedup();
     }
 }
 
@@ -261,7 +374,8 @@ fn core(
         part,
         span,
         entry: None,
-        in_variable: false,
+        variable: None,
+        confirmed: false,
     }
 }
 
@@ -273,6 +387,7 @@ fn of_entries(
     review: &mut ContentReview,
 ) {
     let entries = rules.lexicons.entries();
+    let mut supplied = Supplied::default();
     let mut shown = 0;
     let mut last = usize::MAX;
     for hit in &found.hits {
@@ -302,63 +417,153 @@ fn of_entries(
             continue;
         }
         let span = page.folded.original(hit.span.clone());
-        let in_variable = page
-            .part
-            .variables
-            .iter()
-            .any(|v| v.start <= span.start && span.end <= v.end);
+        let variable = supplied.blame(page, hit, &span, rules);
         review.findings.push(ContentFinding {
             category: entry.category,
             head: entry.rule.head.clone(),
-            verdict: verdict_of(entry, hit, in_variable),
+            verdict: verdict_of(entry, hit, variable.is_some(), found.disguised),
             part: page.part.name,
             span,
             entry: Some(hit.entry),
-            in_variable,
+            variable,
+            confirmed: false,
         });
     }
 }
 
+fn touches(variable: &Variable, span: &Range<usize>) -> bool {
+    variable.span.start < span.end && span.start < variable.span.end
+}
+
+/// What a part says without the words that others supplied, asked for only where a finding touches them.
+#[derive(Default)]
+struct Supplied {
+    without: Option<Vec<usize>>,
+}
+
+impl Supplied {
+    /// The variable that a hit rests on: it touches one, and the same entry is not hit without all of them.
+    fn blame(
+        &mut self,
+        page: &Page<'_>,
+        hit: &Hit,
+        span: &Range<usize>,
+        rules: &ContentRules<'_>,
+    ) -> Option<(&'static str, &'static str)> {
+        let variable = page.part.variables.iter().find(|v| touches(v, span))?;
+        let without = self.without.get_or_insert_with(|| {
+            let mut text = page.part.text.to_owned();
+            for v in page.part.variables {
+                if text.get(v.span.clone()).is_some() {
+                    text.replace_range(v.span.clone(), &"x".repeat(v.span.len()));
+                }
+            }
+            let part = Part { text: &text, ..page.part };
+            let found = rules.lexicons.find(&folded(&part), &[]);
+            found.hits.iter().filter(|h| !h.excused).map(|h| h.entry).collect()
+        });
+        (!without.contains(&hit.entry)).then_some(variable.name)
+    }
+}
+
+/// What would be findings, were the words nearer to each other.
+fn nearly(
+    cx: &ContentContext,
+    page: &Page<'_>,
+    found: &Found,
+    rules: &ContentRules<'_>,
+) -> Vec<ContentFinding> {
+    let entries = rules.lexicons.entries();
+    let speaks = |i: usize| rules.speaks.map_or_else(|| entries[i].when.holds_for(cx), |speaks| speaks[i]);
+    let near = found.near.iter().filter(|hit| speaks(hit.entry));
+    let finding = |hit: &Hit| {
+        let span = page.folded.original(hit.span.clone());
+        let variable = page.part.variables.iter().find(|v| touches(v, &span)).map(|v| v.name);
+        ContentFinding {
+            category: entries[hit.entry].category,
+            head: entries[hit.entry].rule.head.clone(),
+            verdict: Verdict::Blocked,
+            part: page.part.name,
+            span,
+            entry: Some(hit.entry),
+            variable,
+            confirmed: true,
+        }
+    };
+    near.map(finding).collect()
+}
+
+/// So many words of one message do not sound like words of the lexicons by chance.
+const BY_CHANCE: u32 = 2;
+
 /// Doubtful words that were disguised on purpose are no doubt. Words that somebody else supplied, and words that are
 /// there by their sound only, are looked at by a person.
-fn verdict_of(entry: &Entry, hit: &Hit, in_variable: bool) -> Verdict {
+fn verdict_of(entry: &Entry, hit: &Hit, in_variable: bool, disguised: u32) -> Verdict {
+    let by_chance = hit.by_sound && disguised <= BY_CHANCE;
     match entry.outcome {
-        _ if in_variable || hit.by_sound => Verdict::Review,
+        _ if in_variable || by_chance => Verdict::Review,
         Outcome::Blocked => Verdict::Blocked,
-        Outcome::Review if hit.disguised => Verdict::Blocked,
+        Outcome::Review if hit.disguised || hit.by_sound => Verdict::Blocked,
         Outcome::Review | Outcome::Held => Verdict::Review,
     }
 }
 
-/// Asks the classifier, where there is one and nothing was found.
-fn doubt(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRules<'_>, review: &mut ContentReview) {
+/// Asks the classifier, where there is one and no rule has blocked. It raises a doubt where no rule speaks, and makes a
+/// block of a doubt that a rule has where it is sure of the same kind.
+fn doubt(
+    cx: &ContentContext,
+    pages: &[Page<'_>],
+    words: Joined,
+    rules: &ContentRules<'_>,
+    review: &mut ContentReview,
+) {
     let Some(classifier) = rules.classifier else {
         return;
     };
-    if !review.findings.is_empty() {
+    if review.findings.iter().any(|f| f.verdict == Verdict::Blocked) {
         return;
     }
-    let joined;
-    let text = match pages {
-        [one] => one.folded.text(),
-        _ => {
-            let plain = pages.iter().filter(|p| !p.part.html).map(|p| p.folded.text());
-            joined = plain.collect::<Vec<_>>().join("\n");
-            &joined
-        }
+    let only = match pages {
+        [one] => Some(one.folded.text()),
+        _ => None,
     };
-    let score = classifier.score(&Input {
-        text,
+    let written = only.unwrap_or(&words.written);
+    let input = Input {
+        text: words.mended.as_deref().unwrap_or(written),
+        written,
         cx,
         signals: &review.signals,
         lexicons: rules.lexicons,
-    });
-    if !score.raises_review {
+    };
+    let mut score = classifier.score(&input);
+    let raised_alone = review.findings.is_empty() && score.raises_review;
+    if !raised_alone && (review.findings.is_empty() || !score.sure) {
         return;
     }
-    let Some(first) = pages.first() else { return };
+    classifier.explain(&input, &mut score);
+    if raised_alone {
+        review.findings.extend(raised(pages, &score));
+        let agrees = |f: &ContentFinding| f.variable.is_none() && score.sure_of.contains(&f.category);
+        review.findings.extend(words.near.into_iter().filter(agrees).take(1));
+    }
+    for finding in &mut review.findings {
+        let of_words = finding.entry.is_some() && score.sure_of.contains(&finding.category);
+        let disguised = &*finding.head.id == DISGUISED && score.raises_review;
+        if (of_words || disguised) && finding.variable.is_none() && finding.verdict == Verdict::Review {
+            finding.verdict = Verdict::Blocked;
+            finding.confirmed = true;
+        }
+    }
+    if review.findings.iter().any(|f| f.entry.is_none() || f.confirmed) {
+        review.opinion = Some(score);
+    }
+}
+
+/// The doubt of a classifier alone.
+fn raised(pages: &[Page<'_>], score: &Score) -> Option<ContentFinding> {
+    let first = pages.first()?;
     let category = score.category.unwrap_or(Category::Deception);
-    review.findings.push(ContentFinding {
+    Some(ContentFinding {
         category,
         head: Head {
             id: format!("content.classifier.{category}").into(),
@@ -368,8 +573,9 @@ fn doubt(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRules<'_>, revi
         part: first.part.name,
         span: 0..first.part.text.len(),
         entry: None,
-        in_variable: false,
-    });
+        variable: None,
+        confirmed: false,
+    })
 }
 
 /// Judges the words of every part of a draft and reports each entry that was asked, found or not.
@@ -401,6 +607,7 @@ pub(super) fn report(desk: &mut Desk<'_>, policy: &PolicySet, applied: &Applied<
     }
     for id in [
         "content.hidden_characters",
+        DISGUISED,
         "payee.unregistered",
         "content.classifier",
     ] {
@@ -410,7 +617,11 @@ pub(super) fn report(desk: &mut Desk<'_>, policy: &PolicySet, applied: &Applied<
     }
     for finding in review.findings {
         let place = applied.citation(finding.category).map(|rule| &rule.head);
-        let head = cited(&finding.head, place.filter(|_| finding.entry.is_some()));
+        let mut head = cited(&finding.head, place.filter(|_| finding.entry.is_some()));
+        if let Some((zh, en)) = finding.variable {
+            head.zh = format!("{}(词语出自{zh},不是模板)", head.zh);
+            head.en = format!("{} (the words come from {en}, not from the template)", head.en);
+        }
         desk.report(&head, finding.verdict, Some((finding.part, finding.span)));
     }
 }
@@ -501,6 +712,85 @@ mod tests {
     }
 
     #[test]
+    fn data_of_others_is_not_blamed_on_the_template() {
+        let check = |text: &str, name: &str, expected: Verdict, blamed: bool| {
+            let start = text.find(name).unwrap();
+            let variables = [Variable {
+                name: ("债务人姓名", "the debtor's name"),
+                span: start..start + name.len(),
+            }];
+            let part = Part {
+                variables: &variables,
+                ..Part::plain("text", text)
+            };
+            let rules = ContentRules {
+                lexicons: &LEXICONS,
+                speaks: None,
+                classifier: None,
+            };
+            let found = super::check(&agency(), &[part], &rules);
+            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+            assert!(found.findings.iter().all(|f| f.variable.is_some() == blamed), "{text}");
+        };
+        check("尊敬的打断你的腿,请按期还款。", "打断你的腿", Verdict::Review, true);
+        check("王小明,打断你的腿。", "王小明", Verdict::Blocked, false);
+        check("打断王小明的腿。", "王小明", Verdict::Blocked, false);
+        check("王小明,请按期还款。", "王小明", Verdict::Cleared, false);
+    }
+
+    /// Is sure of one category, whatever the words.
+    struct Sure(Category);
+
+    impl SecondOpinion for Sure {
+        fn score(&self, _: &Input<'_>) -> Score {
+            Score {
+                probability: 0.9,
+                raises_review: true,
+                sure: true,
+                category: None,
+                sure_of: Vec::new(),
+                strongest: Vec::new(),
+            }
+        }
+
+        fn explain(&self, _: &Input<'_>, score: &mut Score) {
+            score.category = Some(self.0);
+            score.sure_of = vec![self.0];
+        }
+    }
+
+    #[test]
+    fn a_second_opinion_confirms_a_doubt_and_never_blocks_alone() {
+        let check = |text: &str, category: Category, expected: Verdict| {
+            let opinion = Sure(category);
+            let rules = ContentRules {
+                lexicons: &LEXICONS,
+                speaks: None,
+                classifier: Some(&opinion),
+            };
+            let found = super::check(&agency(), &[Part::plain("text", text)], &rules);
+            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+        };
+        // By sound alone: a doubt.
+        let heard = "今晚有人去大断你的腿。";
+        assert_eq!(judged(&agency(), heard).verdict, Verdict::Review);
+        check(heard, Category::Threat, Verdict::Blocked);
+        check(heard, Category::UnauthorizedFee, Verdict::Review);
+        check("请按期还款。", Category::Threat, Verdict::Review);
+    }
+
+    #[test]
+    fn what_is_disguised_as_a_whole_is_read_by_a_person() {
+        let check = |text: &str, expected: Verdict| {
+            let found = judged(&agency(), text);
+            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+        };
+        check("您.好.请.于.八.月.十.五.日.前.还.款.谢.谢", Verdict::Review);
+        check("nin hao qing yu ba yue shi wu ri qian huan kuan xie xie", Verdict::Review);
+        check("对 账 通 知\n您好,本期账单已出,请于8月15日前核对,如有疑问请与我们联系,谢谢。", Verdict::Cleared);
+    }
+
+    #[test]
     fn long_and_strange_texts_are_judged_in_time() {
         let check = |text: String| {
             let start = text.len();
@@ -515,6 +805,13 @@ mod tests {
         check("6 ".repeat(200_000));
         check("法(fa)".repeat(50_000));
         check("《".repeat(100_000));
+        check("!".repeat(200_000));
+        check(format!("a {}", "6 ".repeat(200_000)));
+        check("zqk vrt ".repeat(40_000));
+        check("发院》《友卡".repeat(20_000));
+        check("a.".repeat(200_000));
+        check("k1ll".repeat(60_000));
+        check("nide".repeat(60_000));
     }
 
     proptest! {

@@ -1,10 +1,12 @@
-//! What to write instead: the same words without the clauses that offend, given only where the rest passes by itself.
+//! What to write instead: the same words without the clauses that offend, or the wording that a rule of the same kind
+//! offers for the purpose. Nothing is offered that does not pass by itself, from this sender to this reader.
 
 use std::ops::Range;
 
-use super::content::{ContentReview, ContentRules, Part, check};
+use super::content::{ContentFinding, ContentReview, ContentRules, Part, check};
 use crate::domain::Verdict;
 use crate::policy::ContentContext;
+use crate::policy::fold::is_han;
 
 /// Fewer characters than this are no message.
 const SHORTEST: usize = 6;
@@ -36,6 +38,22 @@ pub fn without_offence(
         let passes = || check(cx, &[Part::plain(part.name, &rest)], rules).verdict == Verdict::Cleared;
         (says_something && passes()).then_some(rest)
     })
+}
+
+/// The wording that the rule of a finding offers, or else another rule of its kind, in the language asked for.
+pub fn wording(
+    cx: &ContentContext,
+    finding: &ContentFinding,
+    zh: bool,
+    rules: &ContentRules<'_>,
+) -> Option<String> {
+    let same_kind = rules.lexicons.entries().iter().filter(|e| e.category == finding.category);
+    let own = finding.head.instead.iter();
+    let offers = own.chain(same_kind.filter_map(|e| e.rule.head.instead.as_ref()));
+    let texts = offers.flat_map(|offer| offer.split(" / ")).map(str::trim);
+    let fits = |text: &&str| !text.is_empty() && text.chars().any(is_han) == zh;
+    let passes = |text: &&str| check(cx, &[Part::plain("text", text)], rules).verdict == Verdict::Cleared;
+    texts.filter(fits).find(passes).map(str::to_owned)
 }
 
 fn ends_clause(c: char) -> bool {

@@ -128,8 +128,8 @@ struct Part {
     name: &'static str,
     text: String,
     folded: Folded,
-    /// Byte ranges that came from data of others.
-    variables: Vec<std::ops::Range<usize>>,
+    /// What came from data of others.
+    variables: Vec<content::Variable>,
 }
 
 /// Where findings are gathered.
@@ -265,22 +265,25 @@ fn parts_of(draft: &Draft, s: &Situation) -> Vec<Part> {
 }
 
 /// Where data of others stands in a text: names, the account's reference, lines of addresses.
-fn supplied(text: &str, s: &Situation) -> Vec<std::ops::Range<usize>> {
+fn supplied(text: &str, s: &Situation) -> Vec<content::Variable> {
     let postal = match &s.contact_point.address {
         Address::Postal(postal) => &postal.lines[..],
         _ => &[],
     };
-    let names = [
-        s.debtor.name.as_str(),
-        s.recipient.name.as_str(),
-        &s.account.reference,
+    let own = [
+        (("债务人姓名", "the debtor's name"), s.debtor.name.as_str()),
+        (("收件人姓名", "the recipient's name"), s.recipient.name.as_str()),
+        (("账户编号", "the reference of the account"), &s.account.reference),
     ];
-    let all = names.into_iter().chain(postal.iter().map(String::as_str));
-    all.filter(|known| !known.is_empty())
-        .flat_map(|known| {
-            text.match_indices(known)
-                .take(100)
-                .map(|(at, k)| at..at + k.len())
+    let lines = postal.iter().map(|line| (("收件地址", "the postal address"), line.as_str()));
+    own.into_iter()
+        .chain(lines)
+        .filter(|(_, known)| !known.is_empty())
+        .flat_map(|(name, known)| {
+            text.match_indices(known).take(100).map(move |(at, k)| content::Variable {
+                name,
+                span: at..at + k.len(),
+            })
         })
         .collect()
 }

@@ -109,6 +109,13 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
         "an unreadable rule blocks",
     ),
     (
+        "content.disguised_writing",
+        "文字大面积以拆字、加符号、拼音或数字代字等方式书写,无法可靠审读,须人工复核。",
+        "Much of the text is spelled out, taken apart, in digits for letters or in pinyin, so it cannot be read reliably.",
+        "house rule",
+        "what cannot be read reliably is not cleared",
+    ),
+    (
         "content.hidden_characters",
         "文本含有不可见字符、双向控制符或零宽字符,请删除。",
         "The text holds hidden, bidirectional or zero-width characters.",

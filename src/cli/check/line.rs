@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::domain::{Channel, SenderKind, Verdict};
 use crate::guard::content::{ContentReview, ContentRules, Part, check, cited};
-use crate::guard::instead::without_offence;
+use crate::guard::instead::{without_offence, wording};
 use crate::policy::{Audience, Body, Category, ContentContext, Head, PayeeNumber, PolicySet};
 
 /// Who speaks.
@@ -172,16 +172,22 @@ impl<'p> Bench<'p> {
                 "text": &line.text[f.span.clone()],
                 "citation": head.basis,
                 "says": if zh { &head.zh } else { &head.en },
-                "instead": rewrite.as_deref().or(head.instead.as_deref()),
+                "instead": rewrite.clone().or_else(|| wording(&cx, f, zh, &rules)),
             })
         });
         let categories: Vec<&str> = review.categories().iter().map(|c| c.as_str()).collect();
-        let answer = json!({
+        let mut answer = json!({
             "id": line.id,
             "verdict": review.verdict.as_str(),
             "categories": categories,
             "findings": findings.collect::<Vec<Value>>(),
         });
+        if let Some(opinion) = &review.opinion {
+            answer["classifier"] = json!({
+                "probability": f64::from((opinion.probability * 1000.0).round()) / 1000.0,
+                "strongest": opinion.strongest.iter().map(|(words, weight)| json!([words, f64::from((weight * 1000.0).round()) / 1000.0])).collect::<Vec<Value>>(),
+            });
+        }
         Ok((review, answer))
     }
 

@@ -1,5 +1,5 @@
-//! A text as numbered features: runs of one to four characters, words and pairs of words, who speaks to whom, and hints
-//! of the rules. Training and scoring walk the same way, so a weight always means the same.
+//! A text as numbered features: runs of one to three characters, words and pairs of words, word groups of the lexicons and
+//! pairs of them, each alone and with who speaks. Training and scoring walk the same way, so a weight always means the same.
 
 use std::ops::Range;
 
@@ -24,13 +24,16 @@ pub struct Speech<'a> {
     pub sender_names: &'a [String],
     /// Who is owed, folded, longest first.
     pub creditor_names: &'a [String],
-    /// What the rules noticed without judging it, as numbers made by [`hint`].
-    pub hints: &'a [u32],
+    /// Word groups that the rules noticed, in reading order: the sentence, counted from 0, and the number of the group.
+    pub hints: &'a [Hint],
 }
+
+/// A word group in a sentence.
+pub type Hint = (u32, u32);
 
 impl<'a> Speech<'a> {
     /// What is said in a context.
-    pub fn new(text: &'a str, cx: &'a ContentContext, hints: &'a [u32]) -> Speech<'a> {
+    pub fn new(text: &'a str, cx: &'a ContentContext, hints: &'a [Hint]) -> Speech<'a> {
         Speech {
             text,
             sender: cx.sender,
@@ -44,9 +47,17 @@ impl<'a> Speech<'a> {
     }
 }
 
-/// The number of something that the rules noticed, from its name: stable as long as the name is.
-pub fn hint(name: &str) -> u32 {
-    name.bytes().fold(0x5D1E_77A3, |h, b| mix(h, u32::from(b)))
+/// The sentences of a folded text: the byte after each.
+pub(super) fn sentence_ends(text: &str) -> impl Iterator<Item = usize> {
+    let bytes = text.as_bytes();
+    let ends = move |at: usize| match bytes[at] {
+        b'!' | b'?' | b';' | b'\n' => true,
+        b'.' => bytes.get(at + 1).is_none_or(|n| matches!(n, b' ' | b'\n')),
+        // The last byte of the ideographic full stop.
+        0x82 => at >= 2 && bytes[at - 1] == 0x80 && bytes[at - 2] == 0xE3,
+        _ => false,
+    };
+    (0..bytes.len()).filter(move |at| ends(*at)).map(|at| at + 1)
 }
 
 /// Where features go.
@@ -68,6 +79,10 @@ const WORD: u32 = 0x1F35_9D07;
 const PAIR: u32 = 0x7C2B_61E5;
 const STRANGER: u32 = 0x3A91_C44F;
 const CONTEXT: u32 = 0x66D3_0B29;
+const GROUP: u32 = 0x4B9D_22E3;
+const GROUPS: u32 = 0x15C7_8F61;
+/// How many word groups after one still belong to it.
+const BESIDE: usize = 4;
 /// Instead of the name of who speaks.
 const OWN_NAME: u32 = 1;
 /// Instead of the name of who is owed, where somebody else speaks.
@@ -79,50 +94,43 @@ const LONG_NUMBER: u32 = 3;
 
 /// Gives every feature to the sink.
 pub(super) fn walk(input: &Speech<'_>, sink: &mut impl Sink) {
-    context(input, sink);
-    let speaker = speaker(input);
-    let mut run = Run::new(speaker, input.third_party);
+    let role = u32::from(input.third_party) + 2 * u32::from(input.guarantor);
+    sink.context(mix(mix(CONTEXT, 17), role));
+    sink.context(mix(mix(CONTEXT, 19), speaker(input)));
+    let mut run = Run::new(speaker(input), input.third_party, input.hints);
     let names = names(input);
     let mut next_name = names.iter().peekable();
-    let mut chars = input.text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    let mut chars = input.text.char_indices();
+    let mut next = chars.next();
+    while let Some((at, c)) = next {
+        next = chars.next();
         if let Some((range, symbol)) = next_name.next_if(|(range, _)| range.start <= at)
             && range.start == at
         {
-            while chars.next_if(|(i, _)| *i < range.end).is_some() {}
+            while next.is_some_and(|(i, _)| i < range.end) {
+                next = chars.next();
+            }
             run.end_word(at, sink);
             run.push(*symbol, range.clone(), true, sink);
             continue;
         }
         let end = at + c.len_utf8();
-        if ends_sentence(c, chars.peek().map(|(_, c)| *c)) {
+        if is_han(c) {
+            run.end_word(at, sink);
+            run.digits = 0;
+            run.push(c as u32, at..end, true, sink);
+        } else if c.is_ascii_lowercase() {
+            run.letter(c as u32, at..end, sink);
+        } else if ends_sentence(c, next.map(|(_, c)| c)) {
             run.end_word(at, sink);
             run.cut(sink);
-        } else if c.is_ascii_alphabetic() {
-            run.letter(c as u32, at..end, sink);
         } else {
             run.end_word(at, sink);
             run.other(c, at..end, sink);
         }
     }
     run.end_word(input.text.len(), sink);
-    run.cut(sink);
-}
-
-fn context(input: &Speech<'_>, sink: &mut impl Sink) {
-    let role = u32::from(input.third_party) + 2 * u32::from(input.guarantor);
-    sink.context(mix(mix(CONTEXT, 17), role));
-    for hint in input.hints {
-        sink.context(mix(*hint, 23));
-    }
-    // What two noticed things mean together is more than each alone; many together mean only a long text.
-    if input.hints.len() <= 14 {
-        for (i, a) in input.hints.iter().enumerate() {
-            for b in &input.hints[i + 1..] {
-                sink.context(mix(a.min(b).rotate_left(7), *a.max(b)));
-            }
-        }
-    }
+    run.close(sink);
 }
 
 fn speaker(input: &Speech<'_>) -> u32 {
@@ -157,16 +165,18 @@ fn names(input: &Speech<'_>) -> Vec<(Range<usize>, u32)> {
     found
 }
 
-/// Whether a sentence ends with `c`.
+/// Whether a sentence ends with `c`, of folded text.
 fn ends_sentence(c: char, next: Option<char>) -> bool {
-    matches!(c, '。' | '!' | '?' | ';' | '\n' | '！' | '？' | '；')
-        || c == '.' && next.is_none_or(char::is_whitespace)
+    matches!(c, '。' | '!' | '?' | ';' | '\n') || c == '.' && next.is_none_or(|n| matches!(n, ' ' | '\n'))
 }
 
 /// The last characters, as hashes of the runs that end with them.
-struct Run {
+struct Run<'a> {
     speaker: u32,
     third_party: bool,
+    /// Word groups that are still to come.
+    hints: &'a [Hint],
+    sentence: u32,
     /// Hashes of the last 1, 2 and 3 symbols, with the byte where each begins.
     last: [(u32, usize); 3],
     held: usize,
@@ -175,11 +185,13 @@ struct Run {
     previous_word: (u32, usize),
 }
 
-impl Run {
-    fn new(speaker: u32, third_party: bool) -> Run {
+impl<'a> Run<'a> {
+    fn new(speaker: u32, third_party: bool, hints: &'a [Hint]) -> Run<'a> {
         Run {
             speaker,
             third_party,
+            hints,
+            sentence: 0,
             last: [(0, 0); 3],
             held: 0,
             digits: 0,
@@ -189,8 +201,28 @@ impl Run {
     }
 
     fn cut(&mut self, sink: &mut impl Sink) {
+        let length = self.hints.iter().take_while(|(s, _)| *s <= self.sentence).count();
+        self.groups(length, sink);
+        self.sentence += 1;
         sink.cut();
         (self.held, self.digits, self.previous_word) = (0, 0, (0, 0));
+    }
+
+    fn close(&mut self, sink: &mut impl Sink) {
+        self.groups(self.hints.len(), sink);
+        sink.cut();
+    }
+
+    /// The next word groups, alone and in pairs.
+    fn groups(&mut self, length: usize, sink: &mut impl Sink) {
+        let (here, later) = self.hints.split_at(length);
+        self.hints = later;
+        for (i, (_, group)) in here.iter().enumerate() {
+            self.emit(mix(GROUP, *group), 0..0, true, sink);
+            for (_, other) in here[i + 1..].iter().take(BESIDE).filter(|(_, o)| o != group) {
+                sink.feature(mix(mix(GROUPS, *group), *other), 0..0);
+            }
+        }
     }
 
     fn letter(&mut self, c: u32, at: Range<usize>, sink: &mut impl Sink) {
@@ -225,7 +257,7 @@ impl Run {
             self.digits = 0;
             if c.is_whitespace() { 32 } else { c as u32 }
         };
-        self.push(symbol, at, is_han(c), sink);
+        self.push(symbol, at, false, sink);
     }
 
     fn push(&mut self, symbol: u32, at: Range<usize>, short: bool, sink: &mut impl Sink) {
@@ -233,10 +265,10 @@ impl Run {
         for (next, last) in longer[1..].iter_mut().zip(&self.last[..self.held]) {
             *next = (mix(last.0, symbol), last.1);
         }
-        // One or two letters or digits say nothing; one or two Chinese characters are words.
-        let from = if short { 0 } else { 2 };
-        for (n, (hash, start)) in longer.into_iter().enumerate().take(self.held + 1).skip(from) {
-            self.emit(mix(hash, n as u32), start..at.end, n == 1 && short, sink);
+        // One to three Chinese characters are words; of Latin letters and signs fewer than four say nothing.
+        let (fewest, most) = if short { (0, 3) } else { (3, 4) };
+        for (n, (hash, start)) in longer.into_iter().enumerate().take(most.min(self.held + 1)).skip(fewest) {
+            self.emit(mix(hash, n as u32), start..at.end, n == 1, sink);
         }
         self.held = (self.held + 1).min(3);
         self.last.copy_from_slice(&longer[..3]);

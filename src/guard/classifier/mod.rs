@@ -14,7 +14,8 @@ use std::sync::LazyLock;
 use super::content::{Input, Score, SecondOpinion};
 use crate::policy::Category;
 use features::{Sink, walk};
-pub use features::{Speech, hint};
+pub use features::{Hint, Speech};
+use features::sentence_ends;
 pub use train::{Example, Fit, Trained, train};
 pub use weights::WeightsError;
 
@@ -32,14 +33,16 @@ pub fn shipped() -> &'static Classifier {
 /// Weights ready for scoring.
 #[derive(Clone)]
 pub struct Classifier {
-    /// One weight for each feature slot: harmful against proper.
-    harmful: Vec<i8>,
+    /// For each feature slot the check of the feature it belongs to and its weight: harmful against proper.
+    harmful: Vec<(u8, i8)>,
     harmful_scale: f32,
     bias: f32,
     /// Turns a margin into a probability: slope and offset.
     calibration: (f32, f32),
     /// From this margin on the score raises `review`.
     threshold: f32,
+    /// From this margin on the score confirms what a rule doubts.
+    sure: f32,
     /// Rows of [`ROW`] weights for each slot: which category.
     kinds: Vec<i8>,
     kinds_scale: f32,
@@ -50,7 +53,7 @@ pub struct Classifier {
 /// Room for categories in one row of weights.
 const ROW: usize = 12;
 /// Slots of the first table, as a power of two.
-const HARMFUL_BITS: u32 = 18;
+const HARMFUL_BITS: u32 = 20;
 /// Slots of the second table.
 const KIND_BITS: u32 = 16;
 /// Added to the number of features under the root, so that one odd word in a short text does not shout.
@@ -72,10 +75,10 @@ impl std::fmt::Debug for Classifier {
 pub struct Reading {
     /// How likely the text must be stopped, from 0 to 1; calibrated on texts the weights had not seen.
     pub probability: f32,
-    /// The likeliest category, where the score raises `review`.
-    pub category: Option<Category>,
     /// Distance from the threshold; positive raises `review`.
     pub margin: f32,
+    /// Whether it is enough to confirm what a rule doubts.
+    pub sure: bool,
 }
 
 impl Reading {
@@ -111,23 +114,36 @@ impl Classifier {
         let margin = raw - self.threshold;
         Reading {
             probability: weights::logistic(self.calibration.0 * raw + self.calibration.1),
-            category: (margin > 0.0).then(|| self.category(input)),
             margin,
+            sure: raw > self.sure,
         }
     }
 
     /// The likeliest category, were the text harmful.
     pub fn category(&self, input: &Speech<'_>) -> Category {
+        let levels = self.levels(input);
+        let best = (0..self.categories.len()).max_by(|a, b| levels[*a].total_cmp(&levels[*b]));
+        self.categories[best.unwrap_or(0)]
+    }
+
+    /// Every category that the text may well be of, were it harmful; the likeliest one always is.
+    pub fn categories(&self, input: &Speech<'_>) -> Vec<Category> {
+        let levels = self.levels(input);
+        let best = levels[..self.categories.len()].iter().copied().fold(f32::MIN, f32::max);
+        let near = |i: &usize| levels[*i] >= best.min(LIKELY);
+        (0..self.categories.len()).filter(near).map(|i| self.categories[i]).collect()
+    }
+
+    fn levels(&self, input: &Speech<'_>) -> [f32; ROW] {
         let mut rows = Rows {
+            harmful: &self.harmful,
             kinds: &self.kinds,
             sums: [0; ROW],
             count: 0,
         };
         walk(input, &mut rows);
         let root = (rows.count as f32 + DAMPING).sqrt();
-        let of = |i: usize| self.kinds_bias[i] + rows.sums[i] as f32 * self.kinds_scale / root;
-        let best = (0..self.categories.len()).max_by(|a, b| of(*a).total_cmp(&of(*b)));
-        self.categories[best.unwrap_or(0)]
+        std::array::from_fn(|i| self.kinds_bias[i] + rows.sums[i] as f32 * self.kinds_scale / root)
     }
 
     /// The features that moved the score most, strongest first, with the text they stand on. Longer runs that say the
@@ -159,39 +175,57 @@ impl Classifier {
     }
 }
 
+/// A category with at least this level (one chance in four) is one the text may be of.
+const LIKELY: f32 = -1.1;
+
 /// At most so many features explain a score.
 const TOLD: usize = 6;
 
 impl SecondOpinion for Classifier {
     fn score(&self, input: &Input<'_>) -> Score {
         let hints = hints(input);
-        let speech = Speech::new(input.text, input.cx, &hints);
-        let reading = self.read(&speech);
-        let told = if reading.raises_review() {
-            self.strongest(&speech, TOLD)
-        } else {
-            Vec::new()
-        };
-        let words = |s: Share| (input.text.get(s.at).unwrap_or_default().to_owned(), s.weight);
+        let reading = self.read(&Speech::new(input.text, input.cx, &hints));
         Score {
             probability: reading.probability,
             raises_review: reading.raises_review(),
-            category: reading.category,
-            strongest: told.into_iter().map(words).collect(),
+            sure: reading.sure,
+            category: None,
+            sure_of: Vec::new(),
+            strongest: Vec::new(),
         }
+    }
+
+    fn explain(&self, input: &Input<'_>, score: &mut Score) {
+        let hints = hints(input);
+        let speech = Speech::new(input.text, input.cx, &hints);
+        let words = |s: Share| (input.text.get(s.at).unwrap_or_default().to_owned(), s.weight);
+        score.category = Some(self.category(&speech));
+        if score.sure {
+            score.sure_of = self.categories(&speech);
+        }
+        score.strongest = self.strongest(&speech, TOLD).into_iter().map(words).collect();
     }
 }
 
-/// What the rules noticed and did not judge: word groups that occur, by name, so that weights outlive a new lexicon.
-/// Entries that judged are left out: a model that leans on them learns nothing for texts they do not know.
-pub fn hints(input: &Input<'_>) -> Vec<u32> {
-    let names = input.lexicons.group_names();
-    let named = input
-        .signals
-        .groups
-        .iter()
-        .filter_map(|g| names.get(usize::from(*g)));
-    named.map(|name| hint(name)).collect()
+/// What the rules noticed and did not judge: word groups in their sentences, by numbers made from their names, so that
+/// weights outlive a new lexicon. Entries that judged are left out: a model that leans on them learns nothing for texts
+/// they do not know.
+pub fn hints(input: &Input<'_>) -> Vec<Hint> {
+    let mut out: Vec<Hint> = Vec::with_capacity(input.signals.placed.len());
+    let marks = input.lexicons.group_marks();
+    let mut ends = sentence_ends(input.written).peekable();
+    let mut sentence = 0;
+    for (at, group) in &input.signals.placed {
+        while ends.next_if(|end| *end <= *at as usize).is_some() {
+            sentence += 1;
+        }
+        let hint = (sentence, marks[usize::from(*group)]);
+        // The same group twice at one place says no more than once.
+        if hint.1 != 0 && !out.iter().rev().take(4).any(|h| *h == hint) {
+            out.push(hint);
+        }
+    }
+    out
 }
 
 /// The slot of a feature in a table of `2^bits`.
@@ -199,9 +233,20 @@ const fn slot(hash: u32, bits: u32) -> usize {
     (hash >> (32 - bits)) as usize
 }
 
+/// A second look at a hash: features that were never learnt mostly fail it.
+const fn check_of(hash: u32) -> u8 {
+    (hash >> 3) as u8
+}
+
+/// The weight of a feature; none where it was never learnt.
+fn weight(harmful: &[(u8, i8)], hash: u32) -> Option<i8> {
+    let (check, weight) = harmful[slot(hash, HARMFUL_BITS)];
+    (check == check_of(hash)).then_some(weight)
+}
+
 /// Sums of weights, for the whole text and for the most telling sentence.
 struct Sums<'a> {
-    harmful: &'a [i8],
+    harmful: &'a [(u8, i8)],
     context: i32,
     whole: (i32, u32),
     sentence: (i32, u32),
@@ -209,7 +254,7 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
-    fn new(harmful: &[i8]) -> Sums<'_> {
+    fn new(harmful: &[(u8, i8)]) -> Sums<'_> {
         Sums {
             harmful,
             context: 0,
@@ -233,8 +278,7 @@ const CONTEXT_SHARE: f32 = 0.15;
 
 impl Sink for Sums<'_> {
     fn feature(&mut self, hash: u32, _: Range<usize>) {
-        let weight = i32::from(self.harmful[slot(hash, HARMFUL_BITS)]);
-        self.sentence.0 += weight;
+        self.sentence.0 += i32::from(weight(self.harmful, hash).unwrap_or(0));
         self.sentence.1 += 1;
     }
 
@@ -248,12 +292,13 @@ impl Sink for Sums<'_> {
     }
 
     fn context(&mut self, hash: u32) {
-        self.context += i32::from(self.harmful[slot(hash, HARMFUL_BITS)]);
+        self.context += i32::from(weight(self.harmful, hash).unwrap_or(0));
     }
 }
 
 /// Sums of rows, for the category.
 struct Rows<'a> {
+    harmful: &'a [(u8, i8)],
     kinds: &'a [i8],
     sums: [i32; ROW],
     count: u32,
@@ -261,11 +306,14 @@ struct Rows<'a> {
 
 impl Sink for Rows<'_> {
     fn feature(&mut self, hash: u32, _: Range<usize>) {
+        self.count += 1;
+        if weight(self.harmful, hash).is_none() {
+            return;
+        }
         let at = slot(hash, KIND_BITS) * ROW;
         for (sum, weight) in self.sums.iter_mut().zip(&self.kinds[at..at + ROW]) {
             *sum += i32::from(*weight);
         }
-        self.count += 1;
     }
 
     fn cut(&mut self) {}
@@ -277,13 +325,13 @@ impl Sink for Rows<'_> {
 
 /// Every feature with its weight.
 struct Seen<'a> {
-    harmful: &'a [i8],
+    harmful: &'a [(u8, i8)],
     shares: Vec<(Range<usize>, i8)>,
 }
 
 impl Sink for Seen<'_> {
     fn feature(&mut self, hash: u32, at: Range<usize>) {
-        self.shares.push((at, self.harmful[slot(hash, HARMFUL_BITS)]));
+        self.shares.push((at, weight(self.harmful, hash).unwrap_or(0)));
     }
 
     fn cut(&mut self) {}

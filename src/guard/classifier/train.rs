@@ -1,12 +1,13 @@
 //! Learning the weights from labelled messages: logistic regression with adaptive steps, where a message stands for its
 //! most telling sentence. The same examples in the same order give the same bytes on every machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use super::features::{Sink, Speech, walk};
+use super::features::{Sink, Speech, mix, walk};
 use super::weights::{logistic, quantised, write};
-use super::{CONTEXT_SHARE, Classifier, DAMPING, HARMFUL_BITS, KIND_BITS, ROW, slot};
+use super::{CONTEXT_SHARE, Classifier, DAMPING, HARMFUL_BITS, KIND_BITS, ROW, check_of, slot};
 use crate::policy::Category;
 
 /// One labelled message.
@@ -16,7 +17,8 @@ pub struct Example<'a> {
     pub input: Speech<'a>,
     /// Why it must be stopped; empty for a proper message.
     pub categories: Vec<Category>,
-    /// The situation it tells; messages of one scenario are never on both sides of a check.
+    /// The situation it tells, and after a `+` another that a part of it comes from; messages of one scenario are never on
+    /// both sides of a check.
     pub scenario: &'a str,
 }
 
@@ -33,6 +35,8 @@ pub struct Fit {
     pub pull: f32,
     /// The share of proper messages, unseen in training, that may raise `review`.
     pub false_alarms: f32,
+    /// The share of them that may be confirmed, were a rule to doubt them.
+    pub confirmed: f32,
     /// Parts into which scenarios are dealt for calibration.
     pub folds: usize,
 }
@@ -40,11 +44,12 @@ pub struct Fit {
 impl Default for Fit {
     fn default() -> Fit {
         Fit {
-            passes: 10,
-            step: 0.2,
-            start: 1.0,
+            passes: 14,
+            step: 0.8,
+            start: 0.1,
             pull: 0.0,
-            false_alarms: 0.0042,
+            false_alarms: 0.008,
+            confirmed: 0.03,
             folds: 5,
         }
     }
@@ -63,7 +68,7 @@ pub struct Trained {
     pub caught: f32,
     /// The same for proper messages.
     pub false_alarms: f32,
-    /// Distance of every example from the threshold, by weights that had not seen its scenario; none if left out.
+    /// Distance of every example from the threshold, by weights that had not seen its scenario; none if left out or of two scenarios.
     pub unseen: Vec<Option<f32>>,
 }
 
@@ -71,26 +76,48 @@ pub struct Trained {
 struct Compiled {
     harmful: bool,
     kinds: Vec<usize>,
-    fold: usize,
+    scenario: u32,
+    /// The other scenario that a part comes from, 0 for none.
+    beside: u32,
     context: Vec<u32>,
-    sentences: Vec<Vec<u32>>,
+    sentences: Vec<Sentence>,
+}
+
+impl Compiled {
+    /// Whether it lies in a part of the scenarios, wholly or in part.
+    fn is_in(&self, fold: usize, folds: usize) -> bool {
+        let of = |scenario: u32| scenario != 0 && (scenario >> 12) as usize % folds == fold;
+        of(self.scenario) || of(self.beside)
+    }
+
+    fn count(&self) -> u32 {
+        self.sentences.iter().map(|s| s.count).sum()
+    }
+}
+
+/// One sentence: the hashes of features that tell something, and how many features there were.
+#[derive(Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Sentence {
+    hashes: Vec<u32>,
+    count: u32,
 }
 
 /// Collects full hashes; slots are taken from their upper bits.
 #[derive(Default)]
 struct Collect {
     context: Vec<u32>,
-    sentences: Vec<Vec<u32>>,
-    open: Vec<u32>,
+    sentences: Vec<Sentence>,
+    open: Sentence,
 }
 
 impl Sink for Collect {
     fn feature(&mut self, hash: u32, _: Range<usize>) {
-        self.open.push(hash);
+        self.open.hashes.push(hash);
+        self.open.count += 1;
     }
 
     fn cut(&mut self) {
-        if !self.open.is_empty() {
+        if self.open.count > 0 {
             self.sentences.push(std::mem::take(&mut self.open));
         }
     }
@@ -103,10 +130,12 @@ impl Sink for Collect {
 /// Learns weights and the threshold.
 pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
     let categories = Category::ALL.to_vec();
-    let (compiled, kept) = compile(examples, &categories, fit.folds.max(2));
+    let (mut compiled, kept) = compile(examples, &categories);
+    let owners = telling_only(&mut compiled);
     let contradicted = examples.len() - compiled.len();
     let margins = unseen_margins(&compiled, fit);
     let (slope, offset) = calibrate(&compiled, &margins);
+    let sure = threshold(&compiled, &margins, fit.confirmed);
     let threshold = threshold(&compiled, &margins, fit.false_alarms);
     let all: Vec<&Compiled> = compiled.iter().collect();
     let harmful = learn_harmful(&all, fit);
@@ -114,19 +143,20 @@ pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
     let (harmful_small, harmful_scale) = quantised(&harmful.weights);
     let (kinds_small, kinds_scale) = quantised(&kinds);
     let classifier = Classifier {
-        harmful: harmful_small,
+        harmful: owners.iter().zip(harmful_small).map(|(o, w)| (check_of(*o), w)).collect(),
         harmful_scale,
         bias: harmful.bias,
         calibration: (slope, offset),
         threshold,
+        sure,
         kinds: kinds_small,
         kinds_scale,
         kinds_bias,
         categories,
     };
     let share = |bad: bool| {
-        let of = compiled.iter().zip(&margins).filter(|(c, _)| c.harmful == bad);
-        let above = of.clone().filter(|(_, m)| **m > threshold).count();
+        let of = compiled.iter().zip(&margins).filter(|(c, m)| c.harmful == bad && m.is_some());
+        let above = of.clone().filter(|(_, m)| m.is_some_and(|m| m > threshold)).count();
         above as f32 / of.count().max(1) as f32
     };
     Trained {
@@ -140,24 +170,27 @@ pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
 }
 
 /// Margins beside the examples they belong to, as distances from the threshold.
-fn unseen(kept: &[bool], margins: &[f32], threshold: f32) -> Vec<Option<f32>> {
+fn unseen(kept: &[bool], margins: &[Option<f32>], threshold: f32) -> Vec<Option<f32>> {
     let mut margins = margins.iter();
-    let next = |kept: &bool| kept.then(|| margins.next().map(|m| m - threshold)).flatten();
+    let next = |kept: &bool| kept.then(|| margins.next().copied().flatten().map(|m| m - threshold)).flatten();
     kept.iter().map(next).collect()
 }
 
-fn compile(examples: &[Example<'_>], categories: &[Category], folds: usize) -> (Vec<Compiled>, Vec<bool>) {
-    let mut names: BTreeMap<&str, u32> = BTreeMap::new();
+fn compile(examples: &[Example<'_>], categories: &[Category]) -> (Vec<Compiled>, Vec<bool>) {
     let mut out: Vec<Compiled> = Vec::with_capacity(examples.len());
     for e in examples {
         let mut sink = Collect::default();
         walk(&e.input, &mut sink);
-        names.entry(e.scenario).or_insert_with(|| super::hint(e.scenario));
+        let (own, beside) = match e.scenario.split_once('+') {
+            Some((own, beside)) => (own, Some(beside)),
+            None => (e.scenario, None),
+        };
         let place = |c: &Category| categories.iter().position(|known| known == c);
         out.push(Compiled {
             harmful: !e.categories.is_empty(),
             kinds: e.categories.iter().filter_map(place).collect(),
-            fold: (names[e.scenario] >> 12) as usize % folds,
+            scenario: number_of(own),
+            beside: beside.map_or(0, number_of),
             context: sink.context,
             sentences: sink.sentences,
         });
@@ -171,6 +204,56 @@ fn compile(examples: &[Example<'_>], categories: &[Category], folds: usize) -> (
     let mut marks = kept.iter();
     out.retain(|_| marks.next().is_some_and(|kept| *kept));
     (out, kept)
+}
+
+fn number_of(scenario: &str) -> u32 {
+    scenario.bytes().fold(0x5D1E_77A3, |h, b| mix(h, u32::from(b))).max(1)
+}
+
+/// A hash stays as it is.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.0 = (self.0 << 8) ^ u64::from(*b);
+        }
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.0 = u64::from(n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+/// Leaves out features that only one scenario has: they say nothing about another. Of features that fall into one slot
+/// the commonest keeps it. Gives back the owner of each slot, 0 for none.
+fn telling_only(compiled: &mut [Compiled]) -> Vec<u32> {
+    // The last scenario that had a feature, and how often another one came.
+    let mut seen: HashMap<u32, (u32, u32), BuildHasherDefault<AsItIs>> = HashMap::default();
+    for c in compiled.iter().filter(|c| c.beside == 0) {
+        for hash in c.sentences.iter().flat_map(|s| &s.hashes).chain(&c.context) {
+            let (last, others) = seen.entry(*hash).or_insert((c.scenario, 0));
+            *others += u32::from(*last != c.scenario);
+            *last = c.scenario;
+        }
+    }
+    let mut owners = vec![(0u32, 0u32); 1 << HARMFUL_BITS];
+    for (hash, (_, others)) in seen {
+        let owner = &mut owners[slot(hash, HARMFUL_BITS)];
+        *owner = (*owner).max((others, hash));
+    }
+    let owner = |hash: u32| owners[slot(hash, HARMFUL_BITS)];
+    let tells = |hash: &u32| owner(*hash).0 > 0 && owner(*hash).1 == *hash;
+    for c in compiled.iter_mut() {
+        c.context.retain(tells);
+        c.sentences.iter_mut().for_each(|s| s.hashes.retain(tells));
+    }
+    owners.into_iter().map(|(others, hash)| if others > 0 { hash } else { 0 }).collect()
 }
 
 /// Weights while they are learnt.
@@ -204,12 +287,8 @@ impl Learnt {
     }
 }
 
-fn level<'a>(learnt: &Learnt, hashes: impl Iterator<Item = &'a u32>, context: f32) -> f32 {
-    let (mut sum, mut count) = (0.0, 0usize);
-    for hash in hashes {
-        sum += learnt.weights[slot(*hash, HARMFUL_BITS)];
-        count += 1;
-    }
+fn level<'a>(learnt: &Learnt, hashes: impl Iterator<Item = &'a u32>, count: u32, context: f32) -> f32 {
+    let sum: f32 = hashes.map(|hash| learnt.weights[slot(*hash, HARMFUL_BITS)]).sum();
     sum / (count as f32 + DAMPING).sqrt() + context * CONTEXT_SHARE
 }
 
@@ -220,10 +299,11 @@ fn best(learnt: &Learnt, c: &Compiled) -> (f32, Option<usize>) {
         .iter()
         .map(|h| learnt.weights[slot(*h, HARMFUL_BITS)])
         .sum();
-    let mut best = (level(learnt, c.sentences.iter().flatten(), context), None);
+    let all = c.sentences.iter().flat_map(|s| &s.hashes);
+    let mut best = (level(learnt, all, c.count(), context), None);
     if c.sentences.len() > 1 {
         for (i, sentence) in c.sentences.iter().enumerate() {
-            let here = level(learnt, sentence.iter(), context);
+            let here = level(learnt, sentence.hashes.iter(), sentence.count, context);
             if here > best.0 {
                 best = (here, Some(i));
             }
@@ -232,34 +312,49 @@ fn best(learnt: &Learnt, c: &Compiled) -> (f32, Option<usize>) {
     (best.0 + learnt.bias, best.1)
 }
 
+/// The mean of the weights after each pass of the second half: what one order of the messages taught by chance evens out.
 fn learn_harmful(examples: &[&Compiled], fit: &Fit) -> Learnt {
     let mut learnt = Learnt::new(1 << HARMFUL_BITS, fit);
+    let mut mean = vec![0.0f32; 1 << HARMFUL_BITS];
+    let (mut mean_bias, mut taken) = (0.0, 0.0);
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-    for _ in 0..fit.passes {
+    for pass in 0..fit.passes {
         dice.shuffle(&mut order);
         for i in &order {
-            let c = examples[*i];
-            let (z, sentence) = best(&learnt, c);
-            let gradient = logistic(z) - f32::from(u8::from(c.harmful));
-            if gradient.abs() < 1e-3 {
-                continue;
-            }
-            let chosen: Vec<u32> = match sentence {
-                Some(one) => c.sentences[one].clone(),
-                None => c.sentences.iter().flatten().copied().collect(),
-            };
-            let share = gradient / (chosen.len() as f32 + DAMPING).sqrt();
-            for hash in chosen {
-                learnt.step(slot(hash, HARMFUL_BITS), share, fit);
-            }
-            for hash in &c.context {
-                learnt.step(slot(*hash, HARMFUL_BITS), gradient * CONTEXT_SHARE, fit);
-            }
-            learnt.step_bias(gradient, fit);
+            learn_one(&mut learnt, examples[*i], fit);
+        }
+        if pass >= fit.passes / 2 {
+            mean.iter_mut().zip(&learnt.weights).for_each(|(m, w)| *m += w);
+            mean_bias += learnt.bias;
+            taken += 1.0;
         }
     }
+    if taken > 0.0 {
+        learnt.weights.iter_mut().zip(&mean).for_each(|(w, m)| *w = m / taken);
+        learnt.bias = mean_bias / taken;
+    }
     learnt
+}
+
+fn learn_one(learnt: &mut Learnt, c: &Compiled, fit: &Fit) {
+    let (z, sentence) = best(learnt, c);
+    let gradient = logistic(z) - f32::from(u8::from(c.harmful));
+    if gradient.abs() < 1e-3 {
+        return;
+    }
+    let (chosen, count) = match sentence {
+        Some(one) => (&c.sentences[one..=one], c.sentences[one].count),
+        None => (&c.sentences[..], c.count()),
+    };
+    let share = gradient / (count as f32 + DAMPING).sqrt();
+    for hash in chosen.iter().flat_map(|s| &s.hashes) {
+        learnt.step(slot(*hash, HARMFUL_BITS), share, fit);
+    }
+    for hash in &c.context {
+        learnt.step(slot(*hash, HARMFUL_BITS), gradient * CONTEXT_SHARE, fit);
+    }
+    learnt.step_bias(gradient, fit);
 }
 
 /// One against all others for each category, on harmful messages only.
@@ -275,8 +370,8 @@ fn learn_kinds(examples: &[&Compiled], categories: usize, fit: &Fit) -> (Vec<f32
             dice.shuffle(&mut order);
             for i in &order {
                 let c = harmful[*i];
-                let hashes = || c.sentences.iter().flatten().chain(&c.context);
-                let root = (hashes().count() as f32 + DAMPING).sqrt();
+                let hashes = || c.sentences.iter().flat_map(|s| &s.hashes).chain(&c.context);
+                let root = ((c.count() as usize + c.context.len()) as f32 + DAMPING).sqrt();
                 let sum: f32 = hashes().map(|h| learnt.weights[slot(*h, KIND_BITS)]).sum();
                 let gradient =
                     logistic(sum / root + learnt.bias) - f32::from(u8::from(c.kinds.contains(&kind)));
@@ -297,25 +392,28 @@ fn learn_kinds(examples: &[&Compiled], categories: usize, fit: &Fit) -> (Vec<f32
     (table, biases)
 }
 
-/// The margin of every message by weights that have not seen its scenario.
-fn unseen_margins(compiled: &[Compiled], fit: &Fit) -> Vec<f32> {
-    let mut margins = vec![0.0; compiled.len()];
-    for fold in 0..fit.folds.max(2) {
-        let seen: Vec<&Compiled> = compiled.iter().filter(|c| c.fold != fold).collect();
+/// The margin of every message of one scenario by weights that have not seen anything of it.
+fn unseen_margins(compiled: &[Compiled], fit: &Fit) -> Vec<Option<f32>> {
+    let folds = fit.folds.max(2);
+    let mut margins = vec![None; compiled.len()];
+    for fold in 0..folds {
+        let seen: Vec<&Compiled> = compiled.iter().filter(|c| !c.is_in(fold, folds)).collect();
         let learnt = learn_harmful(&seen, fit);
-        for (margin, c) in margins.iter_mut().zip(compiled).filter(|(_, c)| c.fold == fold) {
-            *margin = best(&learnt, c).0;
+        let own = |c: &Compiled| c.beside == 0 && c.is_in(fold, folds);
+        for (margin, c) in margins.iter_mut().zip(compiled).filter(|(_, c)| own(c)) {
+            *margin = Some(best(&learnt, c).0);
         }
     }
     margins
 }
 
 /// Slope and offset that turn margins into probabilities.
-fn calibrate(compiled: &[Compiled], margins: &[f32]) -> (f32, f32) {
+fn calibrate(compiled: &[Compiled], margins: &[Option<f32>]) -> (f32, f32) {
     let (mut slope, mut offset) = (1.0f32, 0.0f32);
     for _ in 0..400 {
         let (mut of_slope, mut of_offset) = (0.0, 0.0);
         for (c, margin) in compiled.iter().zip(margins) {
+            let Some(margin) = margin else { continue };
             let error = logistic(slope * margin + offset) - f32::from(u8::from(c.harmful));
             of_slope += error * margin;
             of_offset += error;
@@ -328,12 +426,12 @@ fn calibrate(compiled: &[Compiled], margins: &[f32]) -> (f32, f32) {
 }
 
 /// The lowest margin that no more than the given share of proper messages exceed.
-fn threshold(compiled: &[Compiled], margins: &[f32], false_alarms: f32) -> f32 {
+fn threshold(compiled: &[Compiled], margins: &[Option<f32>], false_alarms: f32) -> f32 {
     let mut proper: Vec<f32> = compiled
         .iter()
         .zip(margins)
         .filter(|(c, _)| !c.harmful)
-        .map(|(_, m)| *m)
+        .filter_map(|(_, m)| *m)
         .collect();
     proper.sort_by(|a, b| b.total_cmp(a));
     let allowed = (proper.len() as f32 * false_alarms) as usize;

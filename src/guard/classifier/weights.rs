@@ -1,4 +1,5 @@
-//! Weights as bytes and back: a header, two tables of small integers with one scale each, and the threshold.
+//! Weights as bytes and back: a header, numbers, the weights that are not nothing as place, check and small integer, and
+//! the table of categories.
 
 use super::{Classifier, HARMFUL_BITS, KIND_BITS, ROW};
 use crate::policy::Category;
@@ -26,9 +27,12 @@ pub enum WeightsError {
 }
 
 /// First bytes of the file; the number is the version of features and layout.
-const MAGIC: &str = "dunwell-weights-1\n";
-/// Numbers after the names: scale, bias, slope, offset, threshold, scale of the second table, and a bias for each category.
-const NUMBERS: usize = 6 + ROW;
+const MAGIC: &str = "dunwell-weights-2\n";
+/// Numbers after the names: scale, bias, slope, offset, threshold, margin that confirms, scale of the second table, and a bias for each category.
+const NUMBERS: usize = 7 + ROW;
+
+/// Bytes of one weight: place, check, value.
+const ENTRY: usize = 5;
 
 /// Reads weights; everything is checked before anything is used.
 pub(super) fn read(bytes: &[u8]) -> Result<Classifier, WeightsError> {
@@ -46,8 +50,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Classifier, WeightsError> {
     };
     let categories: Vec<Category> = names.split(' ').map(category).collect::<Result<_, _>>()?;
     let body = &rest[line + 1..];
-    let (first, second) = (1usize << HARMFUL_BITS, ROW << KIND_BITS);
-    let expected = NUMBERS * 4 + first + second;
+    let second = ROW << KIND_BITS;
+    let count = body.get(NUMBERS * 4..NUMBERS * 4 + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let first = (count as usize).min(1 << HARMFUL_BITS) * ENTRY;
+    let expected = NUMBERS * 4 + 4 + first + second;
     if body.len() != expected || categories.len() > ROW {
         return Err(WeightsError::Length {
             found: bytes.len(),
@@ -55,6 +61,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Classifier, WeightsError> {
         });
     }
     let (numbers, tables) = body.split_at(NUMBERS * 4);
+    let tables = &tables[4..];
     let numbers: Vec<f32> = numbers
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
@@ -62,17 +69,23 @@ pub(super) fn read(bytes: &[u8]) -> Result<Classifier, WeightsError> {
     if numbers.iter().any(|n| !n.is_finite()) {
         return Err(WeightsError::NotANumber);
     }
+    let mut harmful = vec![(0u8, 0i8); 1 << HARMFUL_BITS];
+    for entry in tables[..first].chunks_exact(ENTRY) {
+        let at = u32::from_le_bytes([entry[0], entry[1], entry[2], 0]) as usize % harmful.len();
+        harmful[at] = (entry[3], entry[4].cast_signed());
+    }
     let small = |bytes: &[u8]| bytes.iter().map(|b| b.cast_signed()).collect::<Vec<i8>>();
     let mut kinds_bias = [0.0; ROW];
-    kinds_bias.copy_from_slice(&numbers[6..]);
+    kinds_bias.copy_from_slice(&numbers[7..]);
     Ok(Classifier {
-        harmful: small(&tables[..first]),
+        harmful,
         harmful_scale: numbers[0],
         bias: numbers[1],
         calibration: (numbers[2], numbers[3]),
         threshold: numbers[4],
+        sure: numbers[5],
         kinds: small(&tables[first..]),
-        kinds_scale: numbers[5],
+        kinds_scale: numbers[6],
         kinds_bias,
         categories,
     })
@@ -90,20 +103,30 @@ pub(super) fn write(c: &Classifier) -> Vec<u8> {
         c.calibration.0,
         c.calibration.1,
         c.threshold,
+        c.sure,
         c.kinds_scale,
     ];
     for number in head.iter().chain(&c.kinds_bias) {
         out.extend(number.to_le_bytes());
     }
-    out.extend(c.harmful.iter().chain(&c.kinds).map(|w| w.cast_unsigned()));
+    let entries = || c.harmful.iter().enumerate().filter(|(_, (_, weight))| *weight != 0);
+    out.extend((entries().count() as u32).to_le_bytes());
+    for (at, (check, weight)) in entries() {
+        out.extend(&(at as u32).to_le_bytes()[..3]);
+        out.extend([*check, weight.cast_unsigned()]);
+    }
+    out.extend(c.kinds.iter().map(|w| w.cast_unsigned()));
     out
 }
 
-/// Whole weights as small integers with one scale.
+/// Whole weights as small integers with one scale; a few large ones are cut off, so that the many keep their grain.
 pub(super) fn quantised(weights: &[f32]) -> (Vec<i8>, f32) {
-    let largest = weights.iter().fold(0.0f32, |m, w| m.max(w.abs())).max(1e-6);
-    let scale = largest / 127.0;
-    (weights.iter().map(|w| (w / scale).round() as i8).collect(), scale)
+    let mut sizes: Vec<f32> = weights.iter().map(|w| w.abs()).filter(|w| *w > 0.0).collect();
+    sizes.sort_by(f32::total_cmp);
+    let most = sizes.get(sizes.len().saturating_sub(1 + sizes.len() / 2000)).copied();
+    let scale = most.unwrap_or(0.0).max(1e-6) / 127.0;
+    let small = |w: &f32| (w / scale).round().clamp(-127.0, 127.0) as i8;
+    (weights.iter().map(small).collect(), scale)
 }
 
 /// The logistic function by multiplication alone, so that every machine gets the same bits.

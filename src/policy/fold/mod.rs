@@ -10,20 +10,26 @@ mod html;
 pub(crate) mod lanes;
 mod tables;
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::domain::is_hidden;
 use tables::Becomes;
 
-/// Folded text and, for each of its bytes, the original byte range it came from.
+/// Folded text and, for each of its characters, the original byte range it came from.
 #[derive(Clone, Default)]
 pub struct Folded {
     text: String,
+    chars: Vec<char>,
+    /// The byte of `text` at which each character begins.
+    starts: Vec<u32>,
     origin: Vec<(u32, u32)>,
     hidden: Option<(u32, u32)>,
     /// Bytes of blanks that were two or more in the original.
     wide_blanks: Vec<u32>,
     oddities: Oddities,
+    /// How many Han characters were pulled together over separators.
+    joints: u32,
 }
 
 /// What is unusual about the writing of a text, as bit flags.
@@ -69,20 +75,38 @@ impl Folded {
         &self.text
     }
 
+    /// The folded characters.
+    pub(crate) fn chars(&self) -> &[char] {
+        &self.chars
+    }
+
+    /// The byte of the folded text at which each of the characters begins.
+    pub(crate) fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
     /// The original byte range of a range of folded bytes, on character boundaries of the original.
     pub fn original(&self, folded: Range<usize>) -> Range<usize> {
-        let start = self.origin.get(folded.start).map_or(0, |o| o.0 as usize);
-        let end = folded
-            .end
-            .checked_sub(1)
-            .and_then(|last| self.origin.get(last))
-            .map_or(start, |o| o.1 as usize);
+        let holds = |byte: usize| self.starts.partition_point(|s| *s as usize <= byte).checked_sub(1);
+        let of = |i: Option<usize>| i.and_then(|i| self.origin.get(i));
+        let start = if folded.start < self.text.len() {
+            of(holds(folded.start)).map_or(0, |o| o.0 as usize)
+        } else {
+            0
+        };
+        let last = folded.end.checked_sub(1).filter(|last| *last < self.text.len());
+        let end = of(last.and_then(holds)).map_or(start, |o| o.1 as usize);
         start..end.max(start)
     }
 
     /// The original byte range of the first character that nobody sees, where there is one.
     pub fn hidden(&self) -> Option<Range<usize>> {
         self.hidden.map(|(start, end)| start as usize..end as usize)
+    }
+
+    /// How many Han characters were pulled together over separators.
+    pub(crate) fn joints(&self) -> u32 {
+        self.joints
     }
 
     /// What is unusual about the writing.
@@ -96,8 +120,10 @@ impl Folded {
     }
 
     fn push(&mut self, c: char, from: (u32, u32)) {
+        self.starts.push(self.text.len() as u32);
+        self.chars.push(c);
+        self.origin.push(from);
         self.text.push(c);
-        self.origin.resize(self.text.len(), from);
     }
 }
 
@@ -110,20 +136,43 @@ struct Glyph {
 
 /// Folds plain text.
 pub fn fold(text: &str) -> Folded {
-    let mut folder = Folder::new(text);
-    for (at, c) in text.char_indices() {
-        folder.take(c, (at as u32, (at + c.len_utf8()) as u32));
-    }
-    folder.finish()
+    let mut folded = Folded::default();
+    fold_into(text, false, &mut folded);
+    folded
 }
 
 /// Folds the words of an HTML page: tags, comments, styles and scripts are left out, character references are read.
 pub fn fold_html(html: &str) -> Folded {
-    let mut folder = Folder::new(html);
-    for (c, start, end) in html::pieces(html) {
-        folder.take(c, (start as u32, end as u32));
+    let mut folded = Folded::default();
+    fold_into(html, true, &mut folded);
+    folded
+}
+
+thread_local! {
+    /// Room for the characters of one text before separators are judged.
+    static GLYPHS: RefCell<Vec<Glyph>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A text so long is rare, and its room is given back.
+const LONG: usize = 1 << 16;
+
+/// Folds a text, or the words of a page, into the room of an earlier one.
+pub(crate) fn fold_into(text: &str, html: bool, folded: &mut Folded) {
+    let mut folder = Folder::new(text, GLYPHS.take());
+    if html {
+        for (c, start, end) in html::pieces(text) {
+            folder.take(c, (start as u32, end as u32));
+        }
+    } else {
+        for (at, c) in text.char_indices() {
+            folder.take(c, (at as u32, (at + c.len_utf8()) as u32));
+        }
     }
-    folder.finish()
+    let mut glyphs = folder.finish(folded);
+    if glyphs.capacity() < LONG {
+        glyphs.clear();
+        GLYPHS.set(glyphs);
+    }
 }
 
 struct Folder {
@@ -138,9 +187,10 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(text: &str) -> Folder {
+    fn new(text: &str, mut glyphs: Vec<Glyph>) -> Folder {
+        glyphs.reserve(text.len() / 3 + 8);
         Folder {
-            glyphs: Vec::with_capacity(text.len() / 2 + 8),
+            glyphs,
             wide: Vec::new(),
             hidden: None,
             oddities: Oddities::default(),
@@ -256,15 +306,20 @@ impl Folder {
     }
 
     /// Judges the separators between Han characters and lays the text down.
-    fn finish(self) -> Folded {
+    fn finish(self, out: &mut Folded) -> Vec<Glyph> {
         let glyphs = self.glyphs;
-        let mut out = Folded {
-            text: String::with_capacity(glyphs.len() * 3),
-            origin: Vec::with_capacity(glyphs.len() * 3),
-            hidden: self.hidden,
-            wide_blanks: Vec::new(),
-            oddities: self.oddities,
-        };
+        out.text.clear();
+        out.chars.clear();
+        out.starts.clear();
+        out.origin.clear();
+        out.wide_blanks.clear();
+        out.text.reserve(glyphs.len() * 3);
+        out.chars.reserve(glyphs.len());
+        out.starts.reserve(glyphs.len());
+        out.origin.reserve(glyphs.len());
+        out.hidden = self.hidden;
+        out.oddities = self.oddities;
+        out.joints = 0;
         let mut wide = self.wide.into_iter().peekable();
         let mut at = 0;
         // The Han character before `at` was reached over a separator, or starts the text.
@@ -272,11 +327,18 @@ impl Folder {
         while at < glyphs.len() {
             let g = glyphs[at];
             if is_han(g.c) {
+                if glyphs.get(at + 1).is_some_and(|next| is_han(next.c)) {
+                    out.push(g.c, g.from);
+                    lone = false;
+                    at += 1;
+                    continue;
+                }
                 let next = joint(&glyphs, at, lone);
                 lone = next.is_some_and(|n| n > at + 1);
                 out.push(g.c, g.from);
                 if let Some(next) = next.filter(|n| *n > at + 1) {
                     out.oddities.add(Oddities::SEPARATED);
+                    out.joints += 1;
                     at = next;
                     continue;
                 }
@@ -290,7 +352,7 @@ impl Folder {
             }
             at += 1;
         }
-        out
+        glyphs
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables behind the fold, built once from the text files beside this one: what each character becomes, how Chinese
 //! characters are read, which of them usually stand together, and which two parts make a third.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
@@ -185,6 +185,8 @@ pub(super) struct Readings {
     first: Vec<u16>,
     more: HashMap<char, Vec<u16>>,
     by_name: HashMap<&'static str, u16>,
+    /// The same by letters, in a table of its own with free places; 0 for none.
+    by_letters: Vec<(u32, u16)>,
     initials: Vec<u8>,
 }
 
@@ -196,6 +198,7 @@ pub(super) static READINGS: LazyLock<Readings> = LazyLock::new(|| {
         first: vec![0; 0x5200],
         more: HashMap::new(),
         by_name: HashMap::new(),
+        by_letters: vec![(0, 0); 2048],
         initials: vec![0; 0x5200],
     };
     let mut ids: HashMap<String, u16> = HashMap::new();
@@ -207,6 +210,13 @@ pub(super) static READINGS: LazyLock<Readings> = LazyLock::new(|| {
         let next = ids.len() as u16 + 1;
         let id = *ids.entry(blurred(name)).or_insert(next);
         readings.by_name.insert(name, id);
+        let letters: Vec<char> = name.chars().collect();
+        let key = packed(&letters);
+        let mut at = place(key);
+        while readings.by_letters[at].0 != 0 {
+            at = (at + 1) % readings.by_letters.len();
+        }
+        readings.by_letters[at] = (key, id);
         for c in first.chars().filter(|c| *c != '-') {
             if let Some(slot) = readings.first.get_mut((c as usize).wrapping_sub(0x4E00)) {
                 *slot = id;
@@ -221,6 +231,15 @@ pub(super) static READINGS: LazyLock<Readings> = LazyLock::new(|| {
     }
     readings
 });
+
+/// Up to six small letters as one number, never 0.
+fn packed(letters: &[char]) -> u32 {
+    letters.iter().fold(0, |so_far, c| so_far << 5 | (*c as u32 - 'a' as u32 + 1) & 31)
+}
+
+fn place(key: u32) -> usize {
+    (key.wrapping_mul(0x9E37_79B1) >> 21) as usize
+}
 
 /// Sounds that many speakers do not part, and writers swap on purpose: `zh` and `z`, `ch` and `c`, `sh` and `s`.
 fn blurred(syllable: &str) -> String {
@@ -246,6 +265,22 @@ impl Readings {
         self.of(c)
             .into_iter()
             .chain(more.iter().take(2).map(|id| stand_in(*id)))
+    }
+
+    /// The stand-in of a syllable of small Latin letters.
+    pub(super) fn spelled(&self, letters: &[char]) -> Option<char> {
+        if letters.len() > 6 {
+            return None;
+        }
+        let key = packed(letters);
+        let mut at = place(key);
+        loop {
+            match self.by_letters[at] {
+                (0, _) => return None,
+                (found, id) if found == key => return Some(stand_in(id)),
+                _ => at = (at + 1) % self.by_letters.len(),
+            }
+        }
     }
 
     /// The stand-in of a syllable written in Latin letters.
@@ -305,11 +340,29 @@ impl Usual {
 /// Characters that stand alone in any sentence, whatever is beside them.
 const ALONE: &str = "的了是我你您他她它在和与或及也都就还将会要请于不未已被把给从到向对为有无个这那此本该之其以可能由后前内日月年元期款吧吗呢啊先再又只很太最更每各某第共约让使叫去来上下中里外并且但若如则因所等时点分号位名人万千百十一二三四五六七八九零两几";
 
-static ALONE_SET: LazyLock<HashSet<char>> = LazyLock::new(|| ALONE.chars().collect());
+/// What is known of a character of the Basic Multilingual Plane at one look.
+static TRAITS: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut traits = vec![0; 0x1_0000];
+    let mut set = |c: char, trait_of: u8| {
+        if let Some(slot) = traits.get_mut(c as usize) {
+            *slot |= trait_of;
+        }
+    };
+    ALONE.chars().for_each(|c| set(c, IS_ALONE));
+    SPLITS.keys().for_each(|(left, _)| set(*left, IS_LEFT));
+    traits
+});
+
+const IS_ALONE: u8 = 1;
+const IS_LEFT: u8 = 2;
+
+fn has_trait(c: char, asked: u8) -> bool {
+    TRAITS.get(c as usize).is_some_and(|t| t & asked != 0)
+}
 
 /// Whether a character needs no neighbour.
 pub(super) fn stands_alone(c: char) -> bool {
-    ALONE_SET.contains(&c)
+    has_trait(c, IS_ALONE)
 }
 
 static SPLITS: LazyLock<HashMap<(char, char), char>> = LazyLock::new(|| {
@@ -342,7 +395,12 @@ const RADICALS: &[(char, char)] = &[
     ('刂', '刀'),
 ];
 
-/// Whether a character can be the left part of a taken-apart character; a cheap first question.
+/// Whether a character can be the left part of a taken-apart one; a cheap first question.
+pub(super) fn may_join(a: char) -> bool {
+    has_trait(a, IS_LEFT)
+}
+
+/// The character that two parts beside each other make.
 pub(super) fn joined(a: char, b: char) -> Option<char> {
     SPLITS.get(&(a, b)).copied()
 }
@@ -354,7 +412,7 @@ static ENGLISH: LazyLock<Vec<u64>> = LazyLock::new(|| {
         .filter(|l| !l.starts_with('#'));
     let mut filter = vec![0u64; ENGLISH_BITS / 64];
     for word in lines.flat_map(|l| l.split(' ')).chain(["a", "i"]) {
-        for bit in word_bits(word) {
+        for bit in word_bits(word.chars()) {
             filter[bit / 64] |= 1 << (bit % 64);
         }
     }
@@ -364,9 +422,9 @@ static ENGLISH: LazyLock<Vec<u64>> = LazyLock::new(|| {
 const ENGLISH_BITS: usize = 1 << 18;
 
 /// FNV-1a over the bytes, cut into two.
-fn word_bits(word: &str) -> [usize; 2] {
-    let mix = |hash: u64, b: u8| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3);
-    let hash = word.bytes().fold(0xCBF2_9CE4_8422_2325, mix);
+fn word_bits(word: impl Iterator<Item = char>) -> [usize; 2] {
+    let mix = |hash: u64, c: char| (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01B3);
+    let hash = word.fold(0xCBF2_9CE4_8422_2325, mix);
     [
         (hash >> 40) as usize % ENGLISH_BITS,
         (hash >> 8) as usize % ENGLISH_BITS,
@@ -374,8 +432,8 @@ fn word_bits(word: &str) -> [usize; 2] {
 }
 
 /// Whether a short Latin word is English in common use.
-pub(super) fn english(word: &str) -> bool {
-    word_bits(word)
+pub(super) fn english(word: &[char]) -> bool {
+    word_bits(word.iter().copied())
         .iter()
         .all(|bit| ENGLISH[bit / 64] & (1 << (bit % 64)) != 0)
 }
@@ -406,6 +464,6 @@ mod tests {
         assert!(USUAL.pair('法', '院'));
         assert_eq!(joined('车', '专'), Some('转'));
         assert_eq!(joined('氵', '去'), Some('法'));
-        assert!(english("pay") && !english("ar"));
+        assert!(english(&['p', 'a', 'y']) && !english(&['a', 'r']));
     }
 }

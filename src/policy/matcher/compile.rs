@@ -1,10 +1,10 @@
-//! From lexicons to automata: words get numbers, groups get bits, patterns name what wakes them.
+//! From lexicons to indexes: words get numbers, groups get bits, patterns name what wakes them.
 
 use std::collections::HashMap;
 
-use daachorse::{CharwiseDoubleArrayAhoCorasick, CharwiseDoubleArrayAhoCorasickBuilder};
-
-use super::{Builtin, Chain, Compiled, Excuse, Lexicons, Lists, Word, WordId};
+use super::index::Index;
+use super::latin::LatinWords;
+use super::{Builtin, Chain, Compiled, Excuse, Lexicons, Word, WordId, Words};
 use crate::policy::error::PolicyError;
 use crate::policy::fold::{is_han, lanes};
 use crate::policy::lexicon::{Item, Lexicon, Pattern, Place, Reach, Step, Surroundings};
@@ -19,7 +19,6 @@ struct Draft {
     phrases: Vec<u32>,
     open: bool,
     tight: bool,
-    shortened: bool,
 }
 
 #[derive(Default)]
@@ -28,8 +27,8 @@ struct Compiler {
     in_names: Vec<bool>,
     groups: HashMap<String, u16>,
     words: Vec<Draft>,
-    /// Letters, open, tight, shortened.
-    known: HashMap<(String, bool, bool, bool), u32>,
+    /// Letters, open, tight.
+    known: HashMap<(String, bool, bool), u32>,
     faults: Vec<PolicyError>,
 }
 
@@ -45,9 +44,9 @@ impl Compiler {
         id
     }
 
-    fn word(&mut self, letters: String, open: bool, tight: bool, shortened: bool) -> &mut Draft {
+    fn word(&mut self, letters: String, open: bool, tight: bool) -> &mut Draft {
         let next = self.words.len() as u32;
-        let key = (letters, open, tight, shortened);
+        let key = (letters, open, tight);
         let id = match self.known.get(&key) {
             Some(id) => *id,
             None => {
@@ -55,7 +54,6 @@ impl Compiler {
                     chars: key.0.chars().collect(),
                     open,
                     tight,
-                    shortened,
                     ..Draft::default()
                 });
                 self.known.insert(key, next);
@@ -68,22 +66,11 @@ impl Compiler {
     /// Adds a word in all its spellings.
     fn add(&mut self, word: &str, to: &dyn Fn(&mut Draft)) {
         let (letters, open) = word.strip_suffix('*').map_or((word, false), |w| (w, true));
-        to(self.word(letters.to_owned(), open, false, false));
+        to(self.word(letters.to_owned(), open, false));
         if letters.contains(' ') {
             let tight: String = letters.chars().filter(|c| *c != ' ').collect();
             if tight.len() >= 5 {
-                to(self.word(tight, open, true, false));
-            }
-        }
-        let chars: Vec<char> = letters.chars().collect();
-        if (2..=3).contains(&chars.len()) && chars.iter().all(|c| is_han(*c)) {
-            for i in 0..chars.len() {
-                let Some(initial) = lanes::initial(chars[i]) else {
-                    continue;
-                };
-                let mut short = chars.clone();
-                short[i] = initial;
-                to(self.word(short.into_iter().collect(), false, false, true));
+                to(self.word(tight, open, true));
             }
         }
     }
@@ -136,6 +123,7 @@ impl Compiler {
         required.sort_unstable();
         required.dedup();
         Some(Compiled {
+            signature: signature(&required),
             entry,
             chains: chains.into(),
             without: without.into(),
@@ -247,27 +235,45 @@ impl Lexicons {
             unless.push(mine);
             entries.push(entry.clone());
         }
-        let woken_by = woken_by(&patterns, c.group_names.len());
-        let words: Vec<Word> = c.words.into_iter().map(|w| finished(w, &c.in_names)).collect();
-        let (spellings, automaton) = automaton(spelled(&words), &words);
-        let (soundings, sounds) = automaton_of_sounds(&words);
+        let (patterns, woken_by) = woken_by(patterns, c.group_names.len());
+        let words = laid_down(c.words, &c.in_names);
+        // Every text has a beginning and an end.
+        let says_nothing = |name: &str| name.starts_with('\'') || matches!(name, "@start" | "@line" | "@end");
+        let mark = |name: &String| if says_nothing(name) { 0 } else { mark_of(name) };
         Lexicons {
             names: c.groups.get("names").copied(),
             name_suffix: c.groups.get("name_suffix").copied(),
             entries,
+            spellings: spellings(&words),
+            soundings: soundings(&words),
+            initials: initials(&words),
+            latin: latin(&words),
             words,
-            spellings,
-            automaton,
-            soundings,
-            sounds,
             patterns,
             woken_by,
+            group_marks: c.group_names.iter().map(mark).collect(),
             group_names: c.group_names,
             excuses,
             unless,
             faults: c.faults,
         }
     }
+}
+
+/// FNV-1a of a name.
+fn mark_of(name: &str) -> u32 {
+    let mix = |hash: u32, b: u8| (hash ^ u32::from(b)).wrapping_mul(0x0100_0193);
+    name.bytes().fold(0x811C_9DC5, mix).max(1)
+}
+
+/// Groups as bits.
+pub(super) fn signature(groups: &[u16]) -> u128 {
+    groups.iter().fold(0, |all, g| all | bit(*g))
+}
+
+/// The bit of a group; others may share it.
+pub(super) const fn bit(group: u16) -> u128 {
+    1 << (group & 127)
 }
 
 /// The literal of a pattern that is nothing else.
@@ -286,88 +292,81 @@ fn as_phrase(pattern: &Pattern) -> Option<&str> {
     }
 }
 
-fn finished(word: Draft, in_names: &[bool]) -> Word {
-    let mut groups = word.groups;
-    groups.sort_unstable();
-    groups.dedup();
-    let mut phrases = word.phrases;
-    phrases.sort_unstable();
-    phrases.dedup();
-    Word {
-        in_names: groups.iter().any(|g| in_names[*g as usize]),
-        chars: word.chars.into(),
-        groups: groups.into(),
-        phrases: phrases.into(),
-        open: word.open,
-        tight: word.tight,
-        shortened: word.shortened,
+fn laid_down(drafts: Vec<Draft>, in_names: &[bool]) -> Words {
+    let mut words = Words::default();
+    for mut draft in drafts {
+        draft.phrases.sort_unstable();
+        draft.phrases.dedup();
+        draft.groups.sort_unstable();
+        draft.groups.dedup();
+        words.letters.append(&mut draft.chars);
+        words.phrases.append(&mut draft.phrases);
+        let in_names = draft.groups.iter().any(|g| in_names[*g as usize]);
+        words.groups.append(&mut draft.groups);
+        words.all.push(Word {
+            letters: words.letters.len() as u32,
+            groups: words.groups.len() as u32,
+            phrases: words.phrases.len() as u32,
+            open: draft.open,
+            tight: draft.tight,
+            in_names,
+        });
     }
+    words
 }
 
-/// Each pattern is woken by the group that the fewest patterns need.
-fn woken_by(patterns: &[Compiled], groups: usize) -> Vec<Vec<u32>> {
+/// Each pattern is woken by the group that the fewest patterns need; those of one group lie beside each other.
+fn woken_by(patterns: Vec<Compiled>, groups: usize) -> (Vec<Compiled>, Vec<u32>) {
     let mut needed = vec![0u32; groups];
     for group in patterns.iter().flat_map(|p| p.required.iter()) {
         needed[*group as usize] += 1;
     }
-    let mut out = vec![Vec::new(); groups];
-    for (i, pattern) in patterns.iter().enumerate() {
-        if let Some(key) = pattern.required.iter().min_by_key(|g| needed[**g as usize]) {
-            out[*key as usize].push(i as u32);
-        }
-    }
-    out
+    let key = |p: &Compiled| p.required.iter().min_by_key(|g| needed[**g as usize]).copied();
+    let mut keyed: Vec<(u16, Compiled)> =
+        patterns.into_iter().filter_map(|p| key(&p).map(|g| (g, p))).collect();
+    keyed.sort_by_key(|(g, _)| *g);
+    let ends = (0..groups).map(|g| keyed.partition_point(|(of, _)| usize::from(*of) <= g) as u32);
+    let ends = ends.collect();
+    (keyed.into_iter().map(|(_, p)| p).collect(), ends)
 }
 
-fn spelled(words: &[Word]) -> HashMap<String, Vec<u32>> {
-    let mut by_letters: HashMap<String, Vec<u32>> = HashMap::new();
-    for (i, word) in words.iter().enumerate().filter(|(_, w)| !w.chars.is_empty()) {
-        by_letters
-            .entry(word.chars.iter().collect())
-            .or_default()
-            .push(i as u32);
-    }
-    by_letters
+fn each_word(words: &Words) -> impl Iterator<Item = (&[char], WordId)> {
+    let ids = words.all.iter().enumerate();
+    ids.map(|(i, w)| (words.letters(i as u32), WordId::new(i, w)))
+        .filter(|(letters, _)| !letters.is_empty())
 }
 
-fn automaton_of_sounds(words: &[Word]) -> (Lists, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
-    let mut by_sound: HashMap<String, Vec<u32>> = HashMap::new();
-    for (i, word) in words.iter().enumerate() {
-        let fits = (1..=LONGEST_SPOKEN).contains(&word.chars.len()) && word.chars.iter().all(|c| is_han(*c));
-        if !fits {
-            continue;
-        }
-        let letters: String = word.chars.iter().collect();
-        for sound in lanes::spoken(&letters) {
-            by_sound.entry(sound).or_default().push(i as u32);
-        }
-    }
-    automaton(by_sound, words)
+fn spellings(words: &Words) -> Index {
+    Index::of(&each_word(words).collect::<Vec<_>>())
 }
 
-fn automaton(
-    by_letters: HashMap<String, Vec<u32>>,
-    words: &[Word],
-) -> (Lists, Option<CharwiseDoubleArrayAhoCorasick<u32>>) {
-    let mut all: Vec<(String, Vec<u32>)> = by_letters.into_iter().collect();
-    if all.is_empty() {
-        return (Lists::default(), None);
-    }
-    all.sort_unstable();
-    let numbered = all
-        .iter()
-        .enumerate()
-        .map(|(i, (letters, _))| (letters.as_str(), i as u32));
-    let built = CharwiseDoubleArrayAhoCorasickBuilder::new()
-        .build_with_values(numbered)
-        .expect("invariant: letters are not empty and stand once each");
-    let mut lists = Lists::default();
-    for (_, ids) in all {
-        lists.ids.extend(
-            ids.iter()
-                .map(|id| WordId::new(*id as usize, &words[*id as usize])),
-        );
-        lists.ends.push(lists.ids.len() as u32);
-    }
-    (lists, Some(built))
+/// Chinese words that are known by their sound too.
+fn spoken_words(words: &Words) -> impl Iterator<Item = (&[char], WordId)> {
+    each_word(words).filter(|(letters, _)| {
+        (1..=LONGEST_SPOKEN).contains(&letters.len()) && letters.iter().all(|c| is_han(*c))
+    })
+}
+
+fn soundings(words: &Words) -> Index {
+    let spoken: Vec<(Vec<char>, WordId)> = spoken_words(words)
+        .flat_map(|(letters, id)| lanes::spoken(letters).into_iter().map(move |s| (s, id)))
+        .collect();
+    Index::of(&spoken.iter().map(|(s, id)| (&s[..], *id)).collect::<Vec<_>>())
+}
+
+/// By the first letters of their sounds: 账 and 转账 are `z` and `zz`.
+fn initials(words: &Words) -> Index {
+    let of = |letters: &[char]| letters.iter().map(|c| lanes::initial(*c)).collect::<Option<Vec<char>>>();
+    let all: Vec<(Vec<char>, WordId)> = spoken_words(words)
+        .filter(|(letters, _)| (2..=5).contains(&letters.len()))
+        .filter_map(|(letters, id)| of(letters).map(|i| (i, id)))
+        .collect();
+    Index::of(&all.iter().map(|(i, id)| (&i[..], *id)).collect::<Vec<_>>())
+}
+
+fn latin(words: &Words) -> LatinWords {
+    let latin = each_word(words).filter(|(letters, id)| {
+        !id.is(WordId::TIGHT) && letters.iter().any(char::is_ascii_lowercase)
+    });
+    LatinWords::of(latin.map(|(letters, id)| (letters, id.is(WordId::OPEN))))
 }

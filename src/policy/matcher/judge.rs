@@ -3,8 +3,9 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use super::compile::bit;
 use super::tokens::{Dress, Token};
-use super::{Chain, Compiled, Excuse, Found, Hit, Lexicons};
+use super::{Chain, Compiled, Excuse, Found, Hit, Lexicons, Scratch};
 use crate::policy::fold::is_han;
 
 /// At most so many places of one chain are looked at, and so many tries made for one place.
@@ -27,29 +28,78 @@ struct Page<'t> {
     lexicons: &'t Lexicons,
     text: &'t str,
     tokens: &'t [Token],
-    /// For each group where its places in `by_group` end.
-    ends_of: Vec<u32>,
-    /// Places in `tokens`, group by group, in reading order.
-    by_group: Vec<u32>,
+    sorted: &'t Sorted,
     ends: OnceCell<Vec<u32>>,
+}
+
+/// The words of a text by group. Only what the last text touched is put back for the next.
+#[derive(Default)]
+pub(super) struct Sorted {
+    /// For each group its range in `places`.
+    ranges: Vec<(u32, u32)>,
+    /// Places in the list of words, group by group, in reading order.
+    places: Vec<u32>,
+    /// Groups that occur.
+    touched: Vec<u16>,
+    /// These as bits.
+    signature: u128,
+}
+
+impl Sorted {
+    fn fill(&mut self, lexicons: &Lexicons, tokens: &[Token]) {
+        for group in self.touched.drain(..) {
+            self.ranges[group as usize] = (0, 0);
+        }
+        if self.ranges.len() < lexicons.group_names.len() {
+            self.ranges.resize(lexicons.group_names.len(), (0, 0));
+        }
+        self.signature = 0;
+        for group in tokens.iter().flat_map(|t| lexicons.words.groups(t.word)) {
+            let range = &mut self.ranges[*group as usize];
+            if range.1 == 0 {
+                self.touched.push(*group);
+                self.signature |= bit(*group);
+            }
+            range.1 += 1;
+        }
+        let mut sum = 0;
+        for group in &self.touched {
+            let range = &mut self.ranges[*group as usize];
+            let count = range.1;
+            *range = (sum, sum);
+            sum += count;
+        }
+        self.places.clear();
+        self.places.resize(sum as usize, 0);
+        for (i, token) in tokens.iter().enumerate() {
+            for group in lexicons.words.groups(token.word) {
+                let end = &mut self.ranges[*group as usize].1;
+                self.places[*end as usize] = i as u32;
+                *end += 1;
+            }
+        }
+    }
 }
 
 impl Lexicons {
     /// Hits of all phrases and patterns.
-    pub(super) fn judge(&self, text: &str, tokens: &[Token], found: &mut Found) {
-        let (ends_of, by_group) = self.sorted(tokens);
+    pub(super) fn judge(&self, text: &str, scratch: &mut Scratch, found: &mut Found) {
+        scratch.sorted.fill(self, &scratch.tokens);
+        let tokens = &scratch.tokens[..];
+        let sorted = &scratch.sorted;
         let page = Page {
             lexicons: self,
             text,
             tokens,
-            ends_of,
-            by_group,
+            sorted,
             ends: OnceCell::new(),
         };
-        let groups = 0..self.group_names.len() as u16;
-        found.groups.extend(groups.filter(|g| page.has(*g)));
+        found.placed.reserve(sorted.places.len());
         for token in tokens {
-            for entry in &self.words[token.word as usize].phrases {
+            let groups = self.words.groups(token.word).iter();
+            let named = groups.filter(|g| self.group_marks[**g as usize] != 0);
+            found.placed.extend(named.map(|g| (token.start, *g)));
+            for entry in self.words.phrases(token.word) {
                 let span = token.start as usize..token.end as usize;
                 let place = Place {
                     words: vec![span.clone()],
@@ -59,9 +109,13 @@ impl Lexicons {
                 page.report(*entry, place, found);
             }
         }
-        for group in found.groups.clone() {
-            for id in &self.woken_by[group as usize] {
-                page.pattern(&self.patterns[*id as usize], found);
+        for group in &sorted.touched {
+            let at = *group as usize;
+            let start = at.checked_sub(1).map_or(0, |before| self.woken_by[before] as usize);
+            for pattern in &self.patterns[start..self.woken_by[at] as usize] {
+                if pattern.signature & !sorted.signature == 0 {
+                    page.pattern(pattern, found);
+                }
             }
         }
         found
@@ -79,46 +133,20 @@ impl Lexicons {
     }
 }
 
-impl Lexicons {
-    /// The places of the words of each group: where each group's end, and all of them one group after the other.
-    fn sorted(&self, tokens: &[Token]) -> (Vec<u32>, Vec<u32>) {
-        let groups = |t: &Token| self.words[t.word as usize].groups.iter();
-        let mut ends = vec![0u32; self.group_names.len()];
-        for group in tokens.iter().flat_map(groups) {
-            ends[*group as usize] += 1;
-        }
-        let mut sum = 0;
-        for end in &mut ends {
-            sum += std::mem::replace(end, sum);
-        }
-        let mut all = vec![0u32; sum as usize];
-        for (i, token) in tokens.iter().enumerate() {
-            for group in groups(token) {
-                let slot = &mut ends[*group as usize];
-                all[*slot as usize] = i as u32;
-                *slot += 1;
-            }
-        }
-        (ends, all)
-    }
-}
-
 impl Page<'_> {
     /// Places in `tokens` of the words of a group, in reading order.
     fn of(&self, group: u16) -> &[u32] {
-        let at = group as usize;
-        let start = at
-            .checked_sub(1)
-            .map_or(0, |before| self.ends_of[before] as usize);
-        &self.by_group[start..self.ends_of[at] as usize]
+        let (start, end) = self.sorted.ranges[group as usize];
+        &self.sorted.places[start as usize..end as usize]
     }
 
     fn has(&self, group: u16) -> bool {
-        !self.of(group).is_empty()
+        let (start, end) = self.sorted.ranges[group as usize];
+        start != end
     }
 
     fn is(&self, token: &Token, group: u16) -> bool {
-        self.lexicons.words[token.word as usize].groups.contains(&group)
+        self.lexicons.words.groups(token.word).contains(&group)
     }
 
     fn report(&self, entry: u32, place: Place, found: &mut Found) {
@@ -168,8 +196,52 @@ impl Page<'_> {
                 !self.within(&sentence).iter().any(|t| self.is(t, *group))
             });
         }
+        if places.is_empty() {
+            self.nearly(pattern, found);
+        }
         for place in places {
             self.report(pattern.entry, place, found);
+        }
+    }
+
+    /// Reports a pattern of which every word stands in one sentence, in another order or farther apart.
+    fn nearly(&self, pattern: &Compiled, found: &mut Found) {
+        let steps = &pattern.chains[0].steps;
+        if pattern.chains.len() > 1 || steps.len() < 2 || found.near.iter().any(|h| h.entry == pattern.entry as usize) {
+            return;
+        }
+        let Some((rarest, _)) = steps.iter().min_by_key(|(g, _)| self.of(*g).len()) else {
+            return;
+        };
+        for i in self.of(*rarest).iter().take(PLACES) {
+            let token = &self.tokens[*i as usize];
+            let sentence = self.sentence(token.start as usize);
+            let inside = |g: u16| {
+                let of = self.of(g);
+                let from = of.partition_point(|j| (self.tokens[*j as usize].start as usize) < sentence.start);
+                of.get(from).is_some_and(|j| (self.tokens[*j as usize].start as usize) < sentence.end)
+            };
+            if !steps.iter().all(|(g, _)| inside(*g)) || pattern.without.iter().any(|(_, g)| inside(*g)) {
+                continue;
+            }
+            let span = token.start as usize..token.end as usize;
+            let place = Place {
+                words: vec![span.clone()],
+                span: span.clone(),
+                dress: token.dress,
+            };
+            let excuses = &self.lexicons.unless[pattern.entry as usize];
+            let excused = excuses.iter().any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place));
+            if !excused {
+                found.near.push(Hit {
+                    entry: pattern.entry as usize,
+                    span,
+                    excused,
+                    disguised: token.dress == Dress::OnPurpose,
+                    by_sound: token.dress == Dress::BySound,
+                });
+                return;
+            }
         }
     }
 
@@ -183,7 +255,7 @@ impl Page<'_> {
             let i = *i as usize;
             let token = &self.tokens[i];
             let mut tries = PLACES;
-            let mut words = Vec::with_capacity(chain.steps.len());
+            let mut words = Vec::new();
             if let Some(dress) = self.go_on(i, &chain.steps[1..], &mut tries, &mut words) {
                 words.reverse();
                 let end = words.last().map_or(token.end as usize, |w: &Range<usize>| w.end);
@@ -229,6 +301,10 @@ impl Page<'_> {
             if ends_sentence(between) || units(between) > gap {
                 return None;
             }
+            // What stands directly beside each other is not parted by a comma: `还款,我方` is no `还款我`.
+            if gap == 0 && between.contains([',', ':', '、']) {
+                return None;
+            }
             *tries -= 1;
             if let Some(dress) = self.go_on(j, rest, tries, words) {
                 words.push(own);
@@ -257,10 +333,13 @@ impl Page<'_> {
     /// Whether surroundings make a hit harmless.
     fn excuses(&self, excuse: &Excuse, place: &Place) -> bool {
         let hit = &place.span;
-        if excuse.message.iter().any(|g| self.has(*g)) {
+        // What only sounds like an excuse is none.
+        let heard = |t: &Token| t.dress == Dress::BySound;
+        let written = |g: &u16| self.of(*g).iter().any(|i| !heard(&self.tokens[*i as usize]));
+        if excuse.message.iter().any(written) {
             return true;
         }
-        let one_of = |t: &Token, groups: &[u16]| groups.iter().any(|g| self.is(t, *g));
+        let one_of = |t: &Token, groups: &[u16]| !heard(t) && groups.iter().any(|g| self.is(t, *g));
         // A word of the excuse that is part of a word of the hit says nothing: `be sorry` is no apology.
         let part_of = |t: &Token, w: &Range<usize>| w.start <= t.start as usize && t.end as usize <= w.end;
         let outside = |t: &&Token| !place.words.iter().any(|w| part_of(t, w));

@@ -1,14 +1,20 @@
-//! All lexicons compiled together: one automaton over every word for text as written and put back together, one over
-//! their sounds, and the patterns made of word groups. No regular expression runs; what is not woken by a word costs
+//! All lexicons compiled together: one index of every word for text as written and put back together, one of their
+//! sounds, and the patterns made of word groups. No regular expression runs; what is not woken by a word costs
 //! nothing. `guard` asks for the places where an entry's words stand, excuses considered.
 
 mod compile;
+mod index;
 mod judge;
+mod latin;
 mod tokens;
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use daachorse::CharwiseDoubleArrayAhoCorasick;
+use index::Index;
+use judge::Sorted;
+use latin::LatinWords;
+use tokens::Token;
 
 use super::error::PolicyError;
 use super::fold::{Folded, Oddities};
@@ -18,7 +24,7 @@ use super::lexicon::Entry;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Builtin {
-    /// The first character of a part, before any word.
+    /// The beginning of a part, before any word.
     Start = 0,
     /// The creditor's name.
     Creditor,
@@ -52,11 +58,15 @@ pub enum Builtin {
     ShortLink,
     /// An e-mail address.
     Email,
+    /// The beginning of each line.
+    Line,
+    /// The end of a part, after any word.
+    End,
 }
 
 impl Builtin {
     /// Their names in patterns, in order.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 19] = [
         "@start",
         "@creditor",
         "@sender",
@@ -74,6 +84,8 @@ impl Builtin {
         "@link",
         "@short_link",
         "@email",
+        "@line",
+        "@end",
     ];
 }
 
@@ -106,29 +118,64 @@ pub struct Hit {
 pub struct Found {
     /// Entries, excused ones too.
     pub hits: Vec<Hit>,
-    /// Word groups that occur, by index.
-    pub groups: Vec<u16>,
+    /// Entries of which all the words of a pattern stand in one sentence, only not as the pattern wants them: they prove
+    /// nothing by themselves.
+    pub near: Vec<Hit>,
+    /// Word groups by place: the folded byte where a word of it begins, in order.
+    pub placed: Vec<(u32, u16)>,
+    /// The text with its disguised words as the lexicons write them, where there are any.
+    pub mended: Option<String>,
     /// Word hits that only a second reading found.
     pub disguised: u32,
+    /// So much of the text is written in a disguise that it cannot be read reliably.
+    pub unreadable: bool,
     /// What is unusual about the writing.
     pub oddities: Oddities,
 }
 
-/// One word of the automaton.
+/// One word of the lexicons.
 #[derive(Debug)]
 struct Word {
-    chars: Box<[char]>,
-    groups: Box<[u16]>,
-    /// Entries of which it is a phrase.
-    phrases: Box<[u32]>,
+    /// Where its letters end in [`Words::letters`]; they begin where those of the word before end.
+    letters: u32,
+    groups: u32,
+    phrases: u32,
     /// The Latin word may go on.
     open: bool,
     /// The blanks of the phrase are left out: only where blanks were left out of the text.
     tight: bool,
-    /// One character is shortened to its Latin initial.
-    shortened: bool,
     /// It may be part of a name.
     in_names: bool,
+}
+
+/// Every word, with what belongs to it laid down one after the other.
+#[derive(Debug, Default)]
+struct Words {
+    all: Vec<Word>,
+    letters: Vec<char>,
+    groups: Vec<u16>,
+    /// Entries of which a word is a phrase.
+    phrases: Vec<u32>,
+}
+
+impl Words {
+    fn range(&self, word: u32, end: fn(&Word) -> u32) -> Range<usize> {
+        let at = word as usize;
+        let start = at.checked_sub(1).map_or(0, |before| end(&self.all[before]));
+        start as usize..end(&self.all[at]) as usize
+    }
+
+    fn letters(&self, word: u32) -> &[char] {
+        &self.letters[self.range(word, |w| w.letters)]
+    }
+
+    fn groups(&self, word: u32) -> &[u16] {
+        &self.groups[self.range(word, |w| w.groups)]
+    }
+
+    fn phrases(&self, word: u32) -> &[u32] {
+        &self.phrases[self.range(word, |w| w.phrases)]
+    }
 }
 
 /// One chain of a compiled pattern.
@@ -146,6 +193,8 @@ struct Compiled {
     /// Whether the part is meant, and the group that must not be there.
     without: Box<[(bool, u16)]>,
     required: Box<[u16]>,
+    /// The required groups as bits; a text that lacks one of them lacks the pattern.
+    signature: u128,
 }
 
 #[derive(Debug, Default)]
@@ -158,13 +207,6 @@ struct Excuse {
     message: Vec<u16>,
 }
 
-/// For each value of an automaton the words that have it, laid down one after the other.
-#[derive(Debug, Default)]
-struct Lists {
-    ends: Vec<u32>,
-    ids: Vec<WordId>,
-}
-
 /// Number of a word, with what must be known before the word itself is looked at.
 #[derive(Debug, Clone, Copy)]
 struct WordId(u32);
@@ -172,20 +214,14 @@ struct WordId(u32);
 impl WordId {
     const OPEN: u32 = 1 << 31;
     const TIGHT: u32 = 1 << 30;
-    const SHORTENED: u32 = 1 << 29;
 
     fn new(id: usize, word: &Word) -> WordId {
         let flag = |on: bool, bit: u32| if on { bit } else { 0 };
-        WordId(
-            id as u32
-                | flag(word.open, Self::OPEN)
-                | flag(word.tight, Self::TIGHT)
-                | flag(word.shortened, Self::SHORTENED),
-        )
+        WordId(id as u32 | flag(word.open, Self::OPEN) | flag(word.tight, Self::TIGHT))
     }
 
     fn id(self) -> u32 {
-        self.0 & (Self::SHORTENED - 1)
+        self.0 & (Self::TIGHT - 1)
     }
 
     fn is(self, flag: u32) -> bool {
@@ -193,28 +229,24 @@ impl WordId {
     }
 }
 
-impl Lists {
-    fn of(&self, value: u32) -> &[WordId] {
-        let at = value as usize;
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        &self.ids[start..self.ends[at] as usize]
-    }
-}
-
 /// All lexicons, compiled.
 pub struct Lexicons {
     entries: Vec<Entry>,
-    words: Vec<Word>,
-    /// For each value of the automaton the words with these letters.
-    spellings: Lists,
-    automaton: Option<CharwiseDoubleArrayAhoCorasick<u32>>,
-    /// For each value of the automaton of sounds the words that sound so.
-    soundings: Lists,
-    sounds: Option<CharwiseDoubleArrayAhoCorasick<u32>>,
+    words: Words,
+    /// Words by their letters.
+    spellings: Index,
+    /// Chinese words by their sounds, and by the first letters of these.
+    soundings: Index,
+    initials: Index,
+    /// The Latin words of the lexicons, whole and by sound.
+    latin: LatinWords,
+    /// Patterns, those that one group wakes beside each other.
     patterns: Vec<Compiled>,
-    /// For each group the patterns that it wakes.
-    woken_by: Vec<Vec<u32>>,
+    /// For each group where the patterns that it wakes end.
+    woken_by: Vec<u32>,
     group_names: Vec<String>,
+    /// For each group a number that outlives a new lexicon, made from its name; 0 for literals of patterns.
+    group_marks: Vec<u32>,
     excuses: Vec<Excuse>,
     /// For each entry its excuses.
     unless: Vec<Vec<u16>>,
@@ -224,13 +256,24 @@ pub struct Lexicons {
     faults: Vec<PolicyError>,
 }
 
+/// Room that is used again for the next text.
+#[derive(Default)]
+struct Scratch {
+    tokens: Vec<Token>,
+    sorted: Sorted,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
 impl std::fmt::Debug for Lexicons {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
             "Lexicons({} entries, {} words, {} patterns)",
             self.entries.len(),
-            self.words.len(),
+            self.words.all.len(),
             self.patterns.len()
         )
     }
@@ -252,19 +295,26 @@ impl Lexicons {
         &self.faults
     }
 
-    /// Memory of the automata in bytes.
+    /// For each group a number made from its name, which outlives a new lexicon; 0 for literals of patterns.
+    pub fn group_marks(&self) -> &[u32] {
+        &self.group_marks
+    }
+
+    /// Memory of the indexes in bytes.
     pub fn heap_bytes(&self) -> usize {
-        let of = |a: &Option<CharwiseDoubleArrayAhoCorasick<u32>>| a.as_ref().map_or(0, |a| a.heap_bytes());
-        of(&self.automaton) + of(&self.sounds)
+        self.spellings.heap_bytes()
+            + self.soundings.heap_bytes()
+            + self.initials.heap_bytes()
+            + self.words.letters.len() * size_of::<char>()
+            + self.words.all.len() * size_of::<Word>()
     }
 
     /// The letters of every word as written, for comparison with other matchers.
     pub fn letters(&self) -> impl Iterator<Item = String> {
-        let written = self
-            .words
-            .iter()
-            .filter(|w| !w.chars.is_empty() && !w.tight && !w.shortened);
-        written.map(|w| w.chars.iter().collect())
+        let written = (0..self.words.all.len()).filter(|w| !self.words.all[*w].tight);
+        written
+            .map(|w| self.words.letters(w as u32).iter().collect::<String>())
+            .filter(|w| !w.is_empty())
     }
 
     /// Everything that stands in a folded text, with what detectors marked in it.
@@ -273,22 +323,10 @@ impl Lexicons {
             oddities: folded.oddities(),
             ..Found::default()
         };
-        let tokens = self.tokens(folded, marks, &mut found);
-        self.judge(folded.text(), &tokens, &mut found);
+        SCRATCH.with_borrow_mut(|scratch| {
+            self.tokens(folded, marks, &mut found, &mut scratch.tokens);
+            self.judge(folded.text(), scratch, &mut found);
+        });
         found
     }
-}
-
-/// Whether a hit is of whole Latin words: `die` is not in `diet`.
-fn whole_words(text: &str, span: &Range<usize>, open: bool) -> bool {
-    let bytes = text.as_bytes();
-    let word = |at: Option<usize>| {
-        at.and_then(|i| bytes.get(i))
-            .is_some_and(u8::is_ascii_alphanumeric)
-    };
-    let joined_before = word(Some(span.start)) && word(span.start.checked_sub(1));
-    // `won` is not in `won't`.
-    let short = bytes.get(span.end) == Some(&b'\'') && bytes.get(span.end + 1) == Some(&b't');
-    let joined_after = !open && word(span.end.checked_sub(1)) && (short || word(Some(span.end)));
-    !joined_before && !joined_after
 }
