@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use dunwell::domain::AttemptState::{Accepted, Held, NotSent, Planned, Unknown};
+use dunwell::domain::{Address, PhoneNumber};
 
 use super::world::{Answer, World};
 use crate::support::databases;
@@ -95,6 +96,41 @@ async fn a_carrier_in_trouble_is_left_alone_and_nothing_is_reserved() {
         world.later(TimeDelta::minutes(1));
         world.dispatch().await;
         assert_eq!(world.states("B-1").await, [Accepted]);
+        world.log_is_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn in_the_test_mode_only_listed_recipients_get_messages() {
+    for database in databases() {
+        let world = World::new(database).await;
+        world
+            .account("A-1")
+            .overdue(2)
+            .debtor("P-1")
+            .phone("13800000123")
+            .import()
+            .await;
+        world
+            .account("A-2")
+            .overdue(2)
+            .debtor("P-2")
+            .phone("13800000124")
+            .import()
+            .await;
+        let listed = Address::Phone(PhoneNumber::parse("13800000124", "CN").unwrap());
+        world.store.enter_test_mode(&[listed], "pavel").await.unwrap();
+        world.until("2026-04-07T16:00").await;
+        assert_eq!(world.sent().len(), 1);
+        assert_eq!(world.held("A-1").await, ["channel.test_mode"]);
+        assert_eq!(world.states("A-2").await, [Accepted]);
+        // A restart changes nothing; only the command ends it.
+        let world = world.restart().await;
+        world.until("2026-04-07T20:30").await;
+        assert_eq!(world.states("A-1").await, [Held]);
+        assert!(world.store.leave_test_mode("pavel").await.unwrap());
+        world.until("2026-04-08T20:00").await;
+        assert_eq!(world.states("A-1").await, [Accepted]);
         world.log_is_sound().await;
     }
 }
