@@ -113,7 +113,11 @@ fn pack(name: &'static str, policy: &str, lexicon: &str) -> Pack {
 /// the neighbours.
 fn on_core() -> Option<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    told.split_whitespace()
+        .next()?
+        .parse()
+        .ok()
+        .map(Duration::from_nanos)
 }
 
 /// Messages a second by the clock and by time on a core, and the time that 99 of 100 messages stay under: of each
@@ -150,7 +154,9 @@ fn measure(texts: &[String], mut judge: impl FnMut(&str) -> usize) -> Speed {
         }
     }
     let clock = start.elapsed();
-    let core = on_core().zip(core).map_or(clock, |(after, before)| after - before);
+    let core = on_core()
+        .zip(core)
+        .map_or(clock, |(after, before)| after - before);
     std::hint::black_box(seen);
     let count = each.len() as f64;
     each.sort_unstable();
@@ -220,13 +226,20 @@ fn main() {
     let judge = |text: &str| check(&cx, &[Part::plain("text", text)], &rules).findings.len();
     judge(&texts[0]);
     let ready = start.elapsed();
-    let ready_core = on_core().zip(core).map_or(ready, |(after, before)| after - before);
+    let ready_core = on_core()
+        .zip(core)
+        .map_or(ready, |(after, before)| after - before);
     println!("ready and first answer: {ready_core:.0?} of core time ({ready:.0?} by the clock)");
     let stage = |name: &str, only: &dyn Fn(&str) -> usize| println!("  {name}: {}", measure(&texts, only));
     if arguments.iter().any(|a| a == "--stages") {
         stage("folding", &|text| fold(text).text().len());
-        let without = ContentRules { classifier: None, ..rules };
-        stage("without classifier", &|text| check(&cx, &[Part::plain("text", text)], &without).findings.len());
+        let without = ContentRules {
+            classifier: None,
+            ..rules
+        };
+        stage("without classifier", &|text| {
+            check(&cx, &[Part::plain("text", text)], &without).findings.len()
+        });
         let folded: Vec<_> = texts.iter().map(|t| fold(t)).collect();
         let at = std::cell::Cell::new(0);
         stage("words and patterns", &|_| {
@@ -248,12 +261,17 @@ fn main() {
     let words: Vec<String> = lexicons.letters().collect();
     let plain = AhoCorasick::new(&words).unwrap_or_else(|e| panic!("{e}"));
     let plain = measure(&texts, |text| plain.find_overlapping_iter(text).count());
-    println!("plain aho-corasick over {} words, no folding: {plain}", words.len());
+    println!(
+        "plain aho-corasick over {} words, no folding: {plain}",
+        words.len()
+    );
     println!("ratio: {:.2} of a plain automaton", full.by_core / plain.by_core);
     let python = value_of(&arguments, "--python").unwrap_or_else(|| "target/venv/bin/python".to_owned());
     match peer(&python, &texts, &words) {
         Ok((rate, told)) => println!("{told}ratio: {:.2} of the Python peer", full.by_core / rate),
-        Err(why) => println!("the Python peer was not run ({why}); `--python FILE` names one that has pyahocorasick"),
+        Err(why) => {
+            println!("the Python peer was not run ({why}); `--python FILE` names one that has pyahocorasick")
+        }
     }
 }
 
@@ -265,15 +283,27 @@ fn peer(python: &str, texts: &[String], words: &[String]) -> Result<(f64, String
     let (text_file, word_file) = (folder.join("texts.txt"), folder.join("words.txt"));
     std::fs::write(&text_file, texts.join("\n")).map_err(wrong)?;
     std::fs::write(&word_file, words.join("\n")).map_err(wrong)?;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/guard_pyahocorasick.py");
-    let run = std::process::Command::new(python).arg(script).arg(&text_file).arg(&word_file).output();
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/benches/peers/guard_pyahocorasick.py"
+    );
+    let run = std::process::Command::new(python)
+        .arg(script)
+        .arg(&text_file)
+        .arg(&word_file)
+        .output();
     let _ = std::fs::remove_dir_all(&folder);
     let output = run.map_err(wrong)?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    let rate = told
-        .lines()
-        .find_map(|line| line.strip_prefix("pyahocorasick with NFKC: ")?.split(' ').next()?.parse().ok());
-    rate.map(|rate| (rate, told)).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    let rate = told.lines().find_map(|line| {
+        line.strip_prefix("pyahocorasick with NFKC: ")?
+            .split(' ')
+            .next()?
+            .parse()
+            .ok()
+    });
+    rate.map(|rate| (rate, told))
+        .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 fn value_of(arguments: &[String], flag: &str) -> Option<String> {

@@ -417,7 +417,9 @@ impl Judge {
         } else {
             Verdict::Cleared
         };
-        let category = reading.raises_review().then(|| self.classifier.category(&ready.speech()));
+        let category = reading
+            .raises_review()
+            .then(|| self.classifier.category(&ready.speech()));
         (verdict, category.into_iter().collect())
     }
 }

@@ -245,7 +245,11 @@ pub fn overheard(
         [one] => one.folded.text().to_owned(),
         _ => words.written,
     };
-    (words.mended.unwrap_or_else(|| written.clone()), written, review.signals)
+    (
+        words.mended.unwrap_or_else(|| written.clone()),
+        written,
+        review.signals,
+    )
 }
 
 fn by_rules(cx: &ContentContext, pages: &[Page<'_>], rules: &ContentRules<'_>) -> (ContentReview, Joined) {
@@ -345,7 +349,9 @@ impl Joined {
             mended.push('\n');
         }
         let base = self.written.len() as u32;
-        signals.placed.extend(found.placed.iter().map(|(at, group)| (base + at, *group)));
+        signals
+            .placed
+            .extend(found.placed.iter().map(|(at, group)| (base + at, *group)));
         self.written.push_str(page.folded.text());
         self.written.push('\n');
     }
@@ -458,9 +464,17 @@ impl Supplied {
                     text.replace_range(v.span.clone(), &"x".repeat(v.span.len()));
                 }
             }
-            let part = Part { text: &text, ..page.part };
+            let part = Part {
+                text: &text,
+                ..page.part
+            };
             let found = rules.lexicons.find(&folded(&part), &[]);
-            found.hits.iter().filter(|h| !h.excused).map(|h| h.entry).collect()
+            found
+                .hits
+                .iter()
+                .filter(|h| !h.excused)
+                .map(|h| h.entry)
+                .collect()
         });
         (!without.contains(&hit.entry)).then_some(variable.name)
     }
@@ -474,11 +488,20 @@ fn nearly(
     rules: &ContentRules<'_>,
 ) -> Vec<ContentFinding> {
     let entries = rules.lexicons.entries();
-    let speaks = |i: usize| rules.speaks.map_or_else(|| entries[i].when.holds_for(cx), |speaks| speaks[i]);
+    let speaks = |i: usize| {
+        rules
+            .speaks
+            .map_or_else(|| entries[i].when.holds_for(cx), |speaks| speaks[i])
+    };
     let near = found.near.iter().filter(|hit| speaks(hit.entry));
     let finding = |hit: &Hit| {
         let span = page.folded.original(hit.span.clone());
-        let variable = page.part.variables.iter().find(|v| touches(v, &span)).map(|v| v.name);
+        let variable = page
+            .part
+            .variables
+            .iter()
+            .find(|v| touches(v, &span))
+            .map(|v| v.name);
         ContentFinding {
             category: entries[hit.entry].category,
             head: entries[hit.entry].rule.head.clone(),
@@ -544,7 +567,9 @@ fn doubt(
     if raised_alone {
         review.findings.extend(raised(pages, &score));
         let agrees = |f: &ContentFinding| f.variable.is_none() && score.sure_of.contains(&f.category);
-        review.findings.extend(words.near.into_iter().filter(agrees).take(1));
+        review
+            .findings
+            .extend(words.near.into_iter().filter(agrees).take(1));
     }
     for finding in &mut review.findings {
         let of_words = finding.entry.is_some() && score.sure_of.contains(&finding.category);
@@ -730,9 +755,17 @@ mod tests {
             };
             let found = super::check(&agency(), &[part], &rules);
             assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
-            assert!(found.findings.iter().all(|f| f.variable.is_some() == blamed), "{text}");
+            assert!(
+                found.findings.iter().all(|f| f.variable.is_some() == blamed),
+                "{text}"
+            );
         };
-        check("尊敬的打断你的腿,请按期还款。", "打断你的腿", Verdict::Review, true);
+        check(
+            "尊敬的打断你的腿,请按期还款。",
+            "打断你的腿",
+            Verdict::Review,
+            true,
+        );
         check("王小明,打断你的腿。", "王小明", Verdict::Blocked, false);
         check("打断王小明的腿。", "王小明", Verdict::Blocked, false);
         check("王小明,请按期还款。", "王小明", Verdict::Cleared, false);
@@ -786,8 +819,14 @@ mod tests {
             assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
         };
         check("您.好.请.于.八.月.十.五.日.前.还.款.谢.谢", Verdict::Review);
-        check("nin hao qing yu ba yue shi wu ri qian huan kuan xie xie", Verdict::Review);
-        check("对 账 通 知\n您好,本期账单已出,请于8月15日前核对,如有疑问请与我们联系,谢谢。", Verdict::Cleared);
+        check(
+            "nin hao qing yu ba yue shi wu ri qian huan kuan xie xie",
+            Verdict::Review,
+        );
+        check(
+            "对 账 通 知\n您好,本期账单已出,请于8月15日前核对,如有疑问请与我们联系,谢谢。",
+            Verdict::Cleared,
+        );
     }
 
     #[test]

@@ -47,7 +47,11 @@ pub fn wording(
     zh: bool,
     rules: &ContentRules<'_>,
 ) -> Option<String> {
-    let same_kind = rules.lexicons.entries().iter().filter(|e| e.category == finding.category);
+    let same_kind = rules
+        .lexicons
+        .entries()
+        .iter()
+        .filter(|e| e.category == finding.category);
     let own = finding.head.instead.iter();
     let offers = own.chain(same_kind.filter_map(|e| e.rule.head.instead.as_ref()));
     let texts = offers.flat_map(|offer| offer.split(" / ")).map(str::trim);

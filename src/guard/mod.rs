@@ -275,15 +275,19 @@ fn supplied(text: &str, s: &Situation) -> Vec<content::Variable> {
         (("收件人姓名", "the recipient's name"), s.recipient.name.as_str()),
         (("账户编号", "the reference of the account"), &s.account.reference),
     ];
-    let lines = postal.iter().map(|line| (("收件地址", "the postal address"), line.as_str()));
+    let lines = postal
+        .iter()
+        .map(|line| (("收件地址", "the postal address"), line.as_str()));
     own.into_iter()
         .chain(lines)
         .filter(|(_, known)| !known.is_empty())
         .flat_map(|(name, known)| {
-            text.match_indices(known).take(100).map(move |(at, k)| content::Variable {
-                name,
-                span: at..at + k.len(),
-            })
+            text.match_indices(known)
+                .take(100)
+                .map(move |(at, k)| content::Variable {
+                    name,
+                    span: at..at + k.len(),
+                })
         })
         .collect()
 }

@@ -267,7 +267,12 @@ impl<'a> Run<'a> {
         }
         // One to three Chinese characters are words; of Latin letters and signs fewer than four say nothing.
         let (fewest, most) = if short { (0, 3) } else { (3, 4) };
-        for (n, (hash, start)) in longer.into_iter().enumerate().take(most.min(self.held + 1)).skip(fewest) {
+        for (n, (hash, start)) in longer
+            .into_iter()
+            .enumerate()
+            .take(most.min(self.held + 1))
+            .skip(fewest)
+        {
             self.emit(mix(hash, n as u32), start..at.end, n == 1, sink);
         }
         self.held = (self.held + 1).min(3);

@@ -13,9 +13,9 @@ use std::sync::LazyLock;
 
 use super::content::{Input, Score, SecondOpinion};
 use crate::policy::Category;
-use features::{Sink, walk};
-pub use features::{Hint, Speech};
 use features::sentence_ends;
+pub use features::{Hint, Speech};
+use features::{Sink, walk};
 pub use train::{Example, Fit, Trained, train};
 pub use weights::WeightsError;
 
@@ -129,9 +129,15 @@ impl Classifier {
     /// Every category that the text may well be of, were it harmful; the likeliest one always is.
     pub fn categories(&self, input: &Speech<'_>) -> Vec<Category> {
         let levels = self.levels(input);
-        let best = levels[..self.categories.len()].iter().copied().fold(f32::MIN, f32::max);
+        let best = levels[..self.categories.len()]
+            .iter()
+            .copied()
+            .fold(f32::MIN, f32::max);
         let near = |i: &usize| levels[*i] >= best.min(LIKELY);
-        (0..self.categories.len()).filter(near).map(|i| self.categories[i]).collect()
+        (0..self.categories.len())
+            .filter(near)
+            .map(|i| self.categories[i])
+            .collect()
     }
 
     fn levels(&self, input: &Speech<'_>) -> [f32; ROW] {

@@ -48,7 +48,7 @@ impl Default for Fit {
             step: 0.8,
             start: 0.1,
             pull: 0.0,
-            false_alarms: 0.008,
+            false_alarms: 0.012,
             confirmed: 0.03,
             folds: 5,
         }
@@ -143,7 +143,11 @@ pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
     let (harmful_small, harmful_scale) = quantised(&harmful.weights);
     let (kinds_small, kinds_scale) = quantised(&kinds);
     let classifier = Classifier {
-        harmful: owners.iter().zip(harmful_small).map(|(o, w)| (check_of(*o), w)).collect(),
+        harmful: owners
+            .iter()
+            .zip(harmful_small)
+            .map(|(o, w)| (check_of(*o), w))
+            .collect(),
         harmful_scale,
         bias: harmful.bias,
         calibration: (slope, offset),
@@ -155,8 +159,14 @@ pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
         categories,
     };
     let share = |bad: bool| {
-        let of = compiled.iter().zip(&margins).filter(|(c, m)| c.harmful == bad && m.is_some());
-        let above = of.clone().filter(|(_, m)| m.is_some_and(|m| m > threshold)).count();
+        let of = compiled
+            .iter()
+            .zip(&margins)
+            .filter(|(c, m)| c.harmful == bad && m.is_some());
+        let above = of
+            .clone()
+            .filter(|(_, m)| m.is_some_and(|m| m > threshold))
+            .count();
         above as f32 / of.count().max(1) as f32
     };
     Trained {
@@ -172,7 +182,10 @@ pub fn train(examples: &[Example<'_>], fit: &Fit) -> Trained {
 /// Margins beside the examples they belong to, as distances from the threshold.
 fn unseen(kept: &[bool], margins: &[Option<f32>], threshold: f32) -> Vec<Option<f32>> {
     let mut margins = margins.iter();
-    let next = |kept: &bool| kept.then(|| margins.next().copied().flatten().map(|m| m - threshold)).flatten();
+    let next = |kept: &bool| {
+        kept.then(|| margins.next().copied().flatten().map(|m| m - threshold))
+            .flatten()
+    };
     kept.iter().map(next).collect()
 }
 
@@ -207,7 +220,10 @@ fn compile(examples: &[Example<'_>], categories: &[Category]) -> (Vec<Compiled>,
 }
 
 fn number_of(scenario: &str) -> u32 {
-    scenario.bytes().fold(0x5D1E_77A3, |h, b| mix(h, u32::from(b))).max(1)
+    scenario
+        .bytes()
+        .fold(0x5D1E_77A3, |h, b| mix(h, u32::from(b)))
+        .max(1)
 }
 
 /// A hash stays as it is.
@@ -253,7 +269,10 @@ fn telling_only(compiled: &mut [Compiled]) -> Vec<u32> {
         c.context.retain(tells);
         c.sentences.iter_mut().for_each(|s| s.hashes.retain(tells));
     }
-    owners.into_iter().map(|(others, hash)| if others > 0 { hash } else { 0 }).collect()
+    owners
+        .into_iter()
+        .map(|(others, hash)| if others > 0 { hash } else { 0 })
+        .collect()
 }
 
 /// Weights while they are learnt.
@@ -331,7 +350,11 @@ fn learn_harmful(examples: &[&Compiled], fit: &Fit) -> Learnt {
         }
     }
     if taken > 0.0 {
-        learnt.weights.iter_mut().zip(&mean).for_each(|(w, m)| *w = m / taken);
+        learnt
+            .weights
+            .iter_mut()
+            .zip(&mean)
+            .for_each(|(w, m)| *w = m / taken);
         learnt.bias = mean_bias / taken;
     }
     learnt

@@ -51,7 +51,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Classifier, WeightsError> {
     let categories: Vec<Category> = names.split(' ').map(category).collect::<Result<_, _>>()?;
     let body = &rest[line + 1..];
     let second = ROW << KIND_BITS;
-    let count = body.get(NUMBERS * 4..NUMBERS * 4 + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let count = body
+        .get(NUMBERS * 4..NUMBERS * 4 + 4)
+        .map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
     let first = (count as usize).min(1 << HARMFUL_BITS) * ENTRY;
     let expected = NUMBERS * 4 + 4 + first + second;
     if body.len() != expected || categories.len() > ROW {
@@ -109,7 +111,12 @@ pub(super) fn write(c: &Classifier) -> Vec<u8> {
     for number in head.iter().chain(&c.kinds_bias) {
         out.extend(number.to_le_bytes());
     }
-    let entries = || c.harmful.iter().enumerate().filter(|(_, (_, weight))| *weight != 0);
+    let entries = || {
+        c.harmful
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, weight))| *weight != 0)
+    };
     out.extend((entries().count() as u32).to_le_bytes());
     for (at, (check, weight)) in entries() {
         out.extend(&(at as u32).to_le_bytes()[..3]);
@@ -123,7 +130,9 @@ pub(super) fn write(c: &Classifier) -> Vec<u8> {
 pub(super) fn quantised(weights: &[f32]) -> (Vec<i8>, f32) {
     let mut sizes: Vec<f32> = weights.iter().map(|w| w.abs()).filter(|w| *w > 0.0).collect();
     sizes.sort_by(f32::total_cmp);
-    let most = sizes.get(sizes.len().saturating_sub(1 + sizes.len() / 2000)).copied();
+    let most = sizes
+        .get(sizes.len().saturating_sub(1 + sizes.len() / 2000))
+        .copied();
     let scale = most.unwrap_or(0.0).max(1e-6) / 127.0;
     let small = |w: &f32| (w / scale).round().clamp(-127.0, 127.0) as i8;
     (weights.iter().map(small).collect(), scale)

@@ -87,7 +87,11 @@ impl Folded {
 
     /// The original byte range of a range of folded bytes, on character boundaries of the original.
     pub fn original(&self, folded: Range<usize>) -> Range<usize> {
-        let holds = |byte: usize| self.starts.partition_point(|s| *s as usize <= byte).checked_sub(1);
+        let holds = |byte: usize| {
+            self.starts
+                .partition_point(|s| *s as usize <= byte)
+                .checked_sub(1)
+        };
         let of = |i: Option<usize>| i.and_then(|i| self.origin.get(i));
         let start = if folded.start < self.text.len() {
             of(holds(folded.start)).map_or(0, |o| o.0 as usize)

@@ -234,7 +234,9 @@ pub(super) static READINGS: LazyLock<Readings> = LazyLock::new(|| {
 
 /// Up to six small letters as one number, never 0.
 fn packed(letters: &[char]) -> u32 {
-    letters.iter().fold(0, |so_far, c| so_far << 5 | (*c as u32 - 'a' as u32 + 1) & 31)
+    letters
+        .iter()
+        .fold(0, |so_far, c| so_far << 5 | (*c as u32 - 'a' as u32 + 1) & 31)
 }
 
 fn place(key: u32) -> usize {

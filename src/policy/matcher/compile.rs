@@ -322,8 +322,10 @@ fn woken_by(patterns: Vec<Compiled>, groups: usize) -> (Vec<Compiled>, Vec<u32>)
         needed[*group as usize] += 1;
     }
     let key = |p: &Compiled| p.required.iter().min_by_key(|g| needed[**g as usize]).copied();
-    let mut keyed: Vec<(u16, Compiled)> =
-        patterns.into_iter().filter_map(|p| key(&p).map(|g| (g, p))).collect();
+    let mut keyed: Vec<(u16, Compiled)> = patterns
+        .into_iter()
+        .filter_map(|p| key(&p).map(|g| (g, p)))
+        .collect();
     keyed.sort_by_key(|(g, _)| *g);
     let ends = (0..groups).map(|g| keyed.partition_point(|(of, _)| usize::from(*of) <= g) as u32);
     let ends = ends.collect();
@@ -356,7 +358,12 @@ fn soundings(words: &Words) -> Index {
 
 /// By the first letters of their sounds: 账 and 转账 are `z` and `zz`.
 fn initials(words: &Words) -> Index {
-    let of = |letters: &[char]| letters.iter().map(|c| lanes::initial(*c)).collect::<Option<Vec<char>>>();
+    let of = |letters: &[char]| {
+        letters
+            .iter()
+            .map(|c| lanes::initial(*c))
+            .collect::<Option<Vec<char>>>()
+    };
     let all: Vec<(Vec<char>, WordId)> = spoken_words(words)
         .filter(|(letters, _)| (2..=5).contains(&letters.len()))
         .filter_map(|(letters, id)| of(letters).map(|i| (i, id)))
@@ -365,8 +372,7 @@ fn initials(words: &Words) -> Index {
 }
 
 fn latin(words: &Words) -> LatinWords {
-    let latin = each_word(words).filter(|(letters, id)| {
-        !id.is(WordId::TIGHT) && letters.iter().any(char::is_ascii_lowercase)
-    });
+    let latin = each_word(words)
+        .filter(|(letters, id)| !id.is(WordId::TIGHT) && letters.iter().any(char::is_ascii_lowercase));
     LatinWords::of(latin.map(|(letters, id)| (letters, id.is(WordId::OPEN))))
 }

@@ -102,7 +102,9 @@ impl Index {
             }
             index.slots[slot].count += 1;
             let rest = index.letters.len() as u32;
-            index.letters.extend_from_slice(&letters[filed_under(letters.len())..]);
+            index
+                .letters
+                .extend_from_slice(&letters[filed_under(letters.len())..]);
             index.filed.push(Filed {
                 rest,
                 length: letters.len() as u32,
@@ -216,8 +218,11 @@ mod tests {
 
     fn found(words: &[String], text: &str) -> Vec<(usize, usize, u32)> {
         let letters: Vec<Vec<char>> = words.iter().map(|w| w.chars().collect()).collect();
-        let filed: Vec<(&[char], WordId)> =
-            letters.iter().enumerate().map(|(i, l)| (&l[..], WordId(i as u32))).collect();
+        let filed: Vec<(&[char], WordId)> = letters
+            .iter()
+            .enumerate()
+            .map(|(i, l)| (&l[..], WordId(i as u32)))
+            .collect();
         let index = Index::of(&filed);
         let text: Vec<char> = text.chars().collect();
         let mut out = Vec::new();

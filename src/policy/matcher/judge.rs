@@ -111,7 +111,9 @@ impl Lexicons {
         }
         for group in &sorted.touched {
             let at = *group as usize;
-            let start = at.checked_sub(1).map_or(0, |before| self.woken_by[before] as usize);
+            let start = at
+                .checked_sub(1)
+                .map_or(0, |before| self.woken_by[before] as usize);
             for pattern in &self.patterns[start..self.woken_by[at] as usize] {
                 if pattern.signature & !sorted.signature == 0 {
                     page.pattern(pattern, found);
@@ -207,7 +209,10 @@ impl Page<'_> {
     /// Reports a pattern of which every word stands in one sentence, in another order or farther apart.
     fn nearly(&self, pattern: &Compiled, found: &mut Found) {
         let steps = &pattern.chains[0].steps;
-        if pattern.chains.len() > 1 || steps.len() < 2 || found.near.iter().any(|h| h.entry == pattern.entry as usize) {
+        if pattern.chains.len() > 1
+            || steps.len() < 2
+            || found.near.iter().any(|h| h.entry == pattern.entry as usize)
+        {
             return;
         }
         let Some((rarest, _)) = steps.iter().min_by_key(|(g, _)| self.of(*g).len()) else {
@@ -219,7 +224,8 @@ impl Page<'_> {
             let inside = |g: u16| {
                 let of = self.of(g);
                 let from = of.partition_point(|j| (self.tokens[*j as usize].start as usize) < sentence.start);
-                of.get(from).is_some_and(|j| (self.tokens[*j as usize].start as usize) < sentence.end)
+                of.get(from)
+                    .is_some_and(|j| (self.tokens[*j as usize].start as usize) < sentence.end)
             };
             if !steps.iter().all(|(g, _)| inside(*g)) || pattern.without.iter().any(|(_, g)| inside(*g)) {
                 continue;
@@ -231,7 +237,9 @@ impl Page<'_> {
                 dress: token.dress,
             };
             let excuses = &self.lexicons.unless[pattern.entry as usize];
-            let excused = excuses.iter().any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place));
+            let excused = excuses
+                .iter()
+                .any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place));
             if !excused {
                 found.near.push(Hit {
                     entry: pattern.entry as usize,

@@ -34,7 +34,10 @@ fn step(hash: u64, c: char) -> u64 {
 const START: u64 = 0xCBF2_9CE4_8422_2325;
 
 fn has(filter: &[u64], hash: u64) -> bool {
-    !filter.is_empty() && bits(hash).iter().all(|bit| filter[bit / 64] & (1 << (bit % 64)) != 0)
+    !filter.is_empty()
+        && bits(hash)
+            .iter()
+            .all(|bit| filter[bit / 64] & (1 << (bit % 64)) != 0)
 }
 
 impl LatinWords {
@@ -54,8 +57,13 @@ impl LatinWords {
             for (n, token) in tokens.iter().enumerate() {
                 let hash = token.iter().fold(START, |h, c| step(h, *c));
                 let open = may_go_on && n + 1 == tokens.len() && token.len() >= SHORTEST_OPEN;
-                for filter in [Some(&mut out.whole), open.then_some(&mut out.open)].into_iter().flatten() {
-                    bits(hash).iter().for_each(|bit| filter[bit / 64] |= 1 << (bit % 64));
+                for filter in [Some(&mut out.whole), open.then_some(&mut out.open)]
+                    .into_iter()
+                    .flatten()
+                {
+                    bits(hash)
+                        .iter()
+                        .for_each(|bit| filter[bit / 64] |= 1 << (bit % 64));
                 }
                 if (3..=20).contains(&token.len()) && seen.insert(hash, ()).is_none() {
                     let at = out.letters.len() as u32;
@@ -84,8 +92,12 @@ impl Known for LatinWords {
     fn respelled(&self, word: &[char]) -> Option<&[char]> {
         let wanted = sound(word);
         let from = self.by_sound.partition_point(|(s, ..)| *s < wanted);
-        let same = self.by_sound[from..].iter().take_while(|(s, ..)| *s == wanted).take(16);
-        let letters = same.map(|(_, at, length)| &self.letters[*at as usize..*at as usize + usize::from(*length)]);
+        let same = self.by_sound[from..]
+            .iter()
+            .take_while(|(s, ..)| *s == wanted)
+            .take(16);
+        let letters =
+            same.map(|(_, at, length)| &self.letters[*at as usize..*at as usize + usize::from(*length)]);
         letters
             .map(|l| (distance(word, l), l))
             .filter(|(far, l)| *far > 0 && *far <= (l.len() + 1) / 3)
@@ -173,7 +185,9 @@ mod tests {
         check("impersonating", true);
         check("polite", false);
         let check = |word: &str, expected: Option<&str>| {
-            let heard = known.respelled(&letters(word)).map(|l| l.iter().collect::<String>());
+            let heard = known
+                .respelled(&letters(word))
+                .map(|l| l.iter().collect::<String>());
             assert_eq!(heard.as_deref(), expected, "{word}");
         };
         check("poleece", Some("police"));

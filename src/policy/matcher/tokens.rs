@@ -115,7 +115,11 @@ impl Lexicons {
     fn put_together(&self, variant: &Variant, tokens: &mut Vec<Token>) {
         let chars = &variant.chars[..];
         let letter = |at: usize| chars.get(at).is_some_and(char::is_ascii_alphanumeric);
-        let dress = if variant.by_sound { Dress::BySound } else { Dress::OnPurpose };
+        let dress = if variant.by_sound {
+            Dress::BySound
+        } else {
+            Dress::OnPurpose
+        };
         let near = variant.near(LONGEST);
         for at in (0..chars.len()).filter(|at| near[*at]) {
             let begins = at == 0 || !letter(at - 1) || !letter(at) || variant.may_part(at);
@@ -199,7 +203,8 @@ impl Lexicons {
     fn without_names(&self, folded: &Folded, tokens: &mut Vec<Token>) {
         let is_name = |t: &Token| {
             (1..=3).contains(&t.word)
-                || t.dress != Dress::BySound && self.names.is_some_and(|n| self.words.groups(t.word).contains(&n))
+                || t.dress != Dress::BySound
+                    && self.names.is_some_and(|n| self.words.groups(t.word).contains(&n))
         };
         let mut covers: Vec<(u32, u32)> = tokens
             .iter()
@@ -225,7 +230,12 @@ impl Lexicons {
             let inside = t.end <= reach.1 && (reach.0 < t.start || t.end < reach.1) && !is_name(t);
             let named = follows.binary_search(&at).is_ok();
             // What only sounds like a word and runs into a name is part of the name.
-            let before_end = || covers[..covers.partition_point(|c| c.0 < t.end)].iter().rev().take(8);
+            let before_end = || {
+                covers[..covers.partition_point(|c| c.0 < t.end)]
+                    .iter()
+                    .rev()
+                    .take(8)
+            };
             let crosses = t.dress == Dress::BySound && before_end().any(|c| t.start < c.1);
             at += 1;
             !inside && !named && !crosses
@@ -285,13 +295,23 @@ fn as_they_are_written(tokens: &mut Vec<Token>) {
 /// Whether much of a text is pulled apart, taken apart, in digits for letters or in pinyin: nobody writes a whole message
 /// so by mistake. A heading with blanks between its characters, or a word or two in Latin letters, is not much.
 fn unreadable(folded: &Folded, variants: &[Variant], sounds: Option<&lanes::Sounds>) -> bool {
-    let put_together = variants.iter().rev().find(|v| !v.by_sound).map_or(0, Variant::changes);
-    let latin = sounds.map_or(0, |s| s.syllables.iter().filter(|s| s.source == Source::Latin).count());
+    let put_together = variants
+        .iter()
+        .rev()
+        .find(|v| !v.by_sound)
+        .map_or(0, Variant::changes);
+    let latin = sounds.map_or(0, |s| {
+        s.syllables.iter().filter(|s| s.source == Source::Latin).count()
+    });
     let odd = folded.joints() as usize + put_together + latin;
     if odd < FEWEST_ODD {
         return false;
     }
-    let whole = folded.chars().iter().filter(|c| is_han(**c) || c.is_ascii_lowercase()).count();
+    let whole = folded
+        .chars()
+        .iter()
+        .filter(|c| is_han(**c) || c.is_ascii_lowercase())
+        .count();
     // A syllable in Latin letters takes three of them.
     let share = folded.joints() as usize + put_together + latin * 3;
     odd >= 12 && share * 5 >= whole || share * 2 >= whole
@@ -346,7 +366,9 @@ fn edges(folded: &Folded, tokens: &mut Vec<Token>) {
     }
     let first = chars.iter().position(|c| !matches!(c, ' ' | '\n'));
     edge(Builtin::Start, first.map_or(0, |i| starts[i]));
-    let last = chars.iter().rposition(|c| !matches!(c, ' ' | '\n' | '.' | '。' | '!' | '】'));
+    let last = chars
+        .iter()
+        .rposition(|c| !matches!(c, ' ' | '\n' | '.' | '。' | '!' | '】'));
     let end = last.and_then(|i| starts.get(i + 1)).copied();
     edge(Builtin::End, end.unwrap_or(folded.text().len() as u32));
 }
@@ -360,7 +382,10 @@ fn goes_on(chars: &[char], end: usize) -> bool {
 
 /// Where an open Latin word ends.
 fn word_end(chars: &[char], end: usize) -> usize {
-    let rest = chars[end..].iter().take(24).take_while(|c| c.is_ascii_alphabetic());
+    let rest = chars[end..]
+        .iter()
+        .take(24)
+        .take_while(|c| c.is_ascii_alphabetic());
     end + rest.count()
 }
 
@@ -426,7 +451,8 @@ fn shortened(word: &[char], syllables: &[Syllable], sounds: &lanes::Sounds, at: 
     }
     // A row of letters stands for a word as a whole: `zfb`, not the `fb` in it.
     let beside = |i: Option<usize>| {
-        i.and_then(|i| sounds.syllables.get(i)).is_some_and(|s| s.source == Source::Initial)
+        i.and_then(|i| sounds.syllables.get(i))
+            .is_some_and(|s| s.source == Source::Initial)
     };
     let torn = |i: usize| sounds.syllables[i].source == Source::Initial;
     if torn(at) && beside(at.checked_sub(1)) || torn(at + word.len() - 1) && beside(Some(at + word.len())) {

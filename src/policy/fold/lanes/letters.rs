@@ -112,7 +112,11 @@ fn respelled(folded: &Folded, known: &dyn Known, oddities: &mut Oddities) -> Opt
         }
         let length = chars[at..].iter().take_while(|c| c.is_ascii_lowercase()).count();
         let word = &chars[at..at + length];
-        let apart = |i: usize| chars.get(i).is_none_or(|c| matches!(c, ' ' | '\n' | ',' | '!' | '?' | '.' | ';' | '-'));
+        let apart = |i: usize| {
+            chars
+                .get(i)
+                .is_none_or(|c| matches!(c, ' ' | '\n' | ',' | '!' | '?' | '.' | ';' | '-'))
+        };
         if (3..=20).contains(&length)
             && apart(at + length)
             && (at == 0 || apart(at - 1))
@@ -164,7 +168,10 @@ fn worth_reading_again(folded: &Folded, known: &dyn Known) -> bool {
             continue;
         }
         let end = token_end(chars, i);
-        let plain = chars[i..end].iter().take_while(|c| c.is_ascii_lowercase()).count();
+        let plain = chars[i..end]
+            .iter()
+            .take_while(|c| c.is_ascii_lowercase())
+            .count();
         if plain == end - i {
             // One letter alone, and another after a sign: spelled out.
             if plain == 1 && !c(i + 1).is_ascii_alphanumeric() && single_letter(chars, i + 2) {
@@ -209,7 +216,12 @@ const LONGEST: usize = 128;
 /// Where a Latin word ends with what is written inside it: before a blank, a Han character or the end. A full stop or
 /// exclamation mark at its end belongs to the sentence.
 fn token_end(chars: &[char], start: usize) -> usize {
-    let mut end = start + chars[start..].iter().take(LONGEST).take_while(|c| is_part(**c)).count();
+    let mut end = start
+        + chars[start..]
+            .iter()
+            .take(LONGEST)
+            .take_while(|c| is_part(**c))
+            .count();
     while end > start && !chars[end - 1].is_alphanumeric() && !matches!(chars[end - 1], '$' | '@') {
         end -= 1;
     }
@@ -217,7 +229,9 @@ fn token_end(chars: &[char], start: usize) -> usize {
 }
 
 fn repeats(token: &[char]) -> bool {
-    token.windows(3).any(|w| w[0] == w[1] && w[1] == w[2] && w[0].is_ascii_lowercase())
+    token
+        .windows(3)
+        .any(|w| w[0] == w[1] && w[1] == w[2] && w[0].is_ascii_lowercase())
 }
 
 /// Whether a word with digits or signs in it could stand for a word of the lexicons.
@@ -280,7 +294,11 @@ fn pieces(chars: &[char], start: usize, end: usize, known: &dyn Known) -> Option
     if end - start > 7 || chars.get(end) != Some(&' ') {
         return None;
     }
-    let length = chars[end + 1..].iter().take(8).take_while(|c| c.is_ascii_lowercase()).count();
+    let length = chars[end + 1..]
+        .iter()
+        .take(8)
+        .take_while(|c| c.is_ascii_lowercase())
+        .count();
     let close = end + 1 + length;
     if !(1..=7).contains(&length) || chars.get(close).is_some_and(char::is_ascii_alphanumeric) {
         return None;
@@ -551,8 +569,8 @@ mod tests {
     impl Known for Some {
         fn latin(&self, word: &[char]) -> bool {
             let words = [
-                "police", "dept", "break", "your", "leg", "will", "regret", "this", "idiot", "stupid", "moron", "arrest",
-                "killer", "asshole", "loser", "kill", "you",
+                "police", "dept", "break", "your", "leg", "will", "regret", "this", "idiot", "stupid",
+                "moron", "arrest", "killer", "asshole", "loser", "kill", "you",
             ];
             words.contains(&&*word.iter().collect::<String>())
         }
@@ -567,7 +585,10 @@ mod tests {
         let check = |text: &str, expected: &str| {
             let folded = fold(text);
             let all = variants(&folded, &Some, &mut Oddities::default());
-            let found: Vec<String> = all.iter().map(|v| v.chars.iter().collect::<String>().trim().to_owned()).collect();
+            let found: Vec<String> = all
+                .iter()
+                .map(|v| v.chars.iter().collect::<String>().trim().to_owned())
+                .collect();
             assert!(found.iter().any(|f| f == expected), "{text}: {found:?}");
         };
         check("p.o.l.i.c.e d.e.p.t.", "police dept .");
@@ -587,7 +608,10 @@ mod tests {
     fn plain_text_has_one_reading() {
         let check = |text: &str| {
             let folded = fold(text);
-            assert!(variants(&folded, &Some, &mut Oddities::default()).is_empty(), "{text}");
+            assert!(
+                variants(&folded, &Some, &mut Oddities::default()).is_empty(),
+                "{text}"
+            );
         };
         check("please pay before the 5 of may");
         check("您好,请于8月5日前还款1200元,谢谢。");

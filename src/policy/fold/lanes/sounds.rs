@@ -111,7 +111,12 @@ fn stream(folded: &Folded, odd: &[u32], latin: &Latin) -> Sounds {
     let mut shortened = latin.shortened.iter().peekable();
     let mut places = 0;
     let mut at = 0;
-    let byte = |i: usize| folded.starts().get(i).map_or(folded.text().len(), |s| *s as usize);
+    let byte = |i: usize| {
+        folded
+            .starts()
+            .get(i)
+            .map_or(folded.text().len(), |s| *s as usize)
+    };
     while at < chars.len() {
         if let Some(run) = runs.next_if(|r| r.start == at) {
             spell(&chars[run.clone()], byte(at), &mut out);
@@ -214,9 +219,10 @@ struct Latin {
 
 /// Letters that stand in Chinese texts for themselves.
 const ITSELF: &[&str] = &[
-    "app", "atm", "sms", "vip", "pos", "otp", "pin", "cvv", "id", "ok", "pc", "tv", "qq", "vx", "wx", "no", "hr", "it",
-    "ceo", "etc", "ktv", "suv", "usb", "gps", "ems", "sim", "kyc", "aum", "pdf", "url", "http", "https", "www", "com",
-    "usd", "rmb", "cny", "hkd", "twd", "nt", "hk", "tw", "uk", "us", "eu", "am", "pm", "td", "tel", "fax", "mr", "ms",
+    "app", "atm", "sms", "vip", "pos", "otp", "pin", "cvv", "id", "ok", "pc", "tv", "qq", "vx", "wx", "no",
+    "hr", "it", "ceo", "etc", "ktv", "suv", "usb", "gps", "ems", "sim", "kyc", "aum", "pdf", "url", "http",
+    "https", "www", "com", "usd", "rmb", "cny", "hkd", "twd", "nt", "hk", "tw", "uk", "us", "eu", "am", "pm",
+    "td", "tel", "fax", "mr", "ms",
 ];
 
 fn latin_runs(chars: &[char]) -> Latin {
@@ -247,7 +253,11 @@ fn latin_runs(chars: &[char]) -> Latin {
         let next = end + usize::from(toned);
         let beside_digit =
             !toned && neighbour(chars, next).is_ascii_digit() || at > 0 && chars[at - 1].is_ascii_digit();
-        let parts = if beside_digit { None } else { count(&chars[at..end]) };
+        let parts = if beside_digit {
+            None
+        } else {
+            count(&chars[at..end])
+        };
         match parts {
             Some(parts) => {
                 let run = run.get_or_insert(Run {
@@ -287,7 +297,8 @@ fn latin_runs(chars: &[char]) -> Latin {
 fn short_run(chars: &[char], range: Range<usize>, out: &mut Latin) {
     let before = neighbour(chars, range.start.wrapping_sub(1));
     let after = neighbour(chars, range.end);
-    let apart = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '/' | '@' | '_' | ':' | '&' | '\'');
+    let apart =
+        |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '/' | '@' | '_' | ':' | '&' | '\'');
     if range.len() > 5 || !apart(before) || !apart(after) || !(is_han(before) || is_han(after)) {
         return;
     }
@@ -391,7 +402,11 @@ pub(crate) fn spoken(word: &[char]) -> Vec<Vec<char>> {
             [] => return Vec::new(),
             [one] => out.iter_mut().for_each(|so_far| so_far.push(*one)),
             _ => {
-                let take = if out.len() * sounds.len() > 8 { 1 } else { sounds.len() };
+                let take = if out.len() * sounds.len() > 8 {
+                    1
+                } else {
+                    sounds.len()
+                };
                 let longer = |so_far: &Vec<char>| -> Vec<Vec<char>> {
                     let with = |s: &char| so_far.iter().copied().chain([*s]).collect();
                     sounds[..take].iter().map(with).collect()
