@@ -131,7 +131,8 @@ impl Numerals {
             } else if !is_joint(c) {
                 (row, han_in_row) = (0, 0);
             }
-            let begins = matches!(c, 'z' | 'o' | 't' | 'f' | 's' | 'e' | 'n') && !before.is_ascii_alphanumeric();
+            let begins =
+                matches!(c, 'z' | 'o' | 't' | 'f' | 's' | 'e' | 'n') && !before.is_ascii_alphanumeric();
             if begins && spoken_digit(&text[at..]).is_some() {
                 spoken += 1;
             }
@@ -148,7 +149,9 @@ impl Numerals {
 /// The digits that English words say.
 pub(super) fn spoken_digits(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphabetic());
-    words.filter_map(|w| spoken_digit(w).map(|(digit, _)| digit)).collect()
+    words
+        .filter_map(|w| spoken_digit(w).map(|(digit, _)| digit))
+        .collect()
 }
 
 /// An English word for a digit at the start of a text, and its length.
@@ -167,7 +170,10 @@ fn spoken_digit(text: &str) -> Option<(char, usize)> {
         ("nine", '9'),
     ];
     let (word, digit) = WORDS.iter().find(|(w, _)| text.starts_with(w))?;
-    let ends = text.as_bytes().get(word.len()).is_none_or(|b| !b.is_ascii_alphanumeric());
+    let ends = text
+        .as_bytes()
+        .get(word.len())
+        .is_none_or(|b| !b.is_ascii_alphanumeric());
     ends.then_some((*digit, word.len()))
 }
 
@@ -211,11 +217,7 @@ fn blank_known(text: &mut String, cx: &ContentContext, payees: &[String]) -> Vec
         if let Some(length) = payee {
             named.push(at..at + length);
         }
-        let shape = begins
-            .then(|| {
-                payee.or_else(|| no_account(rest))
-            })
-            .flatten();
+        let shape = begins.then(|| payee.or_else(|| no_account(rest))).flatten();
         if let Some(length) = shape {
             spans.push(at..at + length);
             at += length;

@@ -173,7 +173,9 @@ fn looks_like_base58(token: &str) -> bool {
     let bytes = token.as_bytes();
     let has = |fits: fn(&u8) -> bool| bytes.iter().filter(|b| fits(b)).count() >= 3;
     (26..=95).contains(&bytes.len())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l'))
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l'))
         && has(u8::is_ascii_digit)
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)

@@ -46,7 +46,8 @@ pub(super) fn in_pieces(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut out: Vec<Range<usize>> = Vec::new();
     for at in 0..bytes.len() {
-        let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric() && !matches!(bytes[at - 1], b'-' | b'*');
+        let begins =
+            at == 0 || !bytes[at - 1].is_ascii_alphanumeric() && !matches!(bytes[at - 1], b'-' | b'*');
         if !begins || !bytes[at].is_ascii_alphanumeric() || out.last().is_some_and(|r| at < r.end) {
             continue;
         }
@@ -121,7 +122,11 @@ mod tests {
     fn a_named_document_needs_no_check_digit() {
         let check = |text: &str, token: &str, expected: bool| {
             let at = text.find(token).unwrap();
-            assert_eq!(is_token_of_person(text, &(at..at + token.len())), expected, "{text}");
+            assert_eq!(
+                is_token_of_person(text, &(at..at + token.len())),
+                expected,
+                "{text}"
+            );
         };
         check("passport x12345678", "x12345678", true);
         check("order x12345678", "x12345678", false);

@@ -27,7 +27,11 @@ pub(super) fn marks(folded: &Folded, original: &str, cx: &ContentContext) -> Vec
     names(text, cx, &mut out);
     let numbers = accounts::numbers(text, cx);
     if !numbers.is_empty() {
-        out.extend(identity::in_pieces(text).into_iter().map(|r| mark(Builtin::IdNumber, r)));
+        out.extend(
+            identity::in_pieces(text)
+                .into_iter()
+                .map(|r| mark(Builtin::IdNumber, r)),
+        );
     }
     for (kind, span) in numbers {
         number(text, kind, span, &mut out);
@@ -73,7 +77,10 @@ fn names(text: &str, cx: &ContentContext, out: &mut Vec<WordMark>) {
 
 /// A row of digits: what it is by its check digits, its length and what it is called.
 fn number(text: &str, kind: Kind, span: Range<usize>, out: &mut Vec<WordMark>) {
-    if out.iter().any(|m| m.what == Builtin::IdNumber && m.span.start < span.end && span.start < m.span.end) {
+    if out
+        .iter()
+        .any(|m| m.what == Builtin::IdNumber && m.span.start < span.end && span.start < m.span.end)
+    {
         return;
     }
     let digits: String = digits_of(&text[span.clone()]);
@@ -86,7 +93,8 @@ fn number(text: &str, kind: Kind, span: Range<usize>, out: &mut Vec<WordMark>) {
                 return;
             }
             let routing = checks::us_routing(&digits)
-                && (labels::leads_money(text, span.start) || labels::label(text, span.start) == Some(Label::Account));
+                && (labels::leads_money(text, span.start)
+                    || labels::label(text, span.start) == Some(Label::Account));
             if routing {
                 out.push(mark(Builtin::Account, span.clone()));
             }
@@ -124,9 +132,16 @@ fn is_called_otherwise(text: &str, span: &Range<usize>, called: Option<Label>) -
     };
     if coded {
         let from = text[..span.start].trim_end_matches('-');
-        let word = from.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
-        let says_account = ["no", "acc", "acct", "ac", "card", "to", "num", "account", "a", "c"];
-        return !says_account.contains(&word) && !labels::leads_money(text, span.start) && called != Some(Label::Account);
+        let word = from
+            .rsplit(|c: char| !c.is_ascii_alphabetic())
+            .next()
+            .unwrap_or("");
+        let says_account = [
+            "no", "acc", "acct", "ac", "card", "to", "num", "account", "a", "c",
+        ];
+        return !says_account.contains(&word)
+            && !labels::leads_money(text, span.start)
+            && called != Some(Label::Account);
     }
     match called {
         Some(Label::Reference) => true,
@@ -145,8 +160,26 @@ fn digits_of(text: &str) -> String {
 
 /// Codes of banks and branches: with one of them beside it, even a short number is an account.
 const BANK_CODES: &[&str] = &[
-    "sort code", "sortcode", "s/c", "sort:", "bsb", "routing", "aba", "rtn", "ifsc", "swift", "bic", "transit",
-    "branch code", "bank code", "银行代码", "银行代号", "分行代码", "分行代号", "联行号", "行号",
+    "sort code",
+    "sortcode",
+    "s/c",
+    "sort:",
+    "bsb",
+    "routing",
+    "aba",
+    "rtn",
+    "ifsc",
+    "swift",
+    "bic",
+    "transit",
+    "branch code",
+    "bank code",
+    "银行代码",
+    "银行代号",
+    "分行代码",
+    "分行代号",
+    "联行号",
+    "行号",
 ];
 
 /// Numbers near the code of a bank or a branch are accounts, however short. The code itself is one where no account that
@@ -155,7 +188,8 @@ fn beside_bank_codes(text: &str, cx: &ContentContext, out: &mut Vec<WordMark>) {
     if !out.iter().any(|m| m.what == Builtin::Number) {
         return;
     }
-    let letter = |at: Option<usize>| at.is_some_and(|i| text.as_bytes().get(i).is_some_and(u8::is_ascii_alphabetic));
+    let letter =
+        |at: Option<usize>| at.is_some_and(|i| text.as_bytes().get(i).is_some_and(u8::is_ascii_alphabetic));
     let found = BANK_CODES
         .iter()
         .flat_map(|code| text.match_indices(code).take(8).map(|(at, c)| (at, at + c.len())));
@@ -174,7 +208,12 @@ fn beside_bank_codes(text: &str, cx: &ContentContext, out: &mut Vec<WordMark>) {
             .any(|m| m.what == Builtin::Number && registered(&digits_of(&text[m.span.clone()])));
     let mut accounts = Vec::new();
     for m in out.iter().filter(|m| m.what == Builtin::Number) {
-        let Some(distance) = codes.iter().filter(|e| **e <= m.span.start).map(|e| m.span.start - e).min() else {
+        let Some(distance) = codes
+            .iter()
+            .filter(|e| **e <= m.span.start)
+            .map(|e| m.span.start - e)
+            .min()
+        else {
             continue;
         };
         let digits = digits_of(&text[m.span.clone()]);
@@ -314,7 +353,11 @@ fn token(token: &str, start: usize, folded: &Folded, original: &str, out: &mut V
     match token.split_once('@') {
         // `name@bank`: an address of the payment network of India.
         Some((name, host)) if !name.is_empty() && !host.is_empty() => {
-            let what = if host.contains('.') { Builtin::Email } else { Builtin::Handle };
+            let what = if host.contains('.') {
+                Builtin::Email
+            } else {
+                Builtin::Handle
+            };
             out.push(mark(what, start..end));
             return;
         }

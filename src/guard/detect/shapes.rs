@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn dates_and_amounts_end_where_they_end() {
-        let check = |text: &str, expected: Option<usize>| assert_eq!(no_account(text.as_bytes()), expected, "{text}");
+        let check =
+            |text: &str, expected: Option<usize>| assert_eq!(no_account(text.as_bytes()), expected, "{text}");
         check("2026-04-07前", Some(10));
         check("2026-04-07-1234", None);
         check("01/11/2026 - 30/11/2026", Some(10));
