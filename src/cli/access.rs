@@ -101,17 +101,15 @@ enum AuditorCommand {
 
 fn duration(text: &str) -> anyhow::Result<TimeDelta> {
     let expected = || format!("`{text}`: expected hours such as `48h` or days such as `14d`");
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let hours = text.strip_suffix('h').map(|n| (n, 1));
+    let days = || text.strip_suffix('d').map(|n| (n, 24));
+    let (number, hours) = hours.or_else(days).with_context(expected)?;
     let number: i64 = number
         .parse()
         .ok()
         .filter(|n| (1..=2208).contains(n))
         .with_context(expected)?;
-    match unit {
-        "h" => Ok(TimeDelta::hours(number)),
-        "d" => Ok(TimeDelta::days(number)),
-        _ => bail!(expected()),
-    }
+    Ok(TimeDelta::hours(number * hours))
 }
 
 pub(super) async fn run(session: &Session, command: AccessCommand) -> anyhow::Result<Answer> {
@@ -288,6 +286,7 @@ mod tests {
         check("0h", None);
         check("-1d", None);
         check("14", None);
+        check("14天", None);
         check("", None);
         check("99999999999d", None);
     }

@@ -35,6 +35,10 @@ pub(super) mod sql {
         ALL = "SELECT id, at, folder, entries FROM backup WHERE gone_at IS NULL ORDER BY at, id";
         GONE = "UPDATE backup SET gone_at = $1 WHERE folder = $2 AND gone_at IS NULL";
         ENTRIES = "SELECT (SELECT COUNT(*) FROM evidence) + (SELECT COUNT(*) FROM evidence_outbox)";
+        KEYLESS = {
+            sqlite: "SELECT p.id FROM person p LEFT JOIN person_key k ON k.person_id = p.id WHERE (k.wrapped IS NULL OR k.wrapped = zeroblob(72)) AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = p.id) ORDER BY p.id",
+            postgres: "SELECT p.id FROM person p LEFT JOIN person_key k ON k.person_id = p.id WHERE (k.wrapped IS NULL OR k.wrapped = decode(repeat('00', 72), 'hex')) AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = p.id) ORDER BY p.id",
+        };
         RETIRE_MASTERS = "UPDATE seal_master SET retired_at = $1 WHERE id <> $2 AND retired_at IS NULL";
     }
 }
@@ -321,13 +325,10 @@ impl Store {
                     })
                     .collect();
                 bulk(tx, &sql::ADD_KEY, &rows).await?;
+                // Whose key is in no file any more was erased.
                 let mut again = 0;
-                for person in erased {
-                    if super::erase::is_known(tx, person).await?
-                        && super::erase::clear_again(tx, &*clock, PersonId(person)).await?
-                    {
-                        again += 1;
-                    }
+                for (person,) in q!(&mut *tx, sql::KEYLESS, [] => all (Uuid,))? {
+                    again += u64::from(super::erase::clear_again(tx, &*clock, PersonId(person)).await?);
                 }
                 Ok(again)
             })

@@ -203,7 +203,7 @@ impl Store {
                         "a legal hold stands since {since}: {hold}\nnothing was erased; lift the hold first with `dunwell hold lift`"
                     )));
                 }
-                let erased = clear(tx, &*clock, &plan).await?;
+                let erased = clear(tx, &*clock, &plan, false).await?;
                 note(tx, &*clock, person, (&by, &basis), &erased).await?;
                 Ok(erased)
             })
@@ -316,7 +316,7 @@ impl Store {
 }
 
 /// Whether a person is known at all.
-pub(super) async fn is_known(tx: &mut Tx, person: Uuid) -> Result<bool, StoreError> {
+async fn is_known(tx: &mut Tx, person: Uuid) -> Result<bool, StoreError> {
     Ok(q!(&mut *tx, sql::KNOWN, [person] => opt (Uuid,))?.is_some())
 }
 
@@ -343,7 +343,12 @@ async fn plan(tx: &mut Tx, person: PersonId) -> Result<ErasePlan, StoreError> {
 }
 
 /// Overwrites and removes everything about a person; of the debts that others owe, only what names this person.
-async fn clear(tx: &mut Tx, clock: &dyn crate::clock::Clock, plan: &ErasePlan) -> Result<Erased, StoreError> {
+async fn clear(
+    tx: &mut Tx,
+    clock: &dyn crate::clock::Clock,
+    plan: &ErasePlan,
+    put_back: bool,
+) -> Result<Erased, StoreError> {
     let person = plan.person.0;
     let owed: Vec<Uuid> = plan
         .debts
@@ -352,8 +357,9 @@ async fn clear(tx: &mut Tx, clock: &dyn crate::clock::Clock, plan: &ErasePlan) -
         .map(|d| d.account.0)
         .collect();
     super::decide::lock_accounts(tx, owed.iter().copied()).await?;
+    // In a copy that was put back nothing is under way; what was becomes unknown by itself.
     let (flying,) = q!(&mut *tx, sql::IN_FLIGHT, [person] => one (i64,))?;
-    if flying > 0 {
+    if flying > 0 && !put_back {
         return Err(StoreError::Refused(
             "a message to or about this person is being sent; nothing was erased, try again in a minute"
                 .into(),
@@ -396,7 +402,7 @@ pub(super) async fn clear_again(
     if plan.erased_at.is_some() {
         return Ok(false);
     }
-    let erased = clear(tx, clock, &plan).await?;
+    let erased = clear(tx, clock, &plan, true).await?;
     let why = ("restore", "erased before this copy was put back");
     note(tx, clock, person, why, &erased).await?;
     Ok(true)

@@ -651,9 +651,9 @@ impl Importing<'_> {
             let id = found
                 .remove(&(creditor, hash.clone()))
                 .unwrap_or_else(|| self.clock.fresh());
-            if !keys.contains_key(&id) {
+            if let std::collections::hash_map::Entry::Vacant(slot) = keys.entry(id) {
                 let (key, row) = seals.make(id)?;
-                keys.insert(id, key);
+                slot.insert(key);
                 fresh.push(row);
             }
             batch.push(self.sealed_person(&seals, &keys, (id, creditor, hash), person));
