@@ -88,7 +88,7 @@ pub(super) fn digit_of(c: char, numerals: bool) -> Option<char> {
     if c.is_ascii_digit() {
         return Some(c);
     }
-    if !numerals || c.is_ascii() {
+    if !numerals || c < '\u{3007}' && c != '○' {
         return None;
     }
     Some(match c {

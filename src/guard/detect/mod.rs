@@ -228,7 +228,43 @@ fn beside_bank_codes(text: &str, cx: &ContentContext, out: &mut Vec<WordMark>) {
 
 /// Characters of numbers in words.
 fn is_numeral(c: char) -> bool {
-    c.is_ascii_digit() || "零〇一二三四五六七八九十两俩仨几半百千万亿壹贰叁肆伍陆柒捌玖拾佰仟".contains(c)
+    c.is_ascii_digit()
+        || c >= '\u{3007}'
+            && matches!(
+                c,
+                '零' | '〇'
+                    | '一'
+                    | '二'
+                    | '三'
+                    | '四'
+                    | '五'
+                    | '六'
+                    | '七'
+                    | '八'
+                    | '九'
+                    | '十'
+                    | '两'
+                    | '俩'
+                    | '仨'
+                    | '几'
+                    | '半'
+                    | '百'
+                    | '千'
+                    | '万'
+                    | '亿'
+                    | '壹'
+                    | '贰'
+                    | '叁'
+                    | '肆'
+                    | '伍'
+                    | '陆'
+                    | '柒'
+                    | '捌'
+                    | '玖'
+                    | '拾'
+                    | '佰'
+                    | '仟'
+            )
 }
 
 /// Sums of money and shares.
