@@ -794,38 +794,40 @@ mod tests {
 
     #[test]
     fn a_second_opinion_confirms_a_doubt_and_never_blocks_alone() {
+        let pack = Pack::parse(&PackFiles {
+            name: "extra",
+            policy: "pack = \"extra\"\ntitle = { zh = \"外\", en = \"extra\" }\n",
+            lexicon: "[[entry]]\nid = \"content.abuse.extra\"\ncategory = \"abuse\"\nverdict = \"review\"\nlevel = \"house\"\nsureness = \"verified\"\nbasis = \"house rule\"\nwhy = \"test\"\nzh = \"外\"\nen = \"extra\"\nphrases = [\"蓝色柠檬\"]\n",
+            cases: "",
+        });
+        let lexicons = Lexicons::compile(&[&pack.unwrap_or_else(|e| panic!("{e}")).lexicon]);
         let check = |text: &str, category: Category, expected: Verdict| {
             let opinion = Sure(category);
             let rules = ContentRules {
-                lexicons: &LEXICONS,
+                lexicons: &lexicons,
                 speaks: None,
                 classifier: Some(&opinion),
             };
             let found = super::check(&agency(), &[Part::plain("text", text)], &rules);
             assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
         };
-        // By sound alone: a doubt.
-        let heard = "今晚有人去大断你的腿。";
-        assert_eq!(judged(&agency(), heard).verdict, Verdict::Review);
-        check(heard, Category::Threat, Verdict::Blocked);
-        check(heard, Category::UnauthorizedFee, Verdict::Review);
-        check("请按期还款。", Category::Threat, Verdict::Review);
+        check("您是蓝色柠檬。", Category::Abuse, Verdict::Blocked);
+        check("您是蓝色柠檬。", Category::UnauthorizedFee, Verdict::Review);
+        check("请按期还款。", Category::Abuse, Verdict::Review);
     }
 
     #[test]
     fn what_is_disguised_as_a_whole_is_read_by_a_person() {
-        let check = |text: &str, expected: Verdict| {
+        let check = |text: &str, expected: bool| {
             let found = judged(&agency(), text);
-            assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+            let named = found.findings.iter().any(|f| &*f.head.id == DISGUISED);
+            assert_eq!(named, expected, "{text}: {:?}", found.findings);
         };
-        check("您.好.请.于.八.月.十.五.日.前.还.款.谢.谢", Verdict::Review);
-        check(
-            "nin hao qing yu ba yue shi wu ri qian huan kuan xie xie",
-            Verdict::Review,
-        );
+        check("您.好.请.于.八.月.十.五.日.前.还.款.谢.谢", true);
+        check("nin hao qing yu ba yue shi wu ri qian huan kuan xie xie", true);
         check(
             "对 账 通 知\n您好,本期账单已出,请于8月15日前核对,如有疑问请与我们联系,谢谢。",
-            Verdict::Cleared,
+            false,
         );
     }
 

@@ -195,7 +195,7 @@ mod tests {
         check("passwerd", Some("password"));
         check("warent", Some("warrant"));
         check("kil", Some("kill"));
-        check("palace", None);
+        check("polka", None);
         check("statement", None);
     }
 }

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::super::tables::{USUAL, english, joined, may_join};
-use super::super::{Folded, Oddities, is_han};
 use super::Known;
+use crate::policy::fold::tables::{USUAL, english, joined, may_join};
+use crate::policy::fold::{Folded, Oddities, is_han};
 
 /// A second reading as text.
 pub(crate) struct Variant {
@@ -596,7 +596,7 @@ mod tests {
         check("u w1ll r3gr3t th1s", "u will regret this");
         check("you id1ot", "you idiot");
         check("stup1d m0r0n", "stupid moron");
-        check("we will ar rest you", "we willarrest you");
+        check("we will ar rest you", "we will arrest you");
         check("ki11er", "killer");
         check("a$$hole", "asshole");
         check("石皮了门", "破了门");

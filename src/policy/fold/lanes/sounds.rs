@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::super::tables::{READINGS, USUAL, english, stands_alone};
-use super::super::{Folded, Oddities, is_han};
+use crate::policy::fold::tables::{READINGS, USUAL, english, stands_alone};
+use crate::policy::fold::{Folded, Oddities, is_han};
 
 /// What one syllable of a reading by sound is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
