@@ -531,8 +531,36 @@ fn verdict_of(entry: &Entry, hit: &Hit, in_variable: bool, disguised: u32) -> Ve
     }
 }
 
-/// Asks the classifier, where there is one and no rule has blocked. It raises a doubt where no rule speaks, and makes a
-/// block of a doubt that a rule has where it is sure of the same kind.
+/// A second opinion below this disagrees: with so small a chance of being prohibited, a doubt that rests on words alone
+/// is dropped.
+const DISMISSED: f32 = 0.1;
+
+/// A second opinion below this does not share what blocks on words alone: a person looks at it.
+const NOT_SHARED: f32 = 0.2;
+
+/// Lets a second opinion that disagrees take findings that rest on words alone one step down: a doubt is dropped, a block
+/// becomes a doubt. It never clears what a rule blocks. Numbers, accounts and the data of others are no matter of opinion.
+fn step_down(findings: &mut Vec<ContentFinding>, probability: f32) {
+    let opinion = |f: &ContentFinding| {
+        let of_words = !matches!(
+            f.category,
+            Category::PrivateAccountPayment | Category::SensitiveData
+        );
+        f.entry.is_some() && of_words && f.variable.is_none()
+    };
+    if probability < DISMISSED {
+        let stays = |f: &ContentFinding| f.verdict == Verdict::Blocked || !opinion(f);
+        findings.retain(stays);
+    }
+    if probability < NOT_SHARED {
+        for finding in findings.iter_mut().filter(|f| opinion(f)) {
+            finding.verdict = Verdict::Review;
+        }
+    }
+}
+
+/// Asks the classifier, where there is one. It raises a doubt where no rule speaks, makes a block of a doubt that a rule
+/// has where it is sure of the same kind, and takes what rests on words alone one step down where it disagrees.
 fn doubt(
     cx: &ContentContext,
     pages: &[Page<'_>],
@@ -543,9 +571,6 @@ fn doubt(
     let Some(classifier) = rules.classifier else {
         return;
     };
-    if review.findings.iter().any(|f| f.verdict == Verdict::Blocked) {
-        return;
-    }
     let only = match pages {
         [one] => Some(one.folded.text()),
         _ => None,
@@ -559,6 +584,12 @@ fn doubt(
         lexicons: rules.lexicons,
     };
     let mut score = classifier.score(&input);
+    if !review.findings.is_empty() {
+        step_down(&mut review.findings, score.probability);
+    }
+    if review.findings.iter().any(|f| f.verdict == Verdict::Blocked) {
+        return;
+    }
     let raised_alone = review.findings.is_empty() && score.raises_review;
     if !raised_alone && (review.findings.is_empty() || !score.sure) {
         return;
