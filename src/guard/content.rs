@@ -533,10 +533,10 @@ fn verdict_of(entry: &Entry, hit: &Hit, in_variable: bool, disguised: u32) -> Ve
 
 /// A second opinion below this disagrees: with so small a chance of being prohibited, a doubt that rests on words alone
 /// is dropped.
-const DISMISSED: f32 = 0.1;
+const DISMISSED: f32 = 0.03;
 
 /// A second opinion below this does not share what blocks on words alone: a person looks at it.
-const NOT_SHARED: f32 = 0.2;
+const NOT_SHARED: f32 = 0.05;
 
 /// Lets a second opinion that disagrees take findings that rest on words alone one step down: a doubt is dropped, a block
 /// becomes a doubt. It never clears what a rule blocks. Numbers, accounts and the data of others are no matter of opinion.
