@@ -282,14 +282,36 @@ fn supplied(text: &str, s: &Situation) -> Vec<content::Variable> {
         .chain(lines)
         .filter(|(_, known)| !known.is_empty())
         .flat_map(|(name, known)| {
-            text.match_indices(known)
-                .take(100)
-                .map(move |(at, k)| content::Variable {
-                    name,
-                    span: at..at + k.len(),
-                })
+            let spelled = escaped(known);
+            let page = (spelled != known).then_some(spelled);
+            let find = |words: &str| -> Vec<_> {
+                let found = text.match_indices(words).take(100);
+                found.map(|(at, k)| at..at + k.len()).collect()
+            };
+            let mut spans = find(known);
+            spans.extend(page.iter().flat_map(|words| find(words)));
+            spans
+                .into_iter()
+                .map(move |span| content::Variable { name, span })
         })
         .collect()
+}
+
+/// Words as they stand in the page of an e-mail.
+fn escaped(words: &str) -> String {
+    let mut out = String::with_capacity(words.len());
+    for c in words.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#x27;"),
+            '/' => out.push_str("&#x2f;"),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 /// The core rule about words that are not there.

@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::bulk::{Id, bulk, row};
 use super::db::{Tx, q, statements};
+use super::people::address_hash;
 use super::settle::{Settlement, settle_in};
+use super::to_ledger::Opened;
 use super::types::{Ts, word};
 use super::{Store, StoreError};
 use crate::clock::Clock;
@@ -24,7 +26,7 @@ pub(super) mod sql {
             postgres: "SELECT attempt_id, reference FROM provider_part WHERE provider = $1 AND reference IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))) UNION SELECT id, provider_ref FROM attempt WHERE provider = $1 AND provider_ref IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))) ORDER BY 1 DESC",
         };
         OURS = "SELECT provider FROM attempt WHERE id = $1 AND reserved_at IS NOT NULL";
-        ADDRESS = "SELECT d.normal FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id JOIN address d ON d.id = c.address_id WHERE t.id = $1";
+        ADDRESS = "SELECT d.kind, c.id, d.country FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id JOIN address d ON d.id = c.address_id WHERE t.id = $1";
         STANDS = {
             sqlite: "SELECT state FROM attempt WHERE id = $1",
             postgres: "SELECT state FROM attempt WHERE id = $1 FOR NO KEY UPDATE",
@@ -297,7 +299,8 @@ impl Store {
     /// The debts that messages to this number (E.164) were about, the latest first.
     pub async fn about_number(&self, e164: &str) -> Result<Vec<About>, StoreError> {
         let mut tx = self.db.read().await?;
-        let rows = q!(&mut tx, sql::ABOUT, [e164] => all (String, String, String, Ts))?;
+        let hashed = address_hash(tx.seals(), "phone", e164)?;
+        let rows = q!(&mut tx, sql::ABOUT, [hashed] => all (String, String, String, Ts))?;
         let about = |(portfolio, reference, opt_out_word, _)| About {
             portfolio,
             reference,
@@ -383,8 +386,13 @@ async fn take_in(tx: &mut Tx, clock: &dyn Clock, receipt: &Receipt) -> Result<Op
 /// Whether a receipt that names a recipient can be about this attempt.
 async fn addressed(tx: &mut Tx, attempt: Uuid, recipient: Option<&str>) -> Result<bool, StoreError> {
     let Some(said) = recipient else { return Ok(true) };
-    let ours = q!(&mut *tx, sql::ADDRESS, [attempt] => opt (String,))?;
-    Ok(ours.is_some_and(|(ours,)| same_number(said, &ours)))
+    let found = q!(&mut *tx, sql::ADDRESS, [attempt] => opt (String, Uuid, Option<String>))?;
+    let Some((kind, point, country)) = found else {
+        return Ok(false);
+    };
+    let opened = Opened::read(tx, std::iter::empty(), std::iter::once(point)).await?;
+    let ours = opened.address_of((Some(kind), Some(point), country))?;
+    Ok(ours.is_some_and(|ours| same_number(said, &ours.normal())))
 }
 
 /// Merges one word into the state of its message, which only moves forward: what was delivered stays delivered.

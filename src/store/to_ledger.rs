@@ -18,17 +18,17 @@ use crate::domain::{
 use crate::evidence::{Kind, SealKind};
 use crate::ledger::{AccountKey, EventKind, EventRow, RelatedKey, When};
 
-type Address3 = (Option<String>, Option<Uuid>, Option<String>);
+pub(super) type Address3 = (Option<String>, Option<Uuid>, Option<String>);
 
 /// What the rows of an export need opened: names of people, and addresses by a contact point that has them.
 #[derive(Default)]
-struct Opened {
+pub(super) struct Opened {
     keys: Keys,
     points: HashMap<Uuid, (Uuid, String)>,
 }
 
 impl Opened {
-    async fn read(
+    pub(super) async fn read(
         tx: &mut super::db::Tx,
         people: impl Iterator<Item = Uuid>,
         points: impl Iterator<Item = Uuid>,
@@ -44,7 +44,7 @@ impl Opened {
         Ok(Opened { keys, points })
     }
 
-    fn address_of(&self, (kind, point, country): Address3) -> Result<Option<Address>, StoreError> {
+    pub(super) fn address_of(&self, (kind, point, country): Address3) -> Result<Option<Address>, StoreError> {
         let (Some(kind), Some((id, (person, sealed)))) =
             (kind, point.and_then(|p| self.points.get_key_value(&p)))
         else {

@@ -113,7 +113,7 @@ fn the_classifier_keeps_its_level_on_unseen_situations() {
     let share = |name: &str| alone["total"][name].as_f64().unwrap();
     assert!(share("recall") > 0.55, "recall {}", share("recall"));
     assert!(
-        share("false_alarms") < 0.015,
+        share("false_alarms") < 0.02,
         "false alarms {}",
         share("false_alarms")
     );

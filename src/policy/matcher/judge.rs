@@ -198,58 +198,8 @@ impl Page<'_> {
                 !self.within(&sentence).iter().any(|t| self.is(t, *group))
             });
         }
-        if places.is_empty() {
-            self.nearly(pattern, found);
-        }
         for place in places {
             self.report(pattern.entry, place, found);
-        }
-    }
-
-    /// Reports a pattern of which every word stands in one sentence, in another order or farther apart.
-    fn nearly(&self, pattern: &Compiled, found: &mut Found) {
-        let steps = &pattern.chains[0].steps;
-        if pattern.chains.len() > 1
-            || steps.len() < 2
-            || found.near.iter().any(|h| h.entry == pattern.entry as usize)
-        {
-            return;
-        }
-        let Some((rarest, _)) = steps.iter().min_by_key(|(g, _)| self.of(*g).len()) else {
-            return;
-        };
-        for i in self.of(*rarest).iter().take(PLACES) {
-            let token = &self.tokens[*i as usize];
-            let sentence = self.sentence(token.start as usize);
-            let inside = |g: u16| {
-                let of = self.of(g);
-                let from = of.partition_point(|j| (self.tokens[*j as usize].start as usize) < sentence.start);
-                of.get(from)
-                    .is_some_and(|j| (self.tokens[*j as usize].start as usize) < sentence.end)
-            };
-            if !steps.iter().all(|(g, _)| inside(*g)) || pattern.without.iter().any(|(_, g)| inside(*g)) {
-                continue;
-            }
-            let span = token.start as usize..token.end as usize;
-            let place = Place {
-                words: vec![span.clone()],
-                span: span.clone(),
-                dress: token.dress,
-            };
-            let excuses = &self.lexicons.unless[pattern.entry as usize];
-            let excused = excuses
-                .iter()
-                .any(|e| self.excuses(&self.lexicons.excuses[*e as usize], &place));
-            if !excused {
-                found.near.push(Hit {
-                    entry: pattern.entry as usize,
-                    span,
-                    excused,
-                    disguised: token.dress == Dress::OnPurpose,
-                    by_sound: token.dress == Dress::BySound,
-                });
-                return;
-            }
         }
     }
 

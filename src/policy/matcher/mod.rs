@@ -118,9 +118,6 @@ pub struct Hit {
 pub struct Found {
     /// Entries, excused ones too.
     pub hits: Vec<Hit>,
-    /// Entries of which all the words of a pattern stand in one sentence, only not as the pattern wants them: they prove
-    /// nothing by themselves.
-    pub near: Vec<Hit>,
     /// Word groups by place: the folded byte where a word of it begins, in order.
     pub placed: Vec<(u32, u16)>,
     /// The text with its disguised words as the lexicons write them, where there are any.
