@@ -120,6 +120,8 @@ pub struct ContentFinding {
     pub variable: Option<(&'static str, &'static str)>,
     /// A rule doubted, and a classifier was sure of the same kind.
     pub confirmed: bool,
+    /// Some of its words are there by their sound only, which may be chance.
+    pub by_sound: bool,
 }
 
 /// What the rules saw, whether or not it led to a finding; what a classifier may use.
@@ -379,6 +381,7 @@ fn core(
         entry: None,
         variable: None,
         confirmed: false,
+        by_sound: false,
     }
 }
 
@@ -434,6 +437,7 @@ fn of_entries(
             entry: Some(hit.entry),
             variable,
             confirmed: false,
+            by_sound: hit.by_sound,
         });
     }
 }
@@ -503,6 +507,9 @@ const DISMISSED: f32 = 0.03;
 /// A second opinion below this does not share what blocks on words alone: a person looks at it.
 const NOT_SHARED: f32 = 0.05;
 
+/// A second opinion below this takes words that are there by their sound only for chance.
+const CHANCE: f32 = 0.5;
+
 /// Lets a second opinion that disagrees take findings that rest on words alone one step down: a doubt is dropped, a block
 /// becomes a doubt. It never clears what a rule blocks. Numbers, accounts and the data of others are no matter of opinion.
 fn step_down(findings: &mut Vec<ContentFinding>, probability: f32) {
@@ -516,6 +523,9 @@ fn step_down(findings: &mut Vec<ContentFinding>, probability: f32) {
     if probability < DISMISSED {
         let stays = |f: &ContentFinding| f.verdict == Verdict::Blocked || !opinion(f);
         findings.retain(stays);
+    }
+    if probability < CHANCE {
+        findings.retain(|f| !(f.by_sound && opinion(f)));
     }
     if probability < NOT_SHARED {
         for finding in findings.iter_mut().filter(|f| opinion(f)) {
@@ -612,6 +622,7 @@ fn raised(pages: &[Page<'_>], score: &Score) -> Option<ContentFinding> {
         entry: None,
         variable: None,
         confirmed: false,
+        by_sound: false,
     })
 }
 
