@@ -165,7 +165,13 @@ fn a_backup_is_made_put_back_and_stops_sending_until_it_is_resolved() {
 fn an_older_copy_that_was_put_back_by_hand_is_noticed() {
     let desk = desk();
     desk.ok(&["evidence", "checkpoint"]);
-    std::fs::copy(desk.path("dunwell.sqlite"), desk.path("old.sqlite")).unwrap();
+    // What stands in the write-ahead file belongs to the copy.
+    for end in ["", "-wal"] {
+        let from = desk.path(&format!("dunwell.sqlite{end}"));
+        if from.exists() {
+            std::fs::copy(from, desk.path(&format!("old.sqlite{end}"))).unwrap();
+        }
+    }
     desk.ok(&[
         "event",
         "add",
@@ -179,7 +185,12 @@ fn an_older_copy_that_was_put_back_by_hand_is_noticed() {
     for end in ["-wal", "-shm"] {
         let _gone = std::fs::remove_file(desk.path(&format!("dunwell.sqlite{end}")));
     }
-    std::fs::rename(desk.path("old.sqlite"), desk.path("dunwell.sqlite")).unwrap();
+    for end in ["", "-wal"] {
+        let from = desk.path(&format!("old.sqlite{end}"));
+        if from.exists() {
+            std::fs::rename(from, desk.path(&format!("dunwell.sqlite{end}"))).unwrap();
+        }
+    }
     let said = desk.ends(1, &["serve"]);
     assert!(said.err.contains("older copy was put back"), "{}", said.err);
     assert_eq!(entries(&desk, "restore.detected"), 1);
