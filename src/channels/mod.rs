@@ -20,6 +20,7 @@ mod sandbox;
 mod smpp;
 mod smtp;
 mod tls;
+pub mod verp;
 
 pub use breaker::Readiness;
 pub use carrier::{

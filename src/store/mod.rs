@@ -115,6 +115,15 @@ impl Store {
         &self.clock
     }
 
+    /// A secret of this installation for the purpose of `label`, always the same: derived from the key by which people
+    /// are found, which outlives every change of the master key.
+    ///
+    /// # Errors
+    /// The key file cannot be read.
+    pub fn key_for(&self, label: &str) -> Result<[u8; 32], StoreError> {
+        Ok(self.db.seals().keys()?.lookup.hash("derived", label.as_bytes()))
+    }
+
     /// `sqlite` or `postgres`.
     pub fn dialect(&self) -> &'static str {
         self.db.dialect()
