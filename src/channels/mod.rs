@@ -14,6 +14,7 @@ pub mod letters;
 mod mail;
 mod null;
 mod parcel;
+pub mod returned;
 #[cfg(test)]
 mod sample;
 mod sandbox;
