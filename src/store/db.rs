@@ -133,6 +133,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("access", super::access::sql::all()),
         ("arrivals", super::arrivals::sql::all()),
         ("audit", super::audit::sql::all()),
+        ("bounces", super::bounces::sql::all()),
         ("claim", super::claim::sql::all()),
         ("decide", super::decide::sql::all()),
         ("erase", super::erase::sql::all()),

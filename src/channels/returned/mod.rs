@@ -19,41 +19,13 @@ use self::phrases::speaks_of_delay;
 use self::report::{Feedback, Recipient};
 use self::whose::Places;
 use super::verp::TokenKey;
-use crate::domain::{AttemptId, words};
+use crate::domain::{AttemptId, BounceCause as Cause, MatchedBy, ReturnKind};
 
 pub use own_words::own_words;
-pub use phrases::Cause;
 pub use status::Status;
-pub use whose::MatchedBy;
 
 /// Larger messages are not read; doors refuse them.
 pub const MAX_BYTES: usize = 25 * 1024 * 1024;
-
-words! {
-    /// What a message that came back is.
-    ReturnKind as "kind of returned mail" {
-        /// A bounce that says that the address is dead.
-        Hard = "hard",
-        /// A bounce that says that this message failed.
-        Soft = "soft",
-        /// A warning that it is late; nothing is decided yet.
-        Delayed = "delayed",
-        /// A report that it arrived.
-        Delivered = "delivered",
-        /// The recipient complained about it to the mailbox provider.
-        Complaint = "complaint",
-        /// An answer that nobody wrote: out of office, receipts, notices of machines.
-        AutoReply = "auto_reply",
-        /// A person's answer.
-        Reply = "reply",
-        /// A message of our own.
-        Loop = "loop",
-        /// Sent to many, and not about anything of ours.
-        Junk = "junk",
-        /// No message.
-        Unreadable = "unreadable",
-    }
-}
 
 /// How a message was handed over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

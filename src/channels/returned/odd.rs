@@ -8,6 +8,7 @@ use regex::Regex;
 use super::mime::Mime;
 use super::phrases::{is_auto_subject, speaks_of_bounce, speaks_of_delay};
 use super::{Envelope, Returned};
+use crate::domain::MatchedBy;
 
 /// How much of an explanation is read, in bytes: beyond it stands a copy of what came back.
 const MAX_EXPLANATION: usize = 16 * 1024;
@@ -90,7 +91,7 @@ impl<'a> Machine<'a> {
                 || precedence == "auto_reply"
                 || mime.report_type == "disposition-notification",
             to_return_path: envelope.to.len() == 1
-                && matches!(returned.about, Some((_, super::MatchedBy::ReturnPath)))
+                && matches!(returned.about, Some((_, MatchedBy::ReturnPath)))
                 && returned.to.as_deref().is_some_and(|t| t.contains('+')),
             many: matches!(precedence.as_str(), "bulk" | "list" | "junk")
                 || has("list-id")

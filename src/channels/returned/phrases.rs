@@ -1,38 +1,7 @@
 //! Words by which mail systems say why they gave up, in English and in both Chinese scripts. They are compared in lower
 //! case with runs of blanks as one; a phrase is long enough not to occur by chance in the explanation of another cause.
 
-use crate::domain::words;
-
-words! {
-    /// Why a message came back.
-    Cause as "cause of a bounce" {
-        /// There is no such mailbox.
-        NoSuchMailbox = "no_such_mailbox",
-        /// There is no such domain, or it takes no mail.
-        NoSuchDomain = "no_such_domain",
-        /// The mailbox was closed or suspended.
-        Disabled = "disabled",
-        /// The mailbox is full.
-        MailboxFull = "mailbox_full",
-        /// The message was too large.
-        TooLarge = "too_large",
-        /// Refused for its content, its sender or a rule; says nothing about the mailbox.
-        Refused = "refused",
-        /// Tried for too long in vain.
-        Expired = "expired",
-        /// Still being tried.
-        Underway = "underway",
-        /// It does not say, or not in words known here.
-        Unclear = "unclear",
-    }
-}
-
-impl Cause {
-    /// Whether it says that nobody can be reached at the address.
-    pub(super) fn is_dead_address(self) -> bool {
-        matches!(self, Cause::NoSuchMailbox | Cause::NoSuchDomain | Cause::Disabled)
-    }
-}
+use crate::domain::BounceCause as Cause;
 
 /// Asked in this order: what excuses the address before what condemns it.
 const CAUSES: &[(Cause, &[&str])] = &[

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::phrases::{self, Cause};
+use super::phrases;
+use crate::domain::BounceCause as Cause;
 
 /// Addresses of mailboxes and of pages.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {

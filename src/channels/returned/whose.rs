@@ -8,17 +8,7 @@ use uuid::Uuid;
 use super::Envelope;
 use super::mime::Head;
 use crate::channels::verp::{self, TokenKey};
-use crate::domain::{AttemptId, words};
-
-words! {
-    /// How a message was matched to the attempt it is about.
-    MatchedBy as "way of matching" {
-        /// By the return path, which nobody but this installation can make.
-        ReturnPath = "return_path",
-        /// By the Message-ID, which whoever saw the message knows.
-        MessageId = "message_id",
-    }
-}
+use crate::domain::{AttemptId, MatchedBy};
 
 /// A return path within a text.
 static RETURN_PATH: LazyLock<Regex> = LazyLock::new(|| {
