@@ -8,6 +8,7 @@
 mod breaker;
 mod carrier;
 mod carriers;
+mod dkim;
 mod gateway;
 #[cfg(feature = "letters")]
 pub mod letters;
@@ -28,6 +29,7 @@ pub use carrier::{
     Outcome, Partly,
 };
 pub use carriers::{Carriers, Pace, Terms};
+pub use dkim::{Dkim, DkimKey, DkimKeyError, dns_name, dns_value};
 pub use gateway::{
     Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered,
     RegisteredError,
