@@ -309,7 +309,10 @@ mod tests {
         let mail = build(&parcel.with_return_path(Some(path)), Some("Ruian Trading")).unwrap();
         assert_eq!(mail.from.to_string(), "bounce+abc@mail.ruian.example");
         let text = String::from_utf8(mail.bytes).unwrap();
-        assert!(text.contains("From: \"Ruian Trading\" <accounts@ruian.example>\r\n"), "{text}");
+        assert!(
+            text.contains("From: \"Ruian Trading\" <accounts@ruian.example>\r\n"),
+            "{text}"
+        );
         let broken = build(&sample::email(1), Some("a\r\nBcc: c@example.com"));
         assert!(broken.is_err());
     }
@@ -318,7 +321,11 @@ mod tests {
     fn domains_leave_in_ascii_and_local_parts_as_they_are() {
         let check = |given: &str, expected: Option<&str>| {
             let given = EmailAddress::parse(given).unwrap();
-            assert_eq!(address(&given).ok().map(|a| a.to_string()).as_deref(), expected, "{given:?}");
+            assert_eq!(
+                address(&given).ok().map(|a| a.to_string()).as_deref(),
+                expected,
+                "{given:?}"
+            );
         };
         check("li.wei@Example.com", Some("li.wei@example.com"));
         check("li.wei@例子.example", Some("li.wei@xn--fsqu00a.example"));

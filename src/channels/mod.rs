@@ -12,6 +12,7 @@ mod dkim;
 mod gateway;
 #[cfg(feature = "letters")]
 pub mod letters;
+mod links;
 mod mail;
 mod null;
 mod parcel;
@@ -34,6 +35,7 @@ pub use gateway::{
     Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered,
     RegisteredError,
 };
+pub use links::{Links, UNSUBSCRIBE_PATH, unsubscribe_by_mail};
 pub use null::Null;
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;

@@ -88,7 +88,11 @@ impl Dkim {
                 chosen.names,
             );
             let mut hashed = chosen.bytes.clone();
-            relaxed_field("dkim-signature", unsigned.split_once(':')?.1.as_bytes(), &mut hashed);
+            relaxed_field(
+                "dkim-signature",
+                unsigned.split_once(':')?.1.as_bytes(),
+                &mut hashed,
+            );
             // The signature's own field counts without the line break at its end (RFC 6376, 3.7).
             hashed.truncate(hashed.len() - 2);
             let signature = BASE64.encode(key.sign(&hashed)?);
@@ -157,7 +161,9 @@ fn fields(header: &[u8]) -> Vec<(String, &[u8])> {
         let (field, after) = rest.split_at(end);
         rest = after;
         if let Some(colon) = field.iter().position(|b| *b == b':') {
-            let name = String::from_utf8_lossy(&field[..colon]).trim_end().to_ascii_lowercase();
+            let name = String::from_utf8_lossy(&field[..colon])
+                .trim_end()
+                .to_ascii_lowercase();
             found.push((name, &field[colon + 1..]));
         }
     }
@@ -278,8 +284,12 @@ mod tests {
     fn a_signature_stands_in_front_and_names_what_it_covers() {
         let key = DkimKey::from_pem("brisbane", key::tests::RFC_8463.as_bytes()).unwrap();
         let dkim = Dkim::new(None, vec![key]);
-        let signed = dkim.sign("football.example.com", at(), MESSAGE.as_bytes()).unwrap();
-        let again = dkim.sign("football.example.com", at(), MESSAGE.as_bytes()).unwrap();
+        let signed = dkim
+            .sign("football.example.com", at(), MESSAGE.as_bytes())
+            .unwrap();
+        let again = dkim
+            .sign("football.example.com", at(), MESSAGE.as_bytes())
+            .unwrap();
         assert_eq!(signed, again);
         let text = String::from_utf8(signed).unwrap();
         let (signature, rest) = text.split_at(text.len() - MESSAGE.len());
@@ -295,7 +305,9 @@ mod tests {
         }
         assert!(signature.lines().all(|line| line.len() <= 78), "{signature}");
         let other = Dkim::new(Some("Example.org".into()), dkim.keys.to_vec());
-        let other = other.sign("football.example.com", at(), MESSAGE.as_bytes()).unwrap();
+        let other = other
+            .sign("football.example.com", at(), MESSAGE.as_bytes())
+            .unwrap();
         assert!(String::from_utf8(other).unwrap().contains(" d=example.org;"));
         assert!(dkim.sign("a.example", at(), b"no header").is_none());
     }

@@ -146,7 +146,9 @@ impl Smtp {
         if let Some(dkim) = &self.settings.dkim {
             match dkim.sign(&mail.domain, parcel.at(), &mail.bytes) {
                 Some(signed) => mail.bytes = signed,
-                None => return Outcome::not_sent(NotSentProof::Misconfigured, "the mail could not be signed"),
+                None => {
+                    return Outcome::not_sent(NotSentProof::Misconfigured, "the mail could not be signed");
+                }
             }
         }
         match self.transact(&mail).await {
