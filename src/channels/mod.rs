@@ -8,9 +8,11 @@
 mod breaker;
 mod carrier;
 mod carriers;
+mod dkim;
 mod gateway;
 #[cfg(feature = "letters")]
 pub mod letters;
+mod links;
 mod mail;
 mod null;
 mod parcel;
@@ -29,10 +31,12 @@ pub use carrier::{
     Outcome, Partly,
 };
 pub use carriers::{Carriers, Pace, Terms};
+pub use dkim::{Dkim, DkimKey, DkimKeyError, dns_name, dns_value};
 pub use gateway::{
     Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered,
     RegisteredError,
 };
+pub use links::{Links, UNSUBSCRIBE_PATH, unsubscribe_by_mail};
 pub use null::Null;
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;

@@ -17,7 +17,7 @@ mod rules;
 mod worker;
 
 pub use arrivals::{receive, take_arrival};
-pub use carriers::{CarrierError, carriers, outfit};
+pub use carriers::{CarrierError, carriers, dkim, links, outfit};
 pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
