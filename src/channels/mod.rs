@@ -10,6 +10,7 @@ mod carrier;
 mod carriers;
 mod dkim;
 mod gateway;
+pub mod inbound_mail;
 #[cfg(feature = "letters")]
 pub mod letters;
 mod links;

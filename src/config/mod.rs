@@ -6,6 +6,7 @@
 //! program. `cli` and `http` load the settings once and hand them down.
 
 mod error;
+mod inbound;
 mod keys;
 mod mail;
 mod read;
@@ -18,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::domain::Channel;
 
 pub use error::ConfigError;
+pub use inbound::InboundMailSettings;
 pub use mail::{DkimSettings, SmtpSecurity, SmtpSettings, UnsubscribeSettings};
 pub use read::Sources;
 pub use shipped::{file_bytes, gateway_file, gateway_names, policies, templates};
@@ -96,6 +98,8 @@ pub struct Config {
     /// `channels.sms.next`: who carries texts while the first carrier is in trouble: `smpp`, `gateway` or `none`. Default
     /// `none`.
     pub sms_next: Option<Carrier>,
+    /// `[inbound_mail]`: where mail that comes back enters.
+    pub inbound_mail: InboundMailSettings,
     /// `[evidence]`: who signs the log and who vouches for it.
     pub evidence: EvidenceSettings,
     /// `[seal]`: what opens personal data.
@@ -316,6 +320,7 @@ impl Config {
             },
             smtp: mail::smtp(&values)?,
             unsubscribe: mail::unsubscribe(&values),
+            inbound_mail: inbound::inbound_mail(&values),
             smpp: smpp(&values)?,
             gateway: gateway(&values)?,
             sms_next: match values.text("channels.sms.next").as_str() {
@@ -389,6 +394,7 @@ impl Config {
             }
         }
         self.check_texts()?;
+        inbound::check(self)?;
         mail::check(self)
     }
 

@@ -19,7 +19,7 @@ use crate::domain::{
 
 pub(super) mod sql {
     super::statements! {
-        KNOWN = "SELECT kind FROM returned_mail WHERE digest = $1";
+        KNOWN = "SELECT kind, suppressed FROM returned_mail WHERE digest = $1";
         ABOUT = "SELECT t.state, t.channel, t.provider, p.name, a.reference, c.id, c.address_id, d.kind, d.country FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id JOIN contact_point c ON c.id = t.contact_point_id JOIN address d ON d.id = c.address_id WHERE t.id = $1";
         PUT = "INSERT INTO returned_mail (id, digest, kind, status, cause, attempt_id, address_id, matched_by, bytes, received_at, suppressed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (digest) DO NOTHING";
         // Each attempt counts once, however often its failure is told.
@@ -70,7 +70,10 @@ pub struct SoftLimit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptMail {
     /// The same bytes came before.
-    Seen,
+    Seen {
+        /// Whether e-mail to its address ended then.
+        suppressed: bool,
+    },
     /// Kept.
     Kept {
         /// The attempt it is about, where it is one of ours that was sent by e-mail.
@@ -128,8 +131,8 @@ impl Store {
     pub async fn is_returned(&self, digest: &[u8; 32]) -> Result<Option<ReturnKind>, StoreError> {
         let mut tx = self.db.read().await?;
         let digest = tx.seals().digest("returned_mail", digest)?;
-        let kind = q!(&mut tx, sql::KNOWN, [digest] => opt (String,))?;
-        kind.map(|(k,)| word(&k, "kind of returned mail")).transpose()
+        let kind = q!(&mut tx, sql::KNOWN, [digest] => opt (String, bool))?;
+        kind.map(|(k, _)| word(&k, "kind of returned mail")).transpose()
     }
 
     /// Keeps a message that came back, with everything that follows from it. Durable with evidence when it returns.
@@ -188,8 +191,8 @@ async fn keep(
     limit: SoftLimit,
 ) -> Result<KeptMail, StoreError> {
     let digest = tx.seals().digest("returned_mail", &mail.digest)?;
-    if q!(&mut *tx, sql::KNOWN, [&digest] => opt (String,))?.is_some() {
-        return Ok(KeptMail::Seen);
+    if let Some((_, suppressed)) = q!(&mut *tx, sql::KNOWN, [&digest] => opt (String, bool))? {
+        return Ok(KeptMail::Seen { suppressed });
     }
     let concerned = concerned(tx, mail).await?;
     if concerned.as_ref().is_some_and(|c| c.state == AttemptState::Reserved) {
@@ -201,14 +204,15 @@ async fn keep(
         lock_concerned(tx, std::slice::from_ref(event)).await?;
     }
     let (id, now) = (clock.fresh(), clock.now());
-    let (attempt, address) = (concerned.as_ref().map(|c| c.attempt.0), concerned.as_ref().map(|c| c.address_id));
+    let (attempt, address) = (concerned.as_ref().map(|c| c.attempt.0), concerned.as_ref().filter(|c| c.sure).map(|c| c.address_id));
     let by = mail.about.filter(|_| attempt.is_some()).map(|(_, by)| by.as_str());
     let (status, cause) = (mail.status.as_deref(), mail.cause.map(BounceCause::as_str));
     let bytes = i64::try_from(mail.bytes).unwrap_or(i64::MAX);
     let fresh = q!(&mut *tx, sql::PUT, [id, &digest, mail.kind.as_str(), status, cause, attempt, address, by, bytes,
         Ts(now), false] => rows)?;
     if fresh == 0 {
-        return Ok(KeptMail::Seen);
+        // Somebody else keeps it at this moment; what follows from it is theirs.
+        return Err(StoreError::Contended);
     }
     let moved = receipt(tx, clock, mail, concerned.as_ref()).await?;
     let mut suppressed = false;

@@ -193,8 +193,6 @@ impl Part<'_> {
 pub(super) struct Mime<'a> {
     /// Its own head.
     pub(super) head: Head,
-    /// `multipart/report`, in lower case.
-    pub(super) kind: String,
     /// The parameter `report-type`.
     pub(super) report_type: String,
     /// Its parts in order, out of all multiparts.
@@ -244,7 +242,6 @@ impl<'a> Mime<'a> {
         walk((head.clone(), body), "text/plain", 0, &mut parts);
         Some(Mime {
             head,
-            kind: sort.kind,
             report_type: sort.report_type,
             parts,
         })
