@@ -341,7 +341,11 @@ struct Word<'a> {
     raw: Option<String>,
 }
 
-pub(super) async fn take_in(tx: &mut Tx, clock: &dyn Clock, receipt: &Receipt) -> Result<Option<AttemptId>, StoreError> {
+pub(super) async fn take_in(
+    tx: &mut Tx,
+    clock: &dyn Clock,
+    receipt: &Receipt,
+) -> Result<Option<AttemptId>, StoreError> {
     let salt = clock.salt();
     let Commitment(hash) = commit(&salt, &receipt.raw);
     let raw = [&salt[..], &receipt.raw].concat();
