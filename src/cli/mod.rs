@@ -11,6 +11,7 @@ mod campaign_why;
 mod channel;
 mod check;
 pub mod demo;
+mod dkim;
 mod doctor;
 mod event;
 mod evidence;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bundles;
+mod channels_conformance;
+mod channels_mail;
 mod channels_real;
 mod channels_sms;
 mod channels_smtp;
