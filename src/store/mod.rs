@@ -24,6 +24,7 @@ mod kept;
 mod log;
 mod people;
 mod plan;
+mod print;
 mod queue;
 mod registry;
 mod restoration;
@@ -58,6 +59,9 @@ pub use heads::{Anchor, AnchorKind, Head, LogKey};
 pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPerson, RowOutcome, Undone};
 pub use kept::{Basis, Facts, KeptDecision};
 pub use log::LogEntry;
+pub use print::{
+    Closing, DeadAddress, Gathered, PRINT, PrintBatch, PrintLetter, Recall, ShopWord, StoppedLetter,
+};
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use queue::{QueueRow, Suspension, SuspensionRow, TestMode, UnknownAttempt};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
