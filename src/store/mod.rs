@@ -59,10 +59,10 @@ pub use heads::{Anchor, AnchorKind, Head, LogKey};
 pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPerson, RowOutcome, Undone};
 pub use kept::{Basis, Facts, KeptDecision};
 pub use log::LogEntry;
+pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use print::{
     Closing, DeadAddress, Gathered, PRINT, PrintBatch, PrintLetter, Recall, ShopWord, StoppedLetter,
 };
-pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
 pub use queue::{QueueRow, Suspension, SuspensionRow, TestMode, UnknownAttempt};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use restoration::Restoration;

@@ -573,7 +573,8 @@ impl Store {
     /// Letters that lie with a provider and should not go any more.
     pub async fn stopped_letters(&self, limit: i64) -> Result<Vec<StoppedLetter>, StoreError> {
         let mut tx = self.db.read().await?;
-        let rows = q!(&mut tx, sql::STOPPED, [limit] => all (Uuid, Option<String>, Option<String>, Option<String>))?;
+        let rows =
+            q!(&mut tx, sql::STOPPED, [limit] => all (Uuid, Option<String>, Option<String>, Option<String>))?;
         let letter = |(id, provider, reference, reason): (Uuid, Option<String>, _, Option<String>)| {
             Some(StoppedLetter {
                 attempt: AttemptId(id),
@@ -601,7 +602,9 @@ impl Store {
                 if stopped {
                     let settlement = Settlement {
                         provider: Some(provider),
-                        reason: Some(format!("stopped by the provider before it was mailed ({why}; {by})")),
+                        reason: Some(format!(
+                            "stopped by the provider before it was mailed ({why}; {by})"
+                        )),
                         ..Settlement::new(attempt, AttemptState::Undelivered)
                     };
                     settle_in(tx, &*clock, vec![settlement], Kind::ProviderOutcome).await?;
@@ -615,8 +618,7 @@ impl Store {
 
 /// Where a letter went.
 async fn whose(tx: &mut Tx, attempt: AttemptId) -> Result<Option<DeadAddress>, StoreError> {
-    let found =
-        q!(&mut *tx, sql::WHOSE, [attempt.0] => opt (String, String, Uuid, String, Option<String>))?;
+    let found = q!(&mut *tx, sql::WHOSE, [attempt.0] => opt (String, String, Uuid, String, Option<String>))?;
     let Some((portfolio, reference, point, kind, country)) = found else {
         return Ok(None);
     };
