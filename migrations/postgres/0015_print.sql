@@ -24,6 +24,8 @@ CREATE TABLE print_letter (
     since TIMESTAMPTZ NOT NULL,
     pages BIGINT,
     sha256 TEXT COLLATE "C",
+    -- SHA-256 of the words it was typeset from.
+    words TEXT COLLATE "C",
     paper TEXT COLLATE "C",
     batch_id UUID REFERENCES print_batch (id),
     -- Its place in the batch, from 1.

@@ -24,6 +24,8 @@ CREATE TABLE print_letter (
     since TEXT NOT NULL,
     pages INTEGER,
     sha256 TEXT,
+    -- SHA-256 of the words it was typeset from.
+    words TEXT,
     paper TEXT,
     batch_id BLOB REFERENCES print_batch (id),
     -- Its place in the batch, from 1.

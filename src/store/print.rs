@@ -39,7 +39,7 @@ pub(super) mod sql {
         STOP_ADDRESS = "INSERT INTO print_letter (attempt_id, state, since, reason) SELECT t.id, 'stopped', $1, $2 FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.channel = 'letter' AND (t.state = 'reserved' OR (t.state = 'accepted' AND t.settled_at > $3 AND t.provider NOT IN ('print', 'sandbox', 'null'))) AND (CAST($4 AS TEXT) IS NULL OR t.channel = $4) AND c.address_id = $5 ON CONFLICT (attempt_id) DO UPDATE SET state = 'recalled', reason = excluded.reason WHERE print_letter.state = 'waiting' RETURNING attempt_id, state";
         TAKE_OUT = "UPDATE print_letter SET state = 'recalled', reason = $1 WHERE attempt_id = $2 AND state = 'waiting'";
         // Nothing is put back over what came in between.
-        GATHER = "INSERT INTO print_letter (attempt_id, state, since, pages, sha256, paper) SELECT id, 'waiting', $1, $2, $3, $4 FROM attempt WHERE id = $5 AND state = 'reserved' ON CONFLICT (attempt_id) DO NOTHING";
+        GATHER = "INSERT INTO print_letter (attempt_id, state, since, pages, sha256, paper, words) SELECT id, 'waiting', $1, $2, $3, $4, $5 FROM attempt WHERE id = $6 AND state = 'reserved' ON CONFLICT (attempt_id) DO NOTHING";
         STANDS = "SELECT state, reason FROM print_letter WHERE attempt_id = $1";
         STOP_DONE = "UPDATE print_letter SET state = 'recalled' WHERE attempt_id = $1 AND state = 'stopped'";
         WAITING = {
@@ -51,11 +51,12 @@ pub(super) mod sql {
         TAKE = bulk super::TakeRow => "UPDATE print_letter SET state = 'closing', batch_id = r.batch_id, place = r.place FROM {batch} AS r WHERE print_letter.attempt_id = r.attempt_id AND print_letter.state = 'waiting'";
         BATCHES = "SELECT id, number, name, state, closed_at, closed_by, handed_at, letters, pages, sheets FROM print_batch ORDER BY number DESC LIMIT $1";
         HANDED = "UPDATE print_batch SET state = 'handed', handed_at = $1, letters = letters - $2, pages = pages - $3 WHERE id = $4 AND state = 'closing'";
-        LETTERS_HANDED = "UPDATE print_letter SET state = 'handed' WHERE batch_id = $1 AND state = 'closing'";
+        // In a batch of one file that file's digest stands for each of its letters.
+        LETTERS_HANDED = "UPDATE print_letter SET state = 'handed', sha256 = COALESCE($1, sha256) WHERE batch_id = $2 AND state = 'closing'";
         DROP = "UPDATE print_letter SET state = 'dropped', reason = $1 WHERE attempt_id = $2 AND state = 'closing'";
-        LETTERS = "SELECT l.attempt_id, p.name AS portfolio, a.reference, l.state, l.since, l.pages, l.sha256, l.paper, b.name AS batch, l.place, l.reason, l.said, l.said_on FROM print_letter l JOIN attempt t ON t.id = l.attempt_id JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN print_batch b ON b.id = l.batch_id WHERE l.state = 'waiting' ORDER BY l.since, l.attempt_id";
-        OF_BATCH = "SELECT l.attempt_id, p.name AS portfolio, a.reference, l.state, l.since, l.pages, l.sha256, l.paper, b.name AS batch, l.place, l.reason, l.said, l.said_on FROM print_letter l JOIN attempt t ON t.id = l.attempt_id JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id JOIN print_batch b ON b.id = l.batch_id WHERE b.name = $1 ORDER BY l.place";
-        ONE = "SELECT l.attempt_id, p.name AS portfolio, a.reference, l.state, l.since, l.pages, l.sha256, l.paper, b.name AS batch, l.place, l.reason, l.said, l.said_on FROM print_letter l JOIN attempt t ON t.id = l.attempt_id JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN print_batch b ON b.id = l.batch_id WHERE l.attempt_id = $1";
+        LETTERS = "SELECT l.attempt_id, p.name AS portfolio, a.reference, l.state, l.since, l.pages, l.sha256, l.paper, l.words, b.name AS batch, l.place, l.reason, l.said, l.said_on FROM print_letter l JOIN attempt t ON t.id = l.attempt_id JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN print_batch b ON b.id = l.batch_id WHERE l.state = 'waiting' ORDER BY l.since, l.attempt_id";
+        OF_BATCH = "SELECT l.attempt_id, p.name AS portfolio, a.reference, l.state, l.since, l.pages, l.sha256, l.paper, l.words, b.name AS batch, l.place, l.reason, l.said, l.said_on FROM print_letter l JOIN attempt t ON t.id = l.attempt_id JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id JOIN print_batch b ON b.id = l.batch_id WHERE b.name = $1 ORDER BY l.place";
+        ONE = "SELECT l.attempt_id, p.name AS portfolio, a.reference, l.state, l.since, l.pages, l.sha256, l.paper, l.words, b.name AS batch, l.place, l.reason, l.said, l.said_on FROM print_letter l JOIN attempt t ON t.id = l.attempt_id JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN print_batch b ON b.id = l.batch_id WHERE l.attempt_id = $1";
         SAID = "UPDATE print_letter SET said = $1, said_on = $2 WHERE attempt_id = $3";
         WHOSE = "SELECT p.name, a.reference, c.id, d.kind, d.country FROM attempt t JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id JOIN contact_point c ON c.id = t.contact_point_id JOIN address d ON d.id = c.address_id WHERE t.id = $1";
         // Letters that lie with a provider and should not go any more.
@@ -76,6 +77,8 @@ pub struct Gathered {
     pub sha256: String,
     /// `a4` or `us-letter`.
     pub paper: String,
+    /// SHA-256 of the words it was typeset from, in hex.
+    pub words: String,
 }
 
 /// A letter for the print shop. Nothing personal stands here.
@@ -97,6 +100,8 @@ pub struct PrintLetter {
     pub sha256: String,
     /// `a4` or `us-letter`.
     pub paper: String,
+    /// SHA-256 of the words it was typeset from, in hex.
+    pub words: String,
     /// The batch it belongs to.
     pub batch: Option<String>,
     /// Its place there, from 1.
@@ -231,6 +236,7 @@ struct LetterRow {
     pages: Option<i64>,
     sha256: Option<String>,
     paper: Option<String>,
+    words: Option<String>,
     batch: Option<String>,
     place: Option<i64>,
     reason: Option<String>,
@@ -267,6 +273,7 @@ impl From<LetterRow> for PrintLetter {
             pages: r.pages.map_or(0, small),
             sha256: r.sha256.unwrap_or_default(),
             paper: r.paper.unwrap_or_default(),
+            words: r.words.unwrap_or_default(),
             batch: r.batch,
             place: r.place.map(small),
             reason: r.reason,
@@ -362,7 +369,7 @@ impl Store {
                 let (mut lying, mut stopped) = (Vec::new(), Vec::new());
                 for l in &letters {
                     let id = l.attempt.0;
-                    q!(&mut *tx, sql::GATHER, [Ts(clock.now()), i64::from(l.pages), &l.sha256, &l.paper, id] => rows)?;
+                    q!(&mut *tx, sql::GATHER, [Ts(clock.now()), i64::from(l.pages), &l.sha256, &l.paper, &l.words, id] => rows)?;
                     match q!(&mut *tx, sql::STANDS, [id] => opt (String, Option<String>))? {
                         Some((state, _)) if state == "waiting" => lying.push(l.attempt),
                         Some((state, why)) if state == "stopped" => {
@@ -482,14 +489,15 @@ impl Store {
         .await
     }
 
-    /// The batch lies where the print shop takes it: its letters are accepted. `dropped` are those that are not in it, with
-    /// the reason; nothing of them went out, and their steps are queued anew. Durable when it returns; once.
+    /// The batch lies where the print shop takes it: its letters are accepted. `written` is the
+    /// digest of its one file, where it has one, and those that are not in it, with the reason; nothing of them went out, and their steps are queued anew. Durable when it returns; once.
     pub async fn batch_handed(
         &self,
         batch: &PrintBatch,
-        dropped: Vec<(AttemptId, String)>,
+        written: (Option<String>, Vec<(AttemptId, String)>),
         retry_at: Moment,
     ) -> Result<(), StoreError> {
+        let (merged, dropped) = written;
         let clock = self.clock.clone();
         let (id, name) = (batch.id, batch.name.clone());
         let letters = self.letters_of_batch(&name).await?;
@@ -511,7 +519,7 @@ impl Store {
                         ..Settlement::new(*attempt, AttemptState::NotSent)
                     });
                 }
-                q!(&mut *tx, sql::LETTERS_HANDED, [id] => rows)?;
+                q!(&mut *tx, sql::LETTERS_HANDED, [merged.as_deref(), id] => rows)?;
                 let named: Vec<Taken> = letters
                     .iter()
                     .filter(|l| l.state == "closing" && !is_out(l))
@@ -568,6 +576,12 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Where the message of an attempt goes; personal data.
+    pub async fn address_of(&self, attempt: AttemptId) -> Result<Option<Address>, StoreError> {
+        let mut tx = self.db.read().await?;
+        Ok(whose(&mut tx, attempt).await?.map(|found| found.address))
     }
 
     /// Letters that lie with a provider and should not go any more.

@@ -13,6 +13,8 @@ mod corpus;
 mod crash;
 mod demo;
 mod evidence;
+mod letters;
+mod print;
 mod regimes;
 mod holidays;
 mod replay;
