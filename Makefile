@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test soak-evidence bench bench-sms bench-mail bench-policy demo guard-report
+.PHONY: help check format test soak-evidence bench bench-sms bench-mail bench-policy demo guard-report walk-channels
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -39,6 +39,11 @@ bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an eq
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo
+
+walk-channels: ## a walk through the channels against a real Postfix and message centre on this machine; wants root
+	./scripts/install-missing
+	cargo build --locked
+	./scripts/walk-channels
 
 guard-report: ## learn the classifier, measure the content guard, write docs/guard-quality.md
 	python3 corpus/expand.py --check

@@ -1,7 +1,7 @@
 //! The only outgoing network: takes a parcel whose attempt is already reserved, sends it once, returns an outcome.
 //!
 //! `Carriers` keeps one carrier for each channel with its pace, its concurrency and its circuit breaker. The
-//! carriers are `Null` (benchmarks), `Sandbox` (files a person can open) and `Smtp`. A carrier never decides
+//! carriers are `Null` (benchmarks), `Sandbox` (files a person can open), `Smtp`, `Smpp`, `Gateway` and `Print`. A carrier never decides
 //! whether something may be sent, never tries twice, and claims `NotSent` only with proof; all else is `Unknown`.
 //! No SQL, no clock, no wording. `dispatch` calls it between reserving and settling.
 
@@ -18,6 +18,8 @@ mod mail;
 mod null;
 mod parcel;
 pub mod returned;
+#[cfg(feature = "letters")]
+mod print;
 #[cfg(test)]
 mod sample;
 mod sandbox;
@@ -40,6 +42,11 @@ pub use gateway::{
 pub use links::{Links, UNSUBSCRIBE_PATH, unsubscribe_by_mail};
 pub use null::Null;
 pub use parcel::Parcel;
+#[cfg(feature = "letters")]
+pub use print::{
+    Answered, BatchError, BatchForm, BatchPlan, Print, RowFault, ShopRow, Written, forget, lying,
+    read_answer, write_batch,
+};
 pub use sandbox::Sandbox;
 pub use smpp::{FieldError, MessageIds, Segmentation, Smpp, SmppError, SmppSecurity, SmppSettings};
 pub use smtp::{Smtp, SmtpError, SmtpSecurity, SmtpSettings};

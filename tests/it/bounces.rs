@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use dunwell::store::{Reservation, Settlement};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::cli::Desk;
 use crate::contract::bounces::{debtor, queued, reserve, return_path, room};
 use crate::contract::world::World;
 use crate::support::databases;
@@ -166,4 +168,44 @@ async fn a_stranger_at_the_listener_gets_nothing_in() {
     talk.await.unwrap();
     serving.abort();
     assert!(world.store.returned_mails(None, 10).await.unwrap().is_empty());
+}
+
+/// A message handed over by a pipe.
+fn piped(desk: &Desk, arguments: &[&str], message: &[u8]) -> (i32, String) {
+    let mut command = desk.command(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(message).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_command_line_takes_mail_and_lists_it() {
+    let desk = Desk::set_up();
+    let bounce = b"Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.net\nTo: receivables@yunfan.example\nSubject: failure notice\n\nHi. This is the \
+        qmail-send program at mx.example.net.\n\n<li.wei@example.com>:\nSorry, no mailbox here by that name. (#5.1.1)\n";
+    let take = ["--json", "channel", "take-mail", "-", "--from", "", "--to", "receivables@yunfan.example"];
+    for seen in [false, true] {
+        let (code, said) = piped(&desk, &take, bounce);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(code, 0);
+        assert_eq!(
+            (&said["kind"], &said["status"], &said["seen"], &said["kept"]),
+            (&"hard".into(), &"5.1.1".into(), &seen.into(), &true.into())
+        );
+    }
+    let (code, _) = piped(&desk, &take, &vec![b'a'; 26 * 1024 * 1024]);
+    assert_eq!(code, 0, "too large, but kept as what it is: nobody bounces a bounce");
+    let list: serde_json::Value = serde_json::from_str(&desk.ok(&["--json", "channel", "bounces"])).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    assert_eq!(list[0]["kind"], "unreadable");
+    assert!(desk.ok(&["--lang", "zh", "channel", "bounces", "--kind", "hard"]).contains("邮箱不存在"));
+    desk.ends(2, &["channel", "bounces", "--kind", "odd"]);
+    // Whatever is wrong here, the mail system keeps the message.
+    let broken = Desk::empty();
+    broken.write("dunwell.toml", "[inbound_mail]\nlisten = \"nowhere\"\n");
+    let (code, said) = piped(&broken, &["channel", "take-mail", "-"], bounce);
+    assert_eq!(code, 75, "{said}");
+    assert!(said.contains("inbound_mail.listen"), "{said}");
 }

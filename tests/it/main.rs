@@ -16,6 +16,8 @@ mod corpus;
 mod crash;
 mod demo;
 mod evidence;
+mod letters;
+mod print;
 mod regimes;
 mod holidays;
 mod replay;
