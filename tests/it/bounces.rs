@@ -177,7 +177,10 @@ fn piped(desk: &Desk, arguments: &[&str], message: &[u8]) -> (i32, String) {
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(message).unwrap();
     let output = child.wait_with_output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
 }
 
 #[test]
@@ -185,7 +188,16 @@ fn the_command_line_takes_mail_and_lists_it() {
     let desk = Desk::set_up();
     let bounce = b"Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.net\nTo: receivables@yunfan.example\nSubject: failure notice\n\nHi. This is the \
         qmail-send program at mx.example.net.\n\n<li.wei@example.com>:\nSorry, no mailbox here by that name. (#5.1.1)\n";
-    let take = ["--json", "channel", "take-mail", "-", "--from", "", "--to", "receivables@yunfan.example"];
+    let take = [
+        "--json",
+        "channel",
+        "take-mail",
+        "-",
+        "--from",
+        "",
+        "--to",
+        "receivables@yunfan.example",
+    ];
     for seen in [false, true] {
         let (code, said) = piped(&desk, &take, bounce);
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -196,11 +208,17 @@ fn the_command_line_takes_mail_and_lists_it() {
         );
     }
     let (code, _) = piped(&desk, &take, &vec![b'a'; 26 * 1024 * 1024]);
-    assert_eq!(code, 0, "too large, but kept as what it is: nobody bounces a bounce");
+    assert_eq!(
+        code, 0,
+        "too large, but kept as what it is: nobody bounces a bounce"
+    );
     let list: serde_json::Value = serde_json::from_str(&desk.ok(&["--json", "channel", "bounces"])).unwrap();
     assert_eq!(list.as_array().unwrap().len(), 2);
     assert_eq!(list[0]["kind"], "unreadable");
-    assert!(desk.ok(&["--lang", "zh", "channel", "bounces", "--kind", "hard"]).contains("邮箱不存在"));
+    assert!(
+        desk.ok(&["--lang", "zh", "channel", "bounces", "--kind", "hard"])
+            .contains("邮箱不存在")
+    );
     desk.ends(2, &["channel", "bounces", "--kind", "odd"]);
     // Whatever is wrong here, the mail system keeps the message.
     let broken = Desk::empty();
