@@ -197,7 +197,7 @@ async fn keep(
     let concerned = concerned(tx, mail).await?;
     if concerned
         .as_ref()
-        .is_some_and(|c| c.state == AttemptState::Reserved)
+        .is_some_and(|c| c.state == AttemptState::Reserved && status_of(mail.kind, c.sure).is_some())
     {
         return Ok(KeptMail::TooEarly);
     }
@@ -312,6 +312,18 @@ fn ending(c: &Concerned, mail: &ReturnedMail, now: Moment) -> Option<NewEvent> {
     })
 }
 
+/// What a message says about its attempt, if it is a word of the carrier at all.
+fn status_of(kind: ReturnKind, sure: bool) -> Option<ReceiptStatus> {
+    match kind {
+        ReturnKind::Hard | ReturnKind::Soft => Some(ReceiptStatus::Undelivered),
+        ReturnKind::Delivered if sure => Some(ReceiptStatus::Delivered),
+        ReturnKind::Complaint | ReturnKind::Delayed | ReturnKind::Delivered | ReturnKind::Unreadable => {
+            Some(ReceiptStatus::Underway)
+        }
+        ReturnKind::AutoReply | ReturnKind::Reply | ReturnKind::Loop | ReturnKind::Junk => None,
+    }
+}
+
 /// Keeps what came as the later word of whoever carried the message; says whether the attempt moved.
 async fn receipt(
     tx: &mut Tx,
@@ -319,14 +331,8 @@ async fn receipt(
     mail: &ReturnedMail,
     concerned: Option<&Concerned>,
 ) -> Result<bool, StoreError> {
-    let sure = concerned.is_some_and(|c| c.sure);
-    let status = match mail.kind {
-        ReturnKind::Hard | ReturnKind::Soft => ReceiptStatus::Undelivered,
-        ReturnKind::Delivered if sure => ReceiptStatus::Delivered,
-        ReturnKind::Complaint | ReturnKind::Delayed | ReturnKind::Delivered | ReturnKind::Unreadable => {
-            ReceiptStatus::Underway
-        }
-        ReturnKind::AutoReply | ReturnKind::Reply | ReturnKind::Loop | ReturnKind::Junk => return Ok(false),
+    let Some(status) = status_of(mail.kind, concerned.is_some_and(|c| c.sure)) else {
+        return Ok(false);
     };
     let provider = concerned.and_then(|c| c.provider.clone());
     let receipt = Receipt {
