@@ -24,7 +24,7 @@ pub(super) mod sql {
         OF_ATTEMPT = "SELECT position FROM evidence WHERE attempt_id = $1 AND position < $2 ORDER BY position";
         TRACES = {
             sqlite: "SELECT digest, bytes FROM trace WHERE digest IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT digest, bytes FROM trace WHERE digest IN (SELECT decode(jsonb_array_elements_text(CAST($1 AS JSONB)), 'hex'))",
+            postgres: "SELECT digest, bytes FROM trace WHERE digest = ANY (ARRAY(SELECT decode(jsonb_array_elements_text(CAST($1 AS JSONB)), 'hex')))",
         };
         SETS_OF = "SELECT digest FROM published WHERE kind = $1 ORDER BY at DESC, digest";
         FIRST_ANCHORED = "SELECT size FROM evidence_anchor WHERE kind = $1 AND size > $2 AND size < $3 ORDER BY size LIMIT 1";

@@ -22,7 +22,7 @@ pub(super) mod sql {
         DEBTS_OF = "SELECT a.id, a.reference, a.state, (a.debtor_id = $1) AS owes FROM account a WHERE a.debtor_id = $1 OR a.id IN (SELECT r.account_id FROM relation r WHERE r.person_id = $1) ORDER BY a.id";
         HOLDS_ON = {
             sqlite: "SELECT basis, set_at FROM legal_hold WHERE lifted_at IS NULL AND (person_id = $1 OR account_id IN (SELECT unhex(value) FROM json_each($2))) ORDER BY set_at",
-            postgres: "SELECT basis, set_at FROM legal_hold WHERE lifted_at IS NULL AND (person_id = $1 OR account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))) ORDER BY set_at",
+            postgres: "SELECT basis, set_at FROM legal_hold WHERE lifted_at IS NULL AND (person_id = $1 OR account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID)))) ORDER BY set_at",
         };
         IN_FLIGHT = "SELECT COUNT(*) FROM attempt t JOIN account a ON a.id = t.account_id WHERE (t.recipient_id = $1 OR a.debtor_id = $1) AND t.state = 'reserved'";
         OVERWRITE_KEY = "UPDATE person_key SET wrapped = $1 WHERE person_id = $2";

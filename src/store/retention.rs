@@ -13,7 +13,7 @@ pub(super) mod sql {
     super::statements! {
         ACTIVITY = {
             sqlite: "SELECT a.id, (SELECT MAX(t.at) FROM touch t WHERE t.account_id = a.id) AS touched, (SELECT MAX(c.at) FROM call_record c WHERE c.account_id = a.id) AS called, (SELECT MAX(COALESCE(t.settled_at, t.requested_at)) FROM attempt t WHERE t.account_id = a.id) AS tried, (SELECT b.at FROM import_batch b WHERE b.id = a.batch_id) AS brought, (SELECT MAX(y.paid_on) FROM payment y WHERE y.account_id = a.id) AS paid FROM account a WHERE a.id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT a.id, (SELECT MAX(t.at) FROM touch t WHERE t.account_id = a.id) AS touched, (SELECT MAX(c.at) FROM call_record c WHERE c.account_id = a.id) AS called, (SELECT MAX(COALESCE(t.settled_at, t.requested_at)) FROM attempt t WHERE t.account_id = a.id) AS tried, (SELECT b.at FROM import_batch b WHERE b.id = a.batch_id) AS brought, (SELECT MAX(y.paid_on) FROM payment y WHERE y.account_id = a.id) AS paid FROM account a WHERE a.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT a.id, (SELECT MAX(t.at) FROM touch t WHERE t.account_id = a.id) AS touched, (SELECT MAX(c.at) FROM call_record c WHERE c.account_id = a.id) AS called, (SELECT MAX(COALESCE(t.settled_at, t.requested_at)) FROM attempt t WHERE t.account_id = a.id) AS tried, (SELECT b.at FROM import_batch b WHERE b.id = a.batch_id) AS brought, (SELECT MAX(y.paid_on) FROM payment y WHERE y.account_id = a.id) AS paid FROM account a WHERE a.id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
     }
 }

@@ -18,7 +18,7 @@ pub(super) mod sql {
     super::statements! {
         KEYS = {
             sqlite: "SELECT person_id, master, wrapped FROM person_key WHERE person_id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT person_id, master, wrapped FROM person_key WHERE person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT person_id, master, wrapped FROM person_key WHERE person_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         PUT_KEYS = bulk super::KeyInsert => "INSERT INTO person_key (person_id, master, wrapped) SELECT person_id, master, wrapped FROM {batch} AS r ORDER BY r.n";
         LOOKUPS = "SELECT DISTINCT lookup FROM seal_master";
