@@ -28,3 +28,7 @@ CREATE INDEX inbound_record ON inbound (record);
 
 -- Whether what came before this version has been sealed.
 ALTER TABLE seal_state ADD COLUMN arrivals BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- Heads are mailed to somebody outside too.
+ALTER TABLE evidence_anchor DROP CONSTRAINT evidence_anchor_kind_check;
+ALTER TABLE evidence_anchor ADD CONSTRAINT evidence_anchor_kind_check CHECK (kind IN ('witness', 'timestamp', 'place', 'mail'));

@@ -28,3 +28,26 @@ CREATE INDEX inbound_record ON inbound (record);
 
 -- Whether what came before this version has been sealed.
 ALTER TABLE seal_state ADD COLUMN arrivals INTEGER NOT NULL DEFAULT 0;
+
+-- Heads are mailed to somebody outside too.
+CREATE TABLE evidence_anchor_0011 (
+    id BLOB NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('witness', 'timestamp', 'place', 'mail')),
+    name TEXT NOT NULL,
+    at TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+INSERT INTO evidence_anchor_0011 (id, size, kind, name, at, body)
+SELECT id, size, kind, name, at, body FROM evidence_anchor;
+DROP TABLE evidence_anchor;
+ALTER TABLE evidence_anchor_0011 RENAME TO evidence_anchor;
+CREATE INDEX evidence_anchor_by ON evidence_anchor (kind, name, size);
+CREATE TRIGGER evidence_anchor_no_update BEFORE UPDATE ON evidence_anchor
+BEGIN
+    SELECT RAISE (ABORT, 'evidence_anchor is append-only');
+END;
+CREATE TRIGGER evidence_anchor_no_delete BEFORE DELETE ON evidence_anchor
+BEGIN
+    SELECT RAISE (ABORT, 'evidence_anchor is append-only');
+END;

@@ -53,21 +53,33 @@ impl Keeping {
     }
 }
 
+/// What decides when records of a class are to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Decided<'r> {
+    /// The rule.
+    pub rule: &'r Keeping,
+    /// Whether a ceiling has cut what others ask: then records go while something is owed, too.
+    pub cut: bool,
+}
+
 /// The rule that decides when records of a class are to go: the longest that asks for keeping; a ceiling cuts what the
 /// house wants, and never what a law asks for. `None`: no rule speaks of them, so nothing goes by itself.
-pub fn decides(rules: &[Keeping], class: RecordClass) -> Option<&Keeping> {
-    let of = || rules.iter().filter(|r| r.covers(class));
+pub fn decides(rules: &[Keeping], class: RecordClass) -> Option<Decided<'_>> {
+    // Of several that end together the first stands for them.
+    let of = || rules.iter().rev().filter(|r| r.covers(class));
     let term = of().filter(|r| !r.at_most).max_by_key(|r| r.until);
     let law = of().filter(|r| !r.at_most && r.law).max_by_key(|r| r.until);
     let ceiling = of().filter(|r| r.at_most).min_by_key(|r| r.until);
-    let (Some(term), Some(ceiling)) = (term, ceiling) else {
-        return term.or(ceiling);
+    let (rule, cut) = match (term, ceiling) {
+        (term, None) => (term?, false),
+        (None, Some(ceiling)) => (ceiling, true),
+        (Some(term), Some(ceiling)) if term.until <= ceiling.until => (term, false),
+        (Some(_), Some(ceiling)) => match law.filter(|law| law.until > ceiling.until) {
+            Some(law) => (law, true),
+            None => (ceiling, true),
+        },
     };
-    match (term.until <= ceiling.until, law) {
-        (true, _) => Some(term),
-        (false, Some(law)) if law.until > ceiling.until => Some(law),
-        (false, _) => Some(ceiling),
-    }
+    Some(Decided { rule, cut })
 }
 
 /// The rule by which everything about a debt may go: the last of its classes.
@@ -187,7 +199,7 @@ pub fn strangers_rule(under: &InForce, from: Moment) -> Option<Keeping> {
         .flat_map(|pack| &pack.rules)
         .filter_map(|rule| kept_by(rule, from))
         .collect();
-    decides(&rules, RecordClass::Strangers).cloned()
+    decides(&rules, RecordClass::Strangers).map(|d| d.rule.clone())
 }
 
 /// A situation as it would be if the debtor were written to; rules of keeping ask about debt and place alone.
@@ -317,11 +329,11 @@ impl Gathering {
             }
         }
         for class in RecordClass::KNOWN {
-            let Some(rule) = decides(&kept.rules, *class) else {
+            let Some(Decided { rule, cut }) = decides(&kept.rules, *class) else {
                 continue;
             };
             // While something is owed only a ceiling lets records go.
-            let over = rule.until <= now && (!kept.open || rule.at_most);
+            let over = rule.until <= now && (!kept.open || cut);
             let told = self.by_class.entry((*class, rule.rule.clone()));
             let told = told.or_insert_with(|| ClassKept {
                 class: *class,
@@ -507,7 +519,7 @@ mod tests {
         let (law, house) = ((true, false), (false, false));
         let (ceiling, of_law) = ((false, true), (true, true));
         let check = |rules: &[Keeping], class, expected: Option<&str>| {
-            assert_eq!(decides(rules, class).map(|r| r.rule.as_str()), expected);
+            assert_eq!(decides(rules, class).map(|d| d.rule.rule.as_str()), expected);
         };
         let all = [rule("law", 36, &[], law), rule("house", 60, &[], house)];
         check(&all, Content, Some("house"));
@@ -521,6 +533,7 @@ mod tests {
         let short = rule("short", 12, &[Receipts], ceiling);
         let cut = [all.to_vec(), vec![short]].concat();
         check(&cut, Receipts, Some("law"));
+        assert!(decides(&cut, Receipts).unwrap().cut && !decides(&cut, Account).unwrap().cut);
         check(&cut, Account, Some("house"));
         assert_eq!(decides_all(&cut).unwrap().rule, "house");
         let late = rule("late", 90, &[], of_law);

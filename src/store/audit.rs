@@ -320,7 +320,7 @@ fn anchor_holds((_, _, kind, _, body, note): &AnchorRow, outside: &Outside) -> R
         "timestamp" => check_token(body, head.note.text().as_bytes())
             .map(|_| ())
             .map_err(|e| e.to_string()),
-        "place" => {
+        "place" | "mail" => {
             let kept = std::str::from_utf8(body).map_err(|e| e.to_string())?;
             let kept = SignedCheckpoint::parse(kept).map_err(|e| e.to_string())?;
             match kept.checkpoint == head.checkpoint {

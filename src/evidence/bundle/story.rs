@@ -351,6 +351,7 @@ impl Story<'_> {
         const SHOWN: &[&str] = &[
             "verdict",
             "state",
+            "status",
             "what",
             "actor",
             "channel",
