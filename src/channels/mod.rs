@@ -13,6 +13,7 @@ mod gateway;
 pub mod letters;
 mod mail;
 mod null;
+mod own_mail;
 mod parcel;
 #[cfg(test)]
 mod sample;
@@ -32,6 +33,7 @@ pub use gateway::{
     RegisteredError,
 };
 pub use null::Null;
+pub use own_mail::{OwnMail, send_own};
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;
 pub use smpp::{FieldError, MessageIds, Segmentation, Smpp, SmppError, SmppSecurity, SmppSettings};

@@ -17,13 +17,16 @@ mod rules;
 mod worker;
 
 pub use arrivals::{receive, take_arrival};
-pub use carriers::{CarrierError, carriers, outfit};
+pub use carriers::{CarrierError, carriers, outfit, post};
 pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
-pub use retention::{DebtKept, Keeping, Schedule, debt_kept, keeping, schedule};
+pub use retention::{
+    ClassDue, ClassKept, DebtKept, Decided, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
+    strangers_rule,
+};
 pub use rulebook::{Rulebook, RulebookError};
 pub use rules::{InForce, Rules, RulesError};
 pub use worker::{BatchReport, DispatchError, Dispatcher};

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bundles;
+mod canaries;
 mod channels_real;
 mod channels_sms;
 mod channels_smtp;
