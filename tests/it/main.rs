@@ -13,6 +13,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod evidence;
+mod power;
 mod regimes;
 mod holidays;
 mod replay;
