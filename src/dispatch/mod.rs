@@ -12,12 +12,13 @@ mod reconcile;
 mod record;
 mod replay;
 mod retention;
+mod returned;
 mod rulebook;
 mod rules;
 mod worker;
 
 pub use arrivals::{receive, take_arrival};
-pub use carriers::{CarrierError, carriers, outfit, post};
+pub use carriers::{CarrierError, carriers, dkim, links, outfit, post};
 pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
@@ -27,6 +28,7 @@ pub use retention::{
     ClassDue, ClassKept, DebtKept, Decided, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
     strangers_rule,
 };
+pub use returned::{MailRoom, TakenMail};
 pub use rulebook::{Rulebook, RulebookError};
 pub use rules::{InForce, Rules, RulesError};
 pub use worker::{BatchReport, DispatchError, Dispatcher};
