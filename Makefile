@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test soak-evidence bench bench-sms bench-policy demo guard-report
+.PHONY: help check format test soak-evidence bench bench-sms bench-mail bench-policy demo guard-report
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -28,6 +28,10 @@ bench: ## measure the pipeline and the log on both databases; prints tables and 
 bench-sms: ## texts over SMPP beside the npm package smpp with the same window
 	./scripts/install-missing
 	cargo bench --locked --no-default-features --bench smpp
+
+bench-mail: ## e-mails beside aiosmtplib and nodemailer, plain and signed, over the same sink
+	./scripts/install-missing
+	cargo bench --locked --no-default-features --bench mail
 
 bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an equivalent rule set
 	cargo bench --locked --no-default-features --bench verdict

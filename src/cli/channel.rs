@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::dkim::{DkimKeyArgs, dkim_key};
 use super::out::{Answer, table};
 use super::provider::{idempotency, json_of, lookup, yes_no};
 use super::queue::suspended;
@@ -27,6 +28,11 @@ pub(super) enum ChannelCommand {
         /// sms, email or letter
         channel: Channel,
     },
+    /// A key that signs e-mails (DKIM): makes it, or reads the one that is there, and says what to publish
+    #[command(
+        after_help = "Examples:\n  dunwell channel dkim-key --domain example.com --selector dunwell-2026\n  dunwell channel dkim-key --domain example.com --selector dunwell-2026-rsa --rsa --key-file dkim-rsa.pem"
+    )]
+    DkimKey(DkimKeyArgs),
     /// The test mode: messages go to listed recipients only; it stands in the database, and no setting ends it
     #[command(subcommand)]
     TestMode(TestModeCommand),
@@ -117,6 +123,7 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> anyhow::R
     let lang = session.out.lang;
     match command {
         ChannelCommand::Explain { channel } => explain(session, channel).await,
+        ChannelCommand::DkimKey(args) => dkim_key(session, &args),
         ChannelCommand::TestMode(command) => test_mode(session, command).await,
         ChannelCommand::Inbox { number } => {
             let open = session.store().await?.open_inbound(number.into()).await?;

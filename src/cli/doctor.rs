@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::out::{Answer, Code, Out};
 use super::session::{Session, sentence};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, policies, templates};
-use crate::dispatch::{Rulebook, carriers, check_set};
+use crate::config::{Carrier, Config, policies, templates};
+use crate::dispatch::{Rulebook, carriers, check_set, dkim};
 use crate::domain::Moment;
 use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
@@ -411,6 +411,7 @@ fn outgoing(found: &mut Findings, out: &Out, config: &Config) {
         Err(e) => found.say(Mark::Fail, sentence(&e.into())),
         Ok(_) => found.say(Mark::Ok, out.lang.pick("渠道设置完整", "the channels are set up")),
     }
+    email(found, out, config);
     let dir = &config.sandbox.dir;
     let probe = std::fs::create_dir_all(dir).and_then(|()| {
         let file = dir.join(".dunwell-doctor");
@@ -432,6 +433,57 @@ fn outgoing(found: &mut Findings, out: &Out, config: &Config) {
                 format!("the sandbox folder `{}` cannot be written: {e}", dir.display()),
             ),
         ),
+    }
+}
+
+/// Who signs e-mails, and whether they can be unsubscribed by one click.
+fn email(found: &mut Findings, out: &Out, config: &Config) {
+    if config.email.carrier != Carrier::Smtp {
+        return;
+    }
+    match dkim(config) {
+        // Said by the carriers already.
+        Err(_) => {}
+        Ok(None) => found.say(
+            Mark::Warn,
+            out.lang.pick(
+                "邮件没有 DKIM 签名,除非邮件服务器签名\n运行 `dunwell channel dkim-key`",
+                "e-mails carry no signature (DKIM) unless the mail server signs them\nrun `dunwell channel dkim-key`",
+            ),
+        ),
+        Ok(Some(dkim)) => {
+            let keys: Vec<String> = dkim
+                .keys()
+                .iter()
+                .map(|key| format!("{} ({})", key.selector(), key.algorithm()))
+                .collect();
+            let keys = keys.join(", ");
+            found.say(
+                Mark::Ok,
+                out.lang.pick(
+                    format!("邮件由 {keys} 签名"),
+                    format!("e-mails are signed by {keys}"),
+                ),
+            );
+        }
+    }
+    if config.unsubscribe.public_url.is_none() {
+        found.say(
+            Mark::Warn,
+            out.lang.pick(
+                "邮件没有一键退订链接\n请设置 `unsubscribe.public_url` 与 `unsubscribe.listen`",
+                "e-mails carry no link of one click for unsubscribing\nset `unsubscribe.public_url` and `unsubscribe.listen`",
+            ),
+        );
+    }
+    if config.smtp.return_path.is_none() {
+        found.say(
+            Mark::Warn,
+            out.lang.pick(
+                "退信会寄到发送人的地址,无法按邮件区分\n请设置 `smtp.return_path`",
+                "bounces go to the sender's address and do not name their mail\nset `smtp.return_path`",
+            ),
+        );
     }
 }
 

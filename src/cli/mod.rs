@@ -12,6 +12,7 @@ mod channel;
 mod channel_mail;
 mod check;
 pub mod demo;
+mod dkim;
 mod doctor;
 mod event;
 mod evidence;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::out::Answer;
 use super::session::Session;
 use crate::config::{Config, policies, templates};
-use crate::dispatch::{Dispatcher, open_rules, outfit};
+use crate::dispatch::{Dispatcher, links, open_rules, outfit};
 use crate::evidence::{digest_hex, set_list};
 use crate::notary::Notary;
 use crate::scheduler::{Beat, Scheduler, serve as run};
@@ -58,6 +58,8 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     carriers.listen(&inbox);
     let door = open_door(&config, gateway, inbox).await?;
     let mail = super::channel_mail::open(&config, &store).await?;
+    let links = links(&config, &store)?;
+    let page = open_page(&config, &store, &links).await?;
     if let Some(trial) = store.test_mode().await? {
         let n = trial.recipients.len();
         session.out.remark(
@@ -66,14 +68,15 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         );
     }
     let scheduler = Scheduler::new(store.clone(), rules.clone());
-    let dispatcher = Dispatcher::new(store.clone(), rules, carriers, config.dispatch.batch as usize);
+    let dispatcher =
+        Dispatcher::new(store.clone(), rules, carriers, config.dispatch.batch as usize).with_links(links);
     let beat = Beat {
         tick: Duration::from_secs(u64::from(config.scheduler.tick_seconds)),
         idle: Duration::from_secs(u64::from(config.dispatch.interval_seconds)),
         workers: 2,
     };
     let served = run(scheduler, dispatcher, arrivals, beat, stopping).await;
-    if let Some(door) = door {
+    for door in [door, page].into_iter().flatten() {
         door.abort();
     }
     mail.iter().for_each(tokio::task::JoinHandle::abort);
@@ -118,6 +121,26 @@ async fn open_door(
     Ok(Some(tokio::spawn(async move {
         if let Err(e) = crate::http::serve_gateway(listener, door).await {
             tracing::error!(error = %e, "the door of the gateway closed");
+        }
+    })))
+}
+
+/// Opens the page by which e-mails are unsubscribed, where the settings name a place for it.
+async fn open_page(
+    config: &Config,
+    store: &Store,
+    links: &crate::channels::Links,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    let Some(listen) = &config.unsubscribe.listen else {
+        return Ok(None);
+    };
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("`unsubscribe.listen`: `{listen}` cannot be opened"))?;
+    let page = crate::http::UnsubscribeDoor::new(store.clone(), links.key().clone());
+    Ok(Some(tokio::spawn(async move {
+        if let Err(e) = crate::http::serve_unsubscribe(listener, page).await {
+            tracing::error!(error = %e, "the page of unsubscribing closed");
         }
     })))
 }

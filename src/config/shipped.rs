@@ -14,6 +14,7 @@ use super::{Config, ConfigError};
 #[exclude = "*.md"]
 #[exclude = "fonts/*"]
 #[exclude = "evidence/*"]
+#[exclude = "unsubscribe/*"]
 struct Templates;
 
 #[derive(RustEmbed)]
@@ -116,7 +117,9 @@ fn collect(folder: &Path, below: &str, files: &mut Vec<(String, String)>) -> Res
         };
         // As inside the program: no hidden files, no notes for people, no fonts, which are no text, and nothing that goes
         // with evidence rather than to debtors.
-        if name.starts_with('.') || name.ends_with(".md") || ["fonts", "evidence"].contains(&inside.as_str())
+        if name.starts_with('.')
+            || name.ends_with(".md")
+            || ["fonts", "evidence", "unsubscribe"].contains(&inside.as_str())
         {
             continue;
         }

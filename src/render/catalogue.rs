@@ -235,7 +235,7 @@ fn check_places(
         let steps: Vec<&str> = path.split('/').collect();
         match steps.as_slice() {
             ["catalogue.toml" | "letter.typ" | html::LAYOUT | "samples.toml" | "README.md"]
-            | ["fonts" | "evidence", ..] => {}
+            | ["fonts" | "evidence" | "unsubscribe", ..] => {}
             [locale, ..] if steps.len() > 1 && locale.parse::<Locale>().is_err() => {
                 return wrong(format!("unknown locale `{locale}`"), "`zh-CN`, `zh-TW` or `en`");
             }

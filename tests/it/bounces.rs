@@ -67,7 +67,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool, otherwise: impl Fn() -> Str
 async fn a_real_bounce_ends_the_use_of_the_address() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let lmtp = socket.local_addr().unwrap().port();
-    let Some(postfix) = Postfix::start(lmtp) else {
+    let Some(postfix) = Postfix::start_beside(Some(lmtp)) else {
         return;
     };
     let world = World::new(databases().remove(0)).await;

@@ -338,7 +338,7 @@ async fn a_lost_connection_is_made_again_for_those_who_listen() {
 
 // ---- gateways ----
 
-fn gateway(name: &str, port: u16) -> GatewaySettings {
+pub(crate) fn gateway(name: &str, port: u16) -> GatewaySettings {
     let (path, text) = gateway_file(name).unwrap();
     let text = text.replace("answer_seconds = 15", "answer_seconds = 2");
     GatewaySettings {

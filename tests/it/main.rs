@@ -4,6 +4,8 @@
 mod bounces;
 mod bundles;
 mod canaries;
+mod channels_conformance;
+mod channels_mail;
 mod channels_real;
 mod channels_sms;
 mod channels_smtp;

@@ -1,11 +1,14 @@
 //! Text messages over SMPP 3.4: one bound transceiver, a window of questions, receipts and replies on the same wire.
 //!
-//! Here: settings, the carrier, one message part by part. Bytes stand in `pdu`, alphabets in `text`, receipts in
-//! `receipt`, the connection in `session`, when to connect in `link`, and what each answer proves in `answer`. A message
-//! of several parts is `Accepted` when the centre took all of them, `NotSent` when it took none.
+//! Here: settings, the carrier, one message part by part. Many messages at once stand in `group`, bytes in `pdu`, alphabets
+//! in `text`, receipts in `receipt`, the connection in `session` and `many`, when to connect in `link`, and what each answer
+//! proves in `answer`. A message of several parts is `Accepted` when the centre took all of them, `NotSent` when it took
+//! none.
 
 mod answer;
+mod group;
 mod link;
+mod many;
 mod pdu;
 mod receipt;
 mod session;
@@ -19,12 +22,12 @@ use secrecy::SecretString;
 use self::answer::{Meaning, meaning, not_bound};
 use self::link::Link;
 use self::pdu::{Party, Submit};
-use self::session::{Answer, Session};
+use self::session::Answer;
 use super::carrier::{
     Asked, BoxFuture, Capability, Carrier, Found, Idempotency, Inbox, Lookup, NotSentProof, Outcome,
 };
 use super::parcel::Parcel;
-use crate::domain::{Address, Channel, Draft, SmsCoding};
+use crate::domain::{Address, AttemptId, Channel, Draft, SmsCoding};
 use crate::store::ReceiptStatus;
 
 pub use self::pdu::FieldError;
@@ -184,6 +187,13 @@ struct Ready<'p> {
     parts: Vec<Vec<u8>>,
 }
 
+impl Ready<'_> {
+    /// For whom a late answer counts: one of several parts says nothing about the message.
+    fn named(&self) -> Option<AttemptId> {
+        (self.parts.len() == 1).then(|| self.parcel.attempt())
+    }
+}
+
 impl Smpp {
     /// Checks the settings; connects to nothing yet.
     pub fn new(settings: SmppSettings) -> Result<Smpp, SmppError> {
@@ -198,21 +208,29 @@ impl Smpp {
         })
     }
 
-    async fn deliver(&self, parcel: &Parcel) -> Outcome {
+    /// A message ready to be handed over, or why it never will be.
+    fn ready<'p>(&self, parcel: &'p Parcel) -> Result<Ready<'p>, Outcome> {
         let (Draft::Sms(sms), Address::Phone(phone)) = (&*parcel.draft, &parcel.to) else {
-            return Outcome::not_sent(NotSentProof::Misconfigured, "only texts to telephones go by SMPP");
+            return Err(Outcome::not_sent(
+                NotSentProof::Misconfigured,
+                "only texts to telephones go by SMPP",
+            ));
         };
         let Some(coded) = text::code(&sms.text) else {
-            return Outcome::not_sent(
+            return Err(Outcome::not_sent(
                 NotSentProof::ContentRefused,
                 "the text holds control characters, or is too long to be sent in parts",
-            );
+            ));
         };
-        let whole = || match coded.coding {
-            SmsCoding::Ucs2 => sms.text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-            SmsCoding::Gsm7 => coded.parts.concat(),
+        let coding = coded.coding;
+        let parts = match (self.settings.segmentation, coding) {
+            (Segmentation::Payload, SmsCoding::Ucs2) => {
+                vec![sms.text.encode_utf16().flat_map(u16::to_be_bytes).collect()]
+            }
+            (Segmentation::Payload, SmsCoding::Gsm7) => vec![coded.parts.concat()],
+            _ => coded.parts,
         };
-        let ready = Ready {
+        Ok(Ready {
             parcel,
             destination: Party {
                 ton: 1,
@@ -220,29 +238,34 @@ impl Smpp {
                 address: phone.e164().trim_start_matches('+').to_owned(),
             },
             validity: validity(parcel),
-            coding: coded.coding,
-            parts: match self.settings.segmentation {
-                Segmentation::Payload => vec![whole()],
-                _ => coded.parts.clone(),
-            },
-        };
-        self.hand_over(&ready).await
+            coding,
+            parts,
+        })
     }
 
-    /// Part after part; what follows the first is offered again while the centre is only busy.
-    async fn hand_over(&self, ready: &Ready<'_>) -> Outcome {
+    async fn deliver(&self, parcel: &Parcel) -> Outcome {
+        match self.ready(parcel) {
+            Ok(ready) => self.hand_over(&ready, 0, Vec::new()).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Part after part, from one that was not taken yet; what follows the first is offered again while the centre is only
+    /// busy.
+    async fn hand_over(&self, ready: &Ready<'_>, from: usize, mut references: Vec<String>) -> Outcome {
         let of = ready.parts.len();
-        let mut references: Vec<String> = Vec::new();
         // How often a part that provably was not taken may be offered once more.
         let mut patience: u32 = 10;
-        let mut part = 0;
+        let mut part = from;
         while part < of {
             let session = match self.link.session().await {
                 Ok(session) => session,
                 Err(why) if part == 0 => return not_bound(why),
                 Err(_) => return partly(part, of, references),
             };
-            let answer = match self.offer(&session, ready, part).await {
+            let attempt = ready.named();
+            let asked = session.ask(attempt, |sequence| self.frame(ready, part, sequence));
+            let answer = match asked.await {
                 Ok(answer) => answer,
                 Err(e) if part == 0 => return Outcome::not_sent(NotSentProof::Misconfigured, e.to_string()),
                 Err(_) => return partly(part, of, references),
@@ -273,7 +296,8 @@ impl Smpp {
         Outcome::accepted(NAME, references)
     }
 
-    async fn offer(&self, session: &Session, ready: &Ready<'_>, part: usize) -> Result<Answer, FieldError> {
+    /// The bytes of one part.
+    fn frame(&self, ready: &Ready<'_>, part: usize, sequence: u32) -> Result<Vec<u8>, FieldError> {
         let of = ready.parts.len();
         let number = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
         let reference = ready.parcel.attempt().0.as_bytes()[15];
@@ -308,11 +332,7 @@ impl Smpp {
             text: &text,
             parameters: &parameters,
         };
-        // A late answer to one of several parts says nothing about the message.
-        let attempt = (of == 1).then(|| ready.parcel.attempt());
-        session
-            .ask(attempt, |sequence| pdu::submit(sequence, &submit))
-            .await
+        pdu::submit(sequence, &submit)
     }
 
     async fn query(&self, asked: &Asked) -> Found {
@@ -380,6 +400,15 @@ impl Carrier for Smpp {
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome> {
         Box::pin(self.deliver(parcel))
+    }
+
+    fn group_size(&self) -> usize {
+        // Enough to keep the window full.
+        self.settings.window.saturating_mul(4).clamp(16, 256)
+    }
+
+    fn send_group(&self, parcels: Arc<Vec<Parcel>>) -> BoxFuture<'_, Vec<Outcome>> {
+        Box::pin(async move { self.deliver_all(&parcels).await })
     }
 
     fn look_up<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Found> {

@@ -58,19 +58,38 @@ pub(super) struct Rhythm {
     pub(super) enquire: Duration,
 }
 
-struct Waiting {
-    tell: oneshot::Sender<Answer>,
+pub(super) struct Waiting {
+    pub(super) tell: Tell,
     /// For answers that come too late.
-    attempt: Option<AttemptId>,
+    pub(super) attempt: Option<AttemptId>,
 }
 
-struct Outgoing {
-    sequence: u32,
-    bytes: Vec<u8>,
+/// Who waits for an answer.
+pub(super) enum Tell {
+    /// Whoever asked this one question.
+    One(oneshot::Sender<Answer>),
+    /// Whoever asked many, of which this is the n-th.
+    Many(mpsc::UnboundedSender<(usize, Answer)>, usize),
+}
+
+impl Tell {
+    /// Tells it; gives it back if nobody waits any more.
+    fn say(self, answer: Answer) -> Result<(), Answer> {
+        match self {
+            Tell::One(waits) => waits.send(answer),
+            Tell::Many(waits, n) => waits.send((n, answer)).map_err(|e| e.0.1),
+        }
+    }
+}
+
+/// Frames that leave together, and the questions among them.
+pub(super) struct Outgoing {
+    pub(super) sequences: Vec<u32>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// What both tasks and all who ask share.
-struct Shared {
+pub(super) struct Shared {
     pending: Mutex<HashMap<u32, Waiting>>,
     sequence: AtomicU32,
     closed: AtomicBool,
@@ -82,14 +101,16 @@ struct Shared {
 
 /// A bound connection.
 pub(super) struct Session {
-    shared: Arc<Shared>,
-    queue: mpsc::UnboundedSender<Outgoing>,
-    window: Semaphore,
-    rhythm: Rhythm,
+    pub(super) shared: Arc<Shared>,
+    pub(super) queue: mpsc::UnboundedSender<Outgoing>,
+    pub(super) window: Semaphore,
+    /// Whoever has many questions asks all of them before the next such.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) rhythm: Rhythm,
 }
 
 impl Shared {
-    fn pending(&self) -> MutexGuard<'_, HashMap<u32, Waiting>> {
+    pub(super) fn pending(&self) -> MutexGuard<'_, HashMap<u32, Waiting>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -98,7 +119,7 @@ impl Shared {
         self.closing.send_replace(true);
     }
 
-    fn next(&self) -> u32 {
+    pub(super) fn next(&self) -> u32 {
         // 1 to 0x7FFFFFFF, as the specification wants it.
         (self.sequence.fetch_add(1, Ordering::Relaxed) % 0x7FFF_FFFF) + 1
     }
@@ -108,7 +129,7 @@ impl Shared {
         let Some(waiting) = self.pending().remove(&sequence) else {
             return;
         };
-        let Err(answer) = waiting.tell.send(answer) else {
+        let Err(answer) = waiting.tell.say(answer) else {
             return;
         };
         if let (Some(attempt), Some(ear)) = (waiting.attempt, &self.ear) {
@@ -192,6 +213,7 @@ impl Session {
             shared,
             queue,
             window: Semaphore::new(rhythm.window.max(1)),
+            turn: tokio::sync::Mutex::default(),
             rhythm,
         });
         tokio::spawn(watch_silence(Arc::downgrade(&session)));
@@ -221,8 +243,10 @@ impl Session {
         let sequence = self.shared.next();
         let bytes = question(sequence)?;
         let (tell, told) = oneshot::channel();
+        let tell = Tell::One(tell);
         self.shared.pending().insert(sequence, Waiting { tell, attempt });
-        if self.is_closed() || self.queue.send(Outgoing { sequence, bytes }).is_err() {
+        let sequences = vec![sequence];
+        if self.is_closed() || self.queue.send(Outgoing { sequences, bytes }).is_err() {
             self.shared.pending().remove(&sequence);
             return Ok(Answer::NeverLeft);
         }
@@ -286,7 +310,9 @@ async fn write(
     shared.close();
     queue.close();
     while let Ok(unwritten) = queue.try_recv() {
-        shared.tell(unwritten.sequence, Answer::NeverLeft);
+        for sequence in unwritten.sequences {
+            shared.tell(sequence, Answer::NeverLeft);
+        }
     }
     let rest: Vec<u32> = shared.pending().keys().copied().collect();
     rest.into_iter()
@@ -328,8 +354,8 @@ async fn read(
 /// Acts on one frame; `false` ends the connection.
 fn handle(pdu: &Pdu<'_>, shared: &Arc<Shared>, queue: &mpsc::UnboundedSender<Outgoing>) -> bool {
     let say = |bytes| {
-        let sequence = 0;
-        queue.send(Outgoing { sequence, bytes }).is_ok()
+        let sequences = Vec::new();
+        queue.send(Outgoing { sequences, bytes }).is_ok()
     };
     match pdu.command {
         command::GENERIC_NACK => {
@@ -371,7 +397,8 @@ fn deliver(pdu: &Pdu<'_>, shared: &Arc<Shared>, queue: &mpsc::UnboundedSender<Ou
     let (kind, sequence) = (pdu.command, pdu.sequence);
     let say = move |queue: &mpsc::UnboundedSender<Outgoing>, status| {
         let bytes = pdu::taken(kind, status, sequence);
-        let _ = queue.send(Outgoing { sequence: 0, bytes });
+        let sequences = Vec::new();
+        let _ = queue.send(Outgoing { sequences, bytes });
     };
     let read = match kind {
         command::DELIVER_SM => Delivery::read(pdu.body),

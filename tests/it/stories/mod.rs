@@ -8,5 +8,6 @@ mod people;
 mod policies;
 mod timing;
 mod together;
+mod unsubscribe;
 mod why_not;
 pub(crate) mod world;

@@ -1,141 +1,24 @@
-//! A private instance of Postfix: settings, queue and ports of its own. It needs root, because Postfix does.
+//! A private Postfix: its own settings, queue and log in a temporary folder, on a free port, stopped when it is dropped. It
+//! delivers mail for a few known people into maildirs and returns all other mail to its sender, who has a maildir too. Mail to
+//! `@ruian.example` it hands over by LMTP where somebody listens.
 
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::require_or_skip;
 
-const DAEMONS: &str = "/usr/lib/postfix/sbin";
-
-/// A running mail system. It takes mail at `port`, knows one mailbox, `known@example.com`, and hands mail to
-/// `@ruian.example` over by LMTP.
+/// A running Postfix.
 pub(crate) struct Postfix {
     pub(crate) port: u16,
     folder: TempDir,
-    master: Child,
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-impl Postfix {
-    /// Starts one that hands over to `lmtp` on this machine; `None`, said aloud, where that is not possible.
-    pub(crate) fn start(lmtp: u16) -> Option<Postfix> {
-        let root = Command::new("id")
-            .arg("-u")
-            .output()
-            .is_ok_and(|o| o.stdout == b"0\n");
-        if !Path::new(DAEMONS).join("master").exists() || !root {
-            require_or_skip("Postfix, as root: `make test` installs it");
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let (port, inside) = (free_port(), free_port());
-        let at = folder.path().display().to_string();
-        let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
-        for name in ["etc", "queue", "data"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let run = |program: &str, args: &[&str]| {
-            let mut command = Command::new(program);
-            command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
-            command.status().is_ok_and(|s| s.success())
-        };
-        // Its processes leave root behind and must still find their folders.
-        assert!(run(
-            "chmod",
-            &["755", &at, &format!("{at}/etc"), &format!("{at}/queue")]
-        ));
-        assert!(run("chown", &["postfix", &format!("{at}/data")]));
-        write("etc/main.cf", main(&at));
-        write("etc/mailboxes", "known@example.com known\n".to_owned());
-        write(
-            "etc/transport",
-            format!(
-                "known@example.com discard:\nexample.com smtp:[127.0.0.1]:{inside}\nruian.example lmtp:inet:127.0.0.1:{lmtp}\n"
-            ),
-        );
-        write("etc/master.cf", services(port, inside));
-        let settings = format!("{at}/etc");
-        assert!(
-            run("/usr/sbin/postfix", &["-c", &settings, "check"]),
-            "the settings of Postfix are wrong"
-        );
-        let master = Command::new(format!("{DAEMONS}/master"))
-            .args(["-c", &settings, "-d"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let postfix = Postfix { port, folder, master };
-        for _ in 0..200 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(postfix);
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("Postfix does not answer:\n{}", postfix.log());
-    }
-
-    /// What it noted.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Postfix {
-    fn drop(&mut self) {
-        // It ends its children when it is asked to end.
-        let _ = Command::new("kill").arg(self.master.id().to_string()).status();
-        let _ = self.master.wait();
-    }
-}
-
-fn main(at: &str) -> String {
-    format!(
-        "compatibility_level = 3.6
-queue_directory = {at}/queue
-data_directory = {at}/data
-command_directory = /usr/sbin
-daemon_directory = {DAEMONS}
-mail_owner = postfix
-setgid_group = postdrop
-maillog_file = {at}/log
-maillog_file_prefixes = {at}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = out.dunwell.test
-mynetworks = 127.0.0.0/8
-mydestination =
-alias_maps =
-virtual_mailbox_domains = example.com
-virtual_mailbox_maps = texthash:{at}/etc/mailboxes
-transport_maps = texthash:{at}/etc/transport
-smtp_tls_security_level = none
-smtpd_tls_security_level = none
-smtp_host_lookup = native
-notify_classes =
-minimal_backoff_time = 1s
-maximal_backoff_time = 2s
-queue_run_delay = 1s
-"
-    )
-}
-
-/// One door that takes everything, and the real home of the mailboxes, which refuses whom it does not know.
-fn services(port: u16, inside: u16) -> String {
-    let mut text = format!(
-        "127.0.0.1:{port} inet n - n - - smtpd -o smtpd_reject_unlisted_recipient=no
-127.0.0.1:{inside} inet n - n - - smtpd -o myhostname=in.example.com
+const SERVICES: &str = "pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -143,15 +26,128 @@ bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+error unix - - n - - error
 retry unix - - n - - error
+discard unix - - n - - discard
+lmtp unix - - n - - lmtp
+local unix - n n - - local
+virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
-tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
-"
-    );
-    for name in ["proxymap", "smtp", "lmtp", "error", "discard"] {
-        text += &format!("{name} unix - - n - - {name}\n");
+";
+
+/// Whose mail is delivered, and into which maildir. Everybody else is unknown, which Postfix finds out after it took the mail.
+const BOXES: &str = "/^(li\\.wei|known)@/ ${1}/\n/^bounce(\\+.*)?@/ bounces/\n";
+
+impl Postfix {
+    /// Starts one; none, said aloud, where Postfix is missing or who runs the tests may not start it.
+    pub(crate) fn start() -> Option<Postfix> {
+        Postfix::start_beside(None)
     }
-    text
+
+    /// The same, handing mail to `@ruian.example` to this port of this machine.
+    pub(crate) fn start_beside(lmtp: Option<u16>) -> Option<Postfix> {
+        let programs = ["/usr/lib/postfix/sbin", "/usr/libexec/postfix"];
+        let daemons = programs
+            .iter()
+            .find(|folder| Path::new(folder).join("master").exists());
+        let id = |what: &str, name: &str| {
+            let out = Command::new("id")
+                .args([what, name])
+                .stderr(Stdio::null())
+                .output()
+                .ok()?;
+            String::from_utf8(out.stdout).ok()?.trim().parse::<u32>().ok()
+        };
+        let me = fs::metadata("/proc/self").ok().map(|me| me.uid());
+        let (Some(daemons), Some(owner), Some(0), Some(nobody)) =
+            (daemons, id("-u", "postfix"), me, id("-u", "nobody"))
+        else {
+            require_or_skip("a Postfix of one's own: `make test` installs it, and root starts it");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| folder.path().join(name);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["conf", "queue", "data", "mail"] {
+            fs::create_dir(of(name)).unwrap();
+        }
+        chown(of("data"), Some(owner), None).unwrap();
+        chown(of("mail"), Some(nobody), None).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let base = folder.path().display();
+        let settings = format!(
+            "compatibility_level = 3.6\nqueue_directory = {base}/queue\ndata_directory = {base}/data\n\
+             command_directory = /usr/sbin\ndaemon_directory = {daemons}\nmail_owner = postfix\nsetgid_group = postdrop\n\
+             myhostname = mail.dunwell.test\nmydestination =\nmynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\n\
+             inet_protocols = ipv4\nalias_maps =\nalias_database =\nlocal_recipient_maps =\nsmtputf8_enable = yes\n\
+             smtpd_relay_restrictions = permit_mynetworks, reject\nvirtual_mailbox_domains = static:all\n\
+             virtual_mailbox_base = {base}/mail\nvirtual_mailbox_maps = regexp:{base}/conf/boxes\n\
+             virtual_uid_maps = static:{nobody}\nvirtual_gid_maps = static:{nobody}\nvirtual_minimum_uid = 1\n\
+             recipient_delimiter =\ntransport_maps = texthash:{base}/conf/transport\nmaillog_file = {base}/mail.log\nmaillog_file_prefixes = {base}\n"
+        );
+        fs::write(of("conf/main.cf"), settings).unwrap();
+        fs::write(of("conf/boxes"), BOXES).unwrap();
+        let onward = lmtp.map(|port| format!("ruian.example lmtp:inet:127.0.0.1:{port}\n"));
+        fs::write(of("conf/transport"), onward.unwrap_or_default()).unwrap();
+        fs::write(
+            of("conf/master.cf"),
+            format!("127.0.0.1:{port} inet n - n - - smtpd\n{SERVICES}"),
+        )
+        .unwrap();
+        let postfix = Postfix { port, folder };
+        if !postfix.command("start") || !postfix.answers() {
+            require_or_skip(&format!("Postfix does not start here: {}", postfix.log()));
+            return None;
+        }
+        Some(postfix)
+    }
+
+    /// What it noted.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("mail.log")).unwrap_or_default()
+    }
+
+    fn command(&self, what: &str) -> bool {
+        let mut command = Command::new("/usr/sbin/postfix");
+        command.arg("-c").arg(self.folder.path().join("conf")).arg(what);
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+
+    fn answers(&self) -> bool {
+        (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        })
+    }
+
+    /// The mails delivered into a maildir (`li.wei`, `bounces`), once there are so many.
+    pub(crate) fn delivered(&self, name: &str, at_least: usize) -> Vec<PathBuf> {
+        let folder = self.folder.path().join("mail").join(name).join("new");
+        for _ in 0..400 {
+            let found: Vec<PathBuf> = fs::read_dir(&folder)
+                .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
+                .unwrap_or_default();
+            if found.len() >= at_least {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("no {at_least} mails in {name}\n{}", self.log());
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        self.command("stop");
+    }
 }
