@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::parcel::Parcel;
 use crate::domain::{Address, AttemptId, Channel, Moment};
-use crate::store::{Inbound, Receipt};
+use crate::store::{Gathered, Inbound, Receipt};
 
 /// A future that a carrier hands back.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -23,6 +23,8 @@ pub enum Outcome {
         /// The provider's own names for the message: none, one, or one for each part.
         references: Vec<String>,
     },
+    /// It lies here, in the open batch of a print shop, and can still be taken back: nothing has left the house.
+    Gathered(Gathered),
     /// Proven not to have gone out.
     NotSent {
         /// What proves it.
@@ -108,7 +110,7 @@ impl Outcome {
     pub(super) fn is_trouble(&self) -> bool {
         use NotSentProof::*;
         match self {
-            Outcome::Accepted { .. } => false,
+            Outcome::Accepted { .. } | Outcome::Gathered(_) => false,
             Outcome::Unknown { .. } => true,
             Outcome::NotSent { proof, .. } => matches!(proof, NeverConnected | Misconfigured | Unwritable),
         }
@@ -333,6 +335,11 @@ pub trait Carrier: Send + Sync {
     /// Whether the provider can be reached and knows us; sends nothing to anybody.
     fn check(&self) -> BoxFuture<'_, Result<(), Outcome>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Asks the provider to stop a letter that it took over. `Some(true)`: it says that it did; `None`: its answer says nothing.
+    fn take_back<'a>(&'a self, _: &'a Asked) -> BoxFuture<'a, Option<bool>> {
+        Box::pin(std::future::ready(Some(false)))
     }
 
     /// Says goodbye to the provider.

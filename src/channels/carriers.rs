@@ -169,6 +169,17 @@ impl Carriers {
         }
     }
 
+    /// Asks the named carrier of `channel` to stop a letter that its provider took over.
+    pub async fn take_back(&self, channel: Channel, name: &str, asked: &Asked) -> Option<bool> {
+        let lane = self
+            .of(channel)
+            .iter()
+            .find(|lane| lane.capability.name == name)?;
+        let limit = Duration::from_secs(lane.capability.latest_accept_seconds.into());
+        let asking = Caught(Box::pin(async { lane.carrier.take_back(asked).await }));
+        timeout(limit, asking).await.ok().flatten().flatten()
+    }
+
     /// Asks each carrier of `channel` whether its provider can be reached and knows us.
     pub async fn check(&self, channel: Channel) -> Vec<(&'static str, Result<(), Outcome>)> {
         let mut all = Vec::new();
@@ -526,6 +537,7 @@ mod tests {
     fn proofs(outcomes: &[(AttemptId, Outcome)]) -> Vec<&'static str> {
         let word = |outcome: &Outcome| match outcome {
             Outcome::Accepted { .. } => "accepted",
+            Outcome::Gathered(_) => "gathered",
             Outcome::NotSent { proof, .. } => proof.as_str(),
             Outcome::Unknown { .. } => "unknown",
         };

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::{Datelike, NaiveDate};
 use sha2::{Digest, Sha256};
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
-use typst::foundations::{Bytes, Datetime, Dict, Duration, Smart, Str, Value};
+use typst::foundations::{Bytes, Datetime, Dict, Duration, Label, Smart, Str, Value};
+use typst::introspection::Introspector;
 use typst::syntax::{FileId, Source};
 use typst::text::{Font, FontBook};
-use typst::utils::LazyHash;
+use typst::utils::{LazyHash, PicoStr};
 use typst::{Library, LibraryExt, World, WorldExt};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
@@ -34,6 +35,9 @@ pub enum LetterError {
     /// The words hold a character that the font does not have.
     #[error("the letter holds a character that the font does not cover")]
     Uncovered,
+    /// The address is longer than the window of the envelope is large, or the letterhead than its place.
+    #[error("{0}")]
+    Unfit(String),
     /// The layout is wrong.
     #[error("the layout is wrong in line {line}: {message}")]
     Layout {
@@ -44,13 +48,92 @@ pub enum LetterError {
     },
 }
 
+/// A letter on paper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typeset {
+    /// The PDF.
+    pub pdf: Vec<u8>,
+    /// Its pages.
+    pub pages: u32,
+}
+
+/// Several letters in one PDF, which holds the font once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypesetMany {
+    /// The PDF.
+    pub pdf: Vec<u8>,
+    /// The first page of each letter, from 1, and how many it has.
+    pub letters: Vec<(u32, u32)>,
+    /// Pages of the whole, blank backs of sheets among them.
+    pub pages: u32,
+}
+
 /// Typesets `letter`; `date` is the document's date and what the layout sees as today.
 pub fn typeset(letter: &Letter, date: NaiveDate) -> Result<Vec<u8>, LetterError> {
-    typeset_words(&letter.layout, &words_of(letter), date)
+    Ok(typeset_paged(letter, date)?.pdf)
+}
+
+/// The same, with the number of pages.
+pub fn typeset_paged(letter: &Letter, date: NaiveDate) -> Result<Typeset, LetterError> {
+    let (pdf, document) = run(&letter.layout, &words_of(letter).to_string(), date)?;
+    Ok(Typeset {
+        pdf,
+        pages: count(document.pages().len()),
+    })
+}
+
+/// Typesets letters of one layout into one PDF, each on a page of its own; with `odd` on the front of a sheet, for printing
+/// on both sides. `words` are those of `letter_json`.
+///
+/// # Errors
+/// Also where the layout does not take a list of letters.
+pub fn typeset_many(
+    layout: &str,
+    words: Vec<serde_json::Value>,
+    odd: bool,
+    date: NaiveDate,
+) -> Result<TypesetMany, LetterError> {
+    let number = words.len();
+    let all = words.into_iter().map(|mut one| {
+        one["odd"] = odd.into();
+        one
+    });
+    let words = serde_json::Value::Array(all.collect()).to_string();
+    let (pdf, document) = run(layout, &words, date)?;
+    let page_of = |name: &str, n: usize| {
+        let label = Label::new(PicoStr::intern(&format!("{name}-{n}")))?;
+        let found = document.introspector().query_label(label).ok()?.location()?;
+        let page = document.introspector().page(found)?;
+        u32::try_from(page.get()).ok()
+    };
+    let place = |n| Some((page_of("start", n)?, page_of("end", n)?));
+    let places: Option<Vec<(u32, u32)>> = (0..number).map(place).collect();
+    let Some(places) = places else {
+        return Err(LetterError::Layout {
+            line: 0,
+            message: "the layout does not say where each letter begins and ends".to_owned(),
+        });
+    };
+    Ok(TypesetMany {
+        pdf,
+        letters: places
+            .into_iter()
+            .map(|(first, last)| (first, (last + 1).saturating_sub(first)))
+            .collect(),
+        pages: count(document.pages().len()),
+    })
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Typesets any layout that reads its words, JSON, from `sys.inputs.letter`.
 pub fn typeset_words(layout: &str, words: &str, date: NaiveDate) -> Result<Vec<u8>, LetterError> {
+    Ok(run(layout, words, date)?.0)
+}
+
+fn run(layout: &str, words: &str, date: NaiveDate) -> Result<(Vec<u8>, PagedDocument), LetterError> {
     let world = Desk::new(layout, words, date);
     let compiled = typst::compile::<PagedDocument>(&world);
     let document = compiled
@@ -74,11 +157,19 @@ pub fn typeset_words(layout: &str, words: &str, date: NaiveDate) -> Result<Vec<u
     if TYPESET.fetch_add(1, Ordering::Relaxed) % ROUND == ROUND - 1 {
         typst::comemo::evict(2);
     }
-    pdf
+    Ok((pdf?, document))
 }
 
 /// The fields of the letter as the layout reads them: `json(bytes(sys.inputs.letter))`.
-fn words_of(letter: &Letter) -> String {
+pub fn words_of(letter: &Letter) -> serde_json::Value {
+    let payment = letter.payment.as_ref().map(|slip| {
+        serde_json::json!({
+            "title": slip.title,
+            "lines": slip.lines,
+            "code": slip.code.as_deref().and_then(code),
+            "code_label": slip.code_label,
+        })
+    });
     serde_json::json!({
         "recipient": letter.recipient,
         "letterhead": letter.letterhead,
@@ -89,10 +180,39 @@ fn words_of(letter: &Letter) -> String {
         "table": letter.table,
         "after_table": letter.after_table,
         "closing": letter.closing,
+        "signature": letter.signature,
+        "payment": payment,
         "return_slip": letter.return_slip,
+        "page_words": letter.page_words,
+        "form": letter.form.as_str(),
         "lang": letter.lang,
     })
-    .to_string()
+}
+
+/// A QR code (ISO/IEC 18004) with error correction M as one path of an SVG picture, with the four blank modules around it
+/// that readers need; none where the words do not fit version 13 (EPC069-12).
+fn code(words: &str) -> Option<String> {
+    use qrcode::{Color, EcLevel, QrCode, Version};
+    use std::fmt::Write as _;
+    let code = QrCode::with_error_correction_level(words, EcLevel::M).ok()?;
+    if !matches!(code.version(), Version::Normal(n) if n <= 13) {
+        return None;
+    }
+    let width = code.width();
+    let mut path = String::new();
+    for (n, _) in code
+        .to_colors()
+        .iter()
+        .enumerate()
+        .filter(|(_, colour)| **colour == Color::Dark)
+    {
+        let (x, y) = (n % width + 4, n / width + 4);
+        let _ = write!(path, "M{x} {y}h1v1h-1z");
+    }
+    let side = width + 8;
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\"><path d=\"{path}\"/></svg>"
+    ))
 }
 
 fn options(words: &str, layout: &str, date: NaiveDate) -> PdfOptions {
@@ -150,6 +270,15 @@ impl Desk {
                 message: "the typesetter gives no reason".to_owned(),
             };
         };
+        // What the layout itself says when something has no room; it quotes nothing.
+        if let Some(said) = found.message.strip_prefix("panicked with: \"")
+            && let Some(said) = said
+                .strip_suffix('"')
+                .filter(|said| said.contains("does not fit"))
+            && self.layout.text().contains(said)
+        {
+            return LetterError::Unfit(said.to_owned());
+        }
         let line = self
             .range(found.span)
             .and_then(|range| self.layout.lines().byte_to_line(range.start))
@@ -240,28 +369,6 @@ mod tests {
         );
         if let Ok(place) = std::env::var("DUNWELL_KEEP_LETTER") {
             std::fs::write(place, first).unwrap();
-        }
-    }
-
-    #[test]
-    #[ignore = "prints figures: cargo test --lib letters_a_second -- --ignored --nocapture"]
-    fn letters_a_second_and_memory() {
-        for round in 1..=3 {
-            let started = std::time::Instant::now();
-            for number in 0..150 {
-                let mut letter = sample::letter_words();
-                letter.paragraphs.push(format!("{round}-{number}"));
-                typeset(&letter, on()).unwrap();
-            }
-            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-            let memory = status
-                .lines()
-                .find(|line| line.starts_with("VmRSS"))
-                .unwrap_or_default();
-            eprintln!(
-                "{:.0} letters a second, {memory}",
-                150.0 / started.elapsed().as_secs_f64()
-            );
         }
     }
 

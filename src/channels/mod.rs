@@ -1,7 +1,7 @@
 //! The only outgoing network: takes a parcel whose attempt is already reserved, sends it once, returns an outcome.
 //!
 //! `Carriers` keeps one carrier for each channel with its pace, its concurrency and its circuit breaker. The
-//! carriers are `Null` (benchmarks), `Sandbox` (files a person can open) and `Smtp`. A carrier never decides
+//! carriers are `Null` (benchmarks), `Sandbox` (files a person can open), `Smtp`, `Smpp`, `Gateway` and `Print`. A carrier never decides
 //! whether something may be sent, never tries twice, and claims `NotSent` only with proof; all else is `Unknown`.
 //! No SQL, no clock, no wording. `dispatch` calls it between reserving and settling.
 
@@ -18,6 +18,8 @@ mod mail;
 mod null;
 mod own_mail;
 mod parcel;
+#[cfg(feature = "letters")]
+mod print;
 pub mod returned;
 #[cfg(test)]
 mod sample;
@@ -42,6 +44,11 @@ pub use links::{Links, UNSUBSCRIBE_PATH, unsubscribe_by_mail};
 pub use null::Null;
 pub use own_mail::{OwnMail, send_own};
 pub use parcel::Parcel;
+#[cfg(feature = "letters")]
+pub use print::{
+    Answered, BatchError, BatchForm, BatchPlan, Print, RowFault, ShopRow, Written, forget, lying,
+    read_answer, write_batch,
+};
 pub use sandbox::Sandbox;
 pub use smpp::{FieldError, MessageIds, Segmentation, Smpp, SmppError, SmppSecurity, SmppSettings};
 pub use smtp::{Smtp, SmtpError, SmtpSecurity, SmtpSettings};

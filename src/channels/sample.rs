@@ -82,7 +82,11 @@ pub(super) fn letter_words() -> Letter {
         ],
         after_table: lines(&["如已付款，请忽略本函。"]),
         closing: lines(&["此致", "瑞安商贸有限公司"]),
+        signature: Vec::new(),
+        payment: None,
         return_slip: Vec::new(),
+        page_words: "第{page}页 共{pages}页".to_owned(),
+        form: LetterForm::China,
         lang: "zh".to_owned(),
         layout: LAYOUT.to_owned(),
     }

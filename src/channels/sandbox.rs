@@ -155,7 +155,7 @@ fn pdf(parcel: &Parcel, letter: &Letter) -> Result<Vec<u8>, Outcome> {
     };
     typeset.map_err(broke_down)?.map_err(|e| {
         let proof = match e {
-            LetterError::Uncovered => NotSentProof::ContentRefused,
+            LetterError::Uncovered | LetterError::Unfit(_) => NotSentProof::ContentRefused,
             LetterError::Layout { .. } => NotSentProof::Misconfigured,
         };
         Outcome::not_sent(proof, e.to_string())

@@ -349,11 +349,15 @@ fn body_parts(story: &AttemptStory, reveal: bool) -> Vec<(&'static str, String)>
         "html",
         "letterhead",
         "recipient",
+        "reference",
         "body",
         "table",
         "after_table",
         "closing",
+        "signature",
+        "payment_slip",
         "return_slip",
+        "page",
     ];
     if !reveal {
         return Vec::new();

@@ -121,7 +121,7 @@ pub(super) async fn run(session: &Session, command: MessageCommand) -> anyhow::R
 }
 
 /// The attempt that a person asks for, with the zone of its portfolio.
-async fn ask(
+pub(super) async fn ask(
     store: &Store,
     rulebook: &Rulebook,
     what: &MessageArgs,
@@ -241,6 +241,18 @@ pub(super) async fn check(session: &Session, args: &CheckArgs) -> anyhow::Result
 }
 
 impl MessageArgs {
+    /// A message of a template to the debtor of an account.
+    pub(super) fn of_template(account: AccountRef, channel: Channel, template: &str) -> MessageArgs {
+        MessageArgs {
+            account,
+            channel,
+            template: Some(template.to_owned()),
+            text: None,
+            file: None,
+            subject: None,
+        }
+    }
+
     /// The part of `check` that is about an account.
     fn of(args: &CheckArgs) -> anyhow::Result<MessageArgs> {
         if args.template.is_none() && args.text.is_none() && args.file.is_none() {

@@ -34,6 +34,9 @@ mod policy_versions;
 mod policy_eval;
 mod portfolio;
 pub mod portfolios;
+mod preview;
+#[cfg(feature = "letters")]
+mod print;
 mod retention;
 mod provider;
 mod queue;
@@ -128,6 +131,10 @@ enum Command {
     /// What waits to be sent, and letting it wait
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Letters for the print shop: the open batch, taking letters back, what the shop says
+    #[cfg(feature = "letters")]
+    #[command(subcommand)]
+    Print(print::PrintCommand),
     /// One message to one person, and what an officer decides
     #[command(subcommand)]
     Message(message::MessageCommand),
@@ -236,7 +243,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Export(command) => export::run(&session, command).await,
         Command::Account(command) => account::run(&session, command).await,
         Command::Event(command) => event::run(&session, command).await,
-        Command::Template(command) => template::run(&session, command),
+        Command::Template(command) => template::run(&session, command).await,
         Command::Policy(command) => policy::run(&session, command).await,
         Command::Ladder(command) => ladder::run(&session, command),
         Command::Evidence(command) => evidence::run(&session, command).await,
@@ -256,6 +263,8 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Campaign(command) => campaign::run(&session, command).await,
         Command::Channel(command) => channel::run(&session, command).await,
         Command::Provider(command) => provider::run(&session, command).await,
+        #[cfg(feature = "letters")]
+        Command::Print(command) => print::run(&session, command).await,
         Command::Queue(command) => queue::run(&session, command).await,
         Command::Message(command) => message::run(&session, command).await,
         Command::Check(args) => message::check(&session, &args).await,

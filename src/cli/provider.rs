@@ -128,7 +128,7 @@ fn told(lang: Lang, said: &Result<(), Outcome>) -> (&'static str, String) {
             format!("{}: {reason}", lang.pick(proof.zh(), proof.en())),
         ),
         Err(Outcome::Unknown { reason, .. }) => (lang.pick("不明", "unclear"), reason.clone()),
-        Err(Outcome::Accepted { .. }) => (lang.pick("正常", "ok"), String::new()),
+        Err(Outcome::Accepted { .. } | Outcome::Gathered(_)) => (lang.pick("正常", "ok"), String::new()),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result<Answer> {
     let config = session.config()?;
     let (words, policies) = (templates(&config)?, policies(&config)?);
-    let (carriers, gateway) = outfit(&config, Path::new("."))?;
+    let (carriers, doors) = outfit(&config, Path::new("."))?;
     let carriers = Arc::new(carriers);
     let store = session.store().await?;
     if args.trust_clock {
@@ -56,10 +56,17 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     ));
     let (inbox, arrivals) = tokio::sync::mpsc::channel(1024);
     carriers.listen(&inbox);
-    let door = open_door(&config, gateway, inbox).await?;
+    let texts = open_door((&config.gateway, "gateway.listen"), doors.texts, inbox.clone()).await?;
+    let letters = open_door(
+        (&config.letter_gateway, "letter_gateway.listen"),
+        doors.letters,
+        inbox,
+    )
+    .await?;
     let mail = super::channel_mail::open(&config, &store).await?;
     let links = links(&config, &store)?;
     let page = open_page(&config, &store, &links).await?;
+    let (stop_printing, printing) = print_batches(&config, &store, &carriers);
     if let Some(trial) = store.test_mode().await? {
         let n = trial.recipients.len();
         session.out.remark(
@@ -76,10 +83,12 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         workers: 2,
     };
     let served = run(scheduler, dispatcher, arrivals, beat, stopping).await;
-    for door in [door, page].into_iter().flatten() {
+    for door in [texts, letters, page].into_iter().flatten() {
         door.abort();
     }
     mail.iter().for_each(tokio::task::JoinHandle::abort);
+    let _ = stop_printing.send(true);
+    let _ended = printing.await;
     // The stop is recorded also when something failed, and never hides why.
     let recorded = store.record_system_state("stop", digest).await;
     // Signs the stop too.
@@ -105,19 +114,48 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     ))
 }
 
-/// Opens the door for what gateways send by themselves, where the settings name a place for it.
-async fn open_door(
+/// Closes the batches of the print shop at their time, and stops letters that should not go any more.
+#[cfg(feature = "letters")]
+fn print_batches(
     config: &Config,
+    store: &Store,
+    carriers: &Arc<crate::channels::Carriers>,
+) -> (tokio::sync::watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+    use crate::config::Carrier;
+    use crate::dispatch::{print_desk, run_print};
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let desk = (config.letter.carrier == Carrier::Print).then(|| print_desk(config, Path::new(".")));
+    let tick = Duration::from_secs(u64::from(config.scheduler.tick_seconds));
+    let running = run_print(store.clone(), Arc::clone(carriers), desk, (tick, stopped));
+    (stop, tokio::spawn(running))
+}
+
+/// Without a typesetter there are no letters to print.
+#[cfg(not(feature = "letters"))]
+fn print_batches(
+    _: &Config,
+    _: &Store,
+    _: &Arc<crate::channels::Carriers>,
+) -> (tokio::sync::watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+    (
+        tokio::sync::watch::channel(false).0,
+        tokio::spawn(std::future::ready(())),
+    )
+}
+
+/// Opens the door for what a gateway sends by itself, where the settings name a place for it.
+async fn open_door(
+    (settings, key): (&crate::config::GatewaySettings, &str),
     gateway: Option<Arc<crate::channels::Gateway>>,
     inbox: crate::channels::Inbox,
 ) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
-    let (Some(listen), Some(gateway)) = (&config.gateway.listen, gateway) else {
+    let (Some(listen), Some(gateway)) = (&settings.listen, gateway) else {
         return Ok(None);
     };
     let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .with_context(|| format!("`gateway.listen`: `{listen}` cannot be opened"))?;
-    let door = crate::http::GatewayDoor::new(gateway, inbox, config.gateway.public_url.clone());
+        .with_context(|| format!("`{key}`: `{listen}` cannot be opened"))?;
+    let door = crate::http::GatewayDoor::new(gateway, inbox, settings.public_url.clone());
     Ok(Some(tokio::spawn(async move {
         if let Err(e) = crate::http::serve_gateway(listener, door).await {
             tracing::error!(error = %e, "the door of the gateway closed");

@@ -38,11 +38,17 @@ pub(super) enum TemplateCommand {
         #[arg(long)]
         channel: Option<Channel>,
     },
+    /// Shows what would go out to the debtor of an account, with the verdict; nothing is queued
+    #[command(
+        after_help = "Examples:\n  dunwell template preview --account 0000200001 --channel sms\n  dunwell template preview --account 0000100001 --channel letter --out letter.pdf --open"
+    )]
+    Preview(super::preview::PreviewArgs),
 }
 
-pub(super) fn run(session: &Session, command: TemplateCommand) -> anyhow::Result<Answer> {
+pub(super) async fn run(session: &Session, command: TemplateCommand) -> anyhow::Result<Answer> {
     let rulebook = session.rulebook()?;
     match command {
+        TemplateCommand::Preview(args) => super::preview::preview(session, &args).await,
         TemplateCommand::List => Ok(list(session, &rulebook)),
         TemplateCommand::Check { id } => check(session, &rulebook, id.as_deref()),
         TemplateCommand::Show { id, channel } => show(session, &rulebook, &id, channel),

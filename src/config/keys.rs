@@ -27,13 +27,21 @@ pub(super) enum Kind {
     Whole(i64, i64),
     /// A number above 0 up to this.
     Number(f64),
+    /// A time of the day such as `16:00`.
+    Time,
+    /// A time zone by its IANA name.
+    Zone,
+    /// A currency by its ISO 4217 code.
+    Currency,
 }
 
 const fn key(name: &'static str, default: Option<&'static str>, kind: Kind) -> Key {
     Key { name, default, kind }
 }
 
-const CARRIERS: Kind = Kind::Choice(&["sandbox", "null", "none"]);
+const LETTER_CARRIERS: Kind = Kind::Choice(&["sandbox", "print", "gateway", "null", "none"]);
+const BATCH: Kind = Kind::Choice(&["folder", "archive"]);
+const SIDES: Kind = Kind::Choice(&["duplex", "simplex"]);
 const SMS_CARRIERS: Kind = Kind::Choice(&["sandbox", "smpp", "gateway", "null", "none"]);
 const SMS_NEXT: Kind = Kind::Choice(&["smpp", "gateway", "none"]);
 const SEGMENTATION: Kind = Kind::Choice(&["header", "parameters", "payload"]);
@@ -60,6 +68,8 @@ pub(super) const KEYS: &[Key] = &[
         Some("100"),
         Kind::Number(10_000.0),
     ),
+    key("channels.sms.segment_price", None, Kind::Number(10_000.0)),
+    key("channels.sms.price_currency", Some("CNY"), Kind::Currency),
     key("channels.email.carrier", Some("sandbox"), EMAIL_CARRIERS),
     key(
         "channels.email.pace_per_second",
@@ -71,7 +81,7 @@ pub(super) const KEYS: &[Key] = &[
         None,
         Kind::Number(10_000.0),
     ),
-    key("channels.letter.carrier", Some("sandbox"), CARRIERS),
+    key("channels.letter.carrier", Some("sandbox"), LETTER_CARRIERS),
     key(
         "channels.letter.pace_per_second",
         Some("100"),
@@ -135,6 +145,25 @@ pub(super) const KEYS: &[Key] = &[
     key("gateway.token", None, Kind::Secret),
     key("gateway.token_file", None, Kind::Text),
     key("gateway.ca_file", None, Kind::Text),
+    key("print.dir", Some("print"), Kind::Text),
+    key("print.batch", Some("folder"), BATCH),
+    key("print.one_file", Some("no"), YES_NO),
+    key("print.sides", Some("duplex"), SIDES),
+    key("print.cut_off", Some("16:00"), Kind::Time),
+    key("print.zone", Some("UTC"), Kind::Zone),
+    key("letter_gateway.description", None, Kind::Text),
+    key("letter_gateway.account", None, Kind::Text),
+    key("letter_gateway.secret", None, Kind::Secret),
+    key("letter_gateway.secret_file", None, Kind::Text),
+    key("letter_gateway.from", None, Kind::Text),
+    key("letter_gateway.extra", None, Kind::Text),
+    key("letter_gateway.region", None, Kind::Text),
+    key("letter_gateway.base_url", None, Kind::Text),
+    key("letter_gateway.listen", None, Kind::Text),
+    key("letter_gateway.public_url", None, Kind::Text),
+    key("letter_gateway.token", None, Kind::Secret),
+    key("letter_gateway.token_file", None, Kind::Text),
+    key("letter_gateway.ca_file", None, Kind::Text),
     key("evidence.key_file", Some("log.key"), Kind::Text),
     key("evidence.policy_file", None, Kind::Text),
     key("evidence.place", None, Kind::Text),
@@ -234,6 +263,9 @@ impl Kind {
             Kind::Choice(words) => words.contains(&text),
             Kind::Whole(from, to) => text.parse().is_ok_and(|n: i64| (from..=to).contains(&n)),
             Kind::Number(to) => text.parse().is_ok_and(|n: f64| n > 0.0 && n <= to),
+            Kind::Time => chrono::NaiveTime::parse_from_str(text, "%H:%M").is_ok(),
+            Kind::Zone => text.parse::<chrono_tz::Tz>().is_ok(),
+            Kind::Currency => crate::domain::Currency::parse(text).is_ok(),
         }
     }
 
@@ -250,6 +282,9 @@ impl Kind {
             }
             Kind::Whole(from, to) => format!("a whole number from {from} to {to}"),
             Kind::Number(to) => format!("a number above 0 up to {to}"),
+            Kind::Time => "a time of the day such as `16:00`".into(),
+            Kind::Zone => "a time zone such as `Asia/Shanghai`".into(),
+            Kind::Currency => "a currency such as `CNY`".into(),
         }
     }
 }

@@ -95,6 +95,15 @@ pub struct Config {
     pub smpp: SmppSettings,
     /// `[gateway]`: the carrier that hands texts to a gateway that speaks HTTP.
     pub gateway: GatewaySettings,
+    /// `[print]`: batches for a print shop.
+    pub print: PrintSettings,
+    /// `[letter_gateway]`: the carrier that hands letters to a print-and-mail service that speaks HTTP; the keys of
+    /// `[gateway]` but `templates_file`.
+    pub letter_gateway: GatewaySettings,
+    /// `channels.sms.segment_price` with `channels.sms.price_currency`: what a segment of a text costs, for previews; above 0.
+    pub segment_price: Option<f64>,
+    /// `channels.sms.price_currency`: ISO 4217, default `CNY`.
+    pub price_currency: String,
     /// `channels.sms.next`: who carries texts while the first carrier is in trouble: `smpp`, `gateway` or `none`. Default
     /// `none`.
     pub sms_next: Option<Carrier>,
@@ -125,7 +134,7 @@ pub struct DispatchSettings {
 /// How one channel leaves the house.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChannelSettings {
-    /// `carrier`: `sandbox`, `smtp` (e-mail only), `smpp` or `gateway` (texts only), `null` (accepts and forgets, for
+    /// `carrier`: `sandbox`, `smtp` (e-mail only), `smpp` (texts only), `gateway` (texts and letters), `print` (letters only), `null` (accepts and forgets, for
     /// measurements) or `none` (the channel is off). Default `sandbox`.
     pub carrier: Carrier,
     /// `pace_per_second`: the most messages handed over in a second; the provider's limit, not the law's. Above 0 up
@@ -145,8 +154,10 @@ pub enum Carrier {
     Smtp,
     /// Hands texts to a message centre.
     Smpp,
-    /// Hands texts to a gateway that speaks HTTP.
+    /// Hands texts or letters to a gateway that speaks HTTP.
     Gateway,
+    /// Gathers letters into batches for a print shop.
+    Print,
     /// Accepts and forgets; for measurements only.
     Null,
     /// The channel is off.
@@ -200,6 +211,23 @@ pub struct SmppSettings {
     pub content_codes: Vec<u32>,
     /// `ca_file`: certificates in PEM form that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Batches for a print shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintSettings {
+    /// `dir`: the folder; below it `open` holds the open batch and `batches` those that were closed. Default `print`.
+    pub dir: PathBuf,
+    /// `batch`: `folder`, or `archive` for one ZIP file. Default `folder`.
+    pub archive: bool,
+    /// `one_file`: `yes` for one PDF with all letters of a batch. Default `no`.
+    pub one_file: bool,
+    /// `sides`: `duplex` or `simplex`. Default `duplex`.
+    pub duplex: bool,
+    /// `cut_off`: the time of the day at which the open batch is closed. Default `16:00`.
+    pub cut_off: chrono::NaiveTime,
+    /// `zone`: where that time counts. Default `UTC`.
+    pub zone: chrono_tz::Tz,
 }
 
 /// The carrier that hands texts to a gateway that speaks HTTP.
@@ -326,7 +354,13 @@ impl Config {
             unsubscribe: mail::unsubscribe(&values),
             inbound_mail: inbound::inbound_mail(&values),
             smpp: smpp(&values)?,
-            gateway: gateway(&values)?,
+            gateway: gateway(&values, "gateway")?,
+            print: print(&values),
+            letter_gateway: gateway(&values, "letter_gateway")?,
+            segment_price: values
+                .optional("channels.sms.segment_price")
+                .map(|_| values.number("channels.sms.segment_price")),
+            price_currency: values.text("channels.sms.price_currency"),
             sms_next: match values.text("channels.sms.next").as_str() {
                 "smpp" => Some(Carrier::Smpp),
                 "gateway" => Some(Carrier::Gateway),
@@ -480,6 +514,7 @@ fn channel(values: &read::Values, carrier: &str, pace: &str) -> ChannelSettings 
         "smtp" => Carrier::Smtp,
         "smpp" => Carrier::Smpp,
         "gateway" => Carrier::Gateway,
+        "print" => Carrier::Print,
         "null" => Carrier::Null,
         "none" => Carrier::None,
         _ => Carrier::Sandbox,
@@ -542,20 +577,36 @@ fn smpp(values: &read::Values) -> Result<SmppSettings, ConfigError> {
     })
 }
 
-fn gateway(values: &read::Values) -> Result<GatewaySettings, ConfigError> {
-    let text = |key| values.optional(key).unwrap_or_default();
+fn gateway(values: &read::Values, section: &str) -> Result<GatewaySettings, ConfigError> {
+    let key = |name: &str| format!("{section}.{name}");
+    let text = |name| values.optional(&key(name)).unwrap_or_default();
     Ok(GatewaySettings {
-        description: values.optional("gateway.description"),
-        account: text("gateway.account"),
-        secret: secret(values, "gateway.secret")?,
-        from: text("gateway.from"),
-        extra: text("gateway.extra"),
-        region: text("gateway.region"),
-        base_url: values.optional("gateway.base_url"),
-        templates_file: values.path("gateway.templates_file"),
-        listen: values.optional("gateway.listen"),
-        public_url: values.optional("gateway.public_url"),
-        token: secret(values, "gateway.token")?,
-        ca_file: values.path("gateway.ca_file"),
+        description: values.optional(&key("description")),
+        account: text("account"),
+        secret: secret(values, &key("secret"))?,
+        from: text("from"),
+        extra: text("extra"),
+        region: text("region"),
+        base_url: values.optional(&key("base_url")),
+        templates_file: values.path(&key("templates_file")),
+        listen: values.optional(&key("listen")),
+        public_url: values.optional(&key("public_url")),
+        token: secret(values, &key("token"))?,
+        ca_file: values.path(&key("ca_file")),
     })
+}
+
+fn print(values: &read::Values) -> PrintSettings {
+    let cut_off = chrono::NaiveTime::parse_from_str(&values.text("print.cut_off"), "%H:%M");
+    PrintSettings {
+        dir: values.text("print.dir").into(),
+        archive: values.text("print.batch") == "archive",
+        one_file: values.text("print.one_file") == "yes",
+        duplex: values.text("print.sides") == "duplex",
+        cut_off: cut_off.expect("the key accepts only times"),
+        zone: values
+            .text("print.zone")
+            .parse()
+            .expect("the key accepts only zones"),
+    }
 }

@@ -42,6 +42,9 @@ pub enum CarrierError {
     /// A file that a setting names cannot be read.
     #[error(transparent)]
     File(#[from] ConfigError),
+    /// Letters are to be printed, and this build has no typesetter.
+    #[error("this build has no typesetter; build with the feature `letters`")]
+    NoTypesetter,
     /// A carrier is wanted and its section is not filled in.
     #[error("`{0}` is missing")]
     Missing(&'static str),
@@ -52,10 +55,35 @@ pub fn carriers(config: &Config, folder: &Path) -> Result<Carriers, CarrierError
     Ok(outfit(config, folder)?.0)
 }
 
-/// The carriers that the settings name, and the gateway among them, which also has a door.
-pub fn outfit(config: &Config, folder: &Path) -> Result<(Carriers, Option<Arc<Gateway>>), CarrierError> {
+/// Gateways among the carriers, which also have a door.
+#[derive(Debug, Default)]
+pub struct Doors {
+    /// For texts.
+    pub texts: Option<Arc<Gateway>>,
+    /// For letters.
+    pub letters: Option<Arc<Gateway>>,
+}
+
+/// How batches for the print shop are made, where letters go there.
+#[cfg(feature = "letters")]
+pub fn print_desk(config: &Config, folder: &Path) -> super::PrintDesk {
+    let s = &config.print;
+    super::PrintDesk {
+        folder: folder.join(&s.dir),
+        form: crate::channels::BatchForm {
+            archive: s.archive,
+            merged: s.one_file,
+            duplex: s.duplex,
+        },
+        cut_off: s.cut_off,
+        zone: s.zone,
+    }
+}
+
+/// The carriers that the settings name, and the gateways among them, which also have a door.
+pub fn outfit(config: &Config, folder: &Path) -> Result<(Carriers, Doors), CarrierError> {
     let mut carriers = Carriers::new();
-    let mut door = None;
+    let mut doors = Doors::default();
     for (channel, settings) in [
         (Channel::Sms, &config.sms),
         (Channel::Email, &config.email),
@@ -66,20 +94,36 @@ pub fn outfit(config: &Config, folder: &Path) -> Result<(Carriers, Option<Arc<Ga
             config::Carrier::Null => Arc::new(Null::new(channel)),
             config::Carrier::Smtp => Arc::new(Smtp::new(smtp(config)?)?),
             config::Carrier::Smpp => Arc::new(Smpp::new(smpp(config)?)?),
-            config::Carrier::Gateway => door.insert(gateway(config)?).clone(),
+            config::Carrier::Gateway if channel == Channel::Letter => doors
+                .letters
+                .insert(gateway(&config.letter_gateway, "letter_gateway.description")?)
+                .clone(),
+            config::Carrier::Gateway => doors
+                .texts
+                .insert(gateway(&config.gateway, "gateway.description")?)
+                .clone(),
+            #[cfg(feature = "letters")]
+            config::Carrier::Print => Arc::new(crate::channels::Print::new(folder.join(&config.print.dir))),
+            #[cfg(not(feature = "letters"))]
+            config::Carrier::Print => return Err(CarrierError::NoTypesetter),
             config::Carrier::None => continue,
         };
         carriers = carriers.with(carrier, terms(settings, config));
     }
     let next: Option<Arc<dyn Carrier>> = match config.sms_next {
         Some(config::Carrier::Smpp) => Some(Arc::new(Smpp::new(smpp(config)?)?)),
-        Some(config::Carrier::Gateway) => Some(door.insert(gateway(config)?).clone()),
+        Some(config::Carrier::Gateway) => Some(
+            doors
+                .texts
+                .insert(gateway(&config.gateway, "gateway.description")?)
+                .clone(),
+        ),
         _ => None,
     };
     if let Some(next) = next {
         carriers = carriers.then(next, terms(&config.sms, config));
     }
-    Ok((carriers, door))
+    Ok((carriers, doors))
 }
 
 fn smpp(config: &Config) -> Result<SmppSettings, CarrierError> {
@@ -121,12 +165,8 @@ fn smpp(config: &Config) -> Result<SmppSettings, CarrierError> {
     Ok(settings)
 }
 
-fn gateway(config: &Config) -> Result<Arc<Gateway>, CarrierError> {
-    let s = &config.gateway;
-    let name = s
-        .description
-        .as_deref()
-        .ok_or(CarrierError::Missing("gateway.description"))?;
+fn gateway(s: &config::GatewaySettings, key: &'static str) -> Result<Arc<Gateway>, CarrierError> {
+    let name = s.description.as_deref().ok_or(CarrierError::Missing(key))?;
     let (path, text) = gateway_file(name)?;
     let registered = match &s.templates_file {
         None => Registered::default(),
@@ -163,7 +203,10 @@ fn whole(number: f64) -> NonZeroU32 {
 
 fn terms(settings: &ChannelSettings, config: &Config) -> Terms {
     // What stays on this machine has no provider whose pace must be kept.
-    let local = matches!(settings.carrier, config::Carrier::Null | config::Carrier::Sandbox);
+    let local = matches!(
+        settings.carrier,
+        config::Carrier::Null | config::Carrier::Sandbox | config::Carrier::Print
+    );
     let per_second = whole(settings.pace_per_second);
     Terms {
         domain_pace: settings.domain_pace_per_second.map(|n| Pace {

@@ -7,6 +7,8 @@
 mod arrivals;
 mod carriers;
 mod judge;
+#[cfg(feature = "letters")]
+mod print;
 mod publish;
 mod reconcile;
 mod record;
@@ -18,8 +20,14 @@ mod rules;
 mod worker;
 
 pub use arrivals::{receive, take_arrival};
-pub use carriers::{CarrierError, carriers, dkim, links, outfit, post};
+#[cfg(feature = "letters")]
+pub use carriers::print_desk;
+pub use carriers::{CarrierError, Doors, carriers, dkim, links, outfit, post};
 pub use judge::{Judgement, judge};
+#[cfg(feature = "letters")]
+pub use print::{
+    Acknowledged, HandedBatch, PrintDesk, PrintError, acknowledge, ask_to_stop, run_print, stop_letters,
+};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;

@@ -4,8 +4,8 @@
 use chrono::TimeDelta;
 
 use crate::channels::{Asked, Capability, Carriers, Found, Lookup};
-use crate::domain::{AttemptState, Channel, Moment};
-use crate::store::{Settlement, Store, StoreError, UnknownAttempt};
+use crate::domain::{AttemptId, AttemptState, Channel, Moment};
+use crate::store::{PRINT, Settlement, Store, StoreError, UnknownAttempt};
 
 /// When a step is tried anew after a provider proved that it never had the message.
 const RETRY: TimeDelta = TimeDelta::minutes(15);
@@ -37,7 +37,7 @@ pub async fn reconcile(store: &Store, carriers: &Carriers) -> Result<Reconciled,
         let settle = all.iter().map(|c| c.settle_seconds).max().unwrap_or(0);
         let before = now - TimeDelta::seconds(settle.into());
         for unknown in store.unknown_attempts(channel, before, 100).await? {
-            match ask(carriers, &all, (channel, &unknown), now).await {
+            match ask((store, carriers), &all, (channel, &unknown), now).await? {
                 Some(settlement) => done.settled += store.settle(vec![settlement]).await?,
                 None => {
                     let pause = TimeDelta::minutes(5 << unknown.tries.min(7));
@@ -53,11 +53,11 @@ pub async fn reconcile(store: &Store, carriers: &Carriers) -> Result<Reconciled,
 /// Asks everybody who may have had the message. That nobody had it follows only from the word of all of them, each of
 /// whom knows our own id.
 async fn ask(
-    carriers: &Carriers,
+    (store, carriers): (&Store, &Carriers),
     all: &[Capability],
     (channel, unknown): (Channel, &UnknownAttempt),
     now: Moment,
-) -> Option<Settlement> {
+) -> Result<Option<Settlement>, StoreError> {
     let asked = Asked {
         attempt: unknown.id,
         references: unknown.references.clone(),
@@ -77,6 +77,8 @@ async fn ask(
             Lookup::ByTheirs => !unknown.references.is_empty(),
         };
         let found = match can {
+            // What lies in which batch is known here.
+            true if capability.name == PRINT => in_batch(store, unknown.id).await?,
             true => carriers.look_up(channel, capability.name, &asked).await,
             false => Found::Unclear,
         };
@@ -87,16 +89,29 @@ async fn ask(
             ..Settlement::new(unknown.id, state)
         };
         match found {
-            Found::Accepted { reference } => return Some(settled(AttemptState::Accepted, reference)),
-            Found::Delivered => return Some(settled(AttemptState::Delivered, None)),
-            Found::Undelivered => return Some(settled(AttemptState::Undelivered, None)),
+            Found::Accepted { reference } => return Ok(Some(settled(AttemptState::Accepted, reference))),
+            Found::Delivered => return Ok(Some(settled(AttemptState::Delivered, None))),
+            Found::Undelivered => return Ok(Some(settled(AttemptState::Undelivered, None))),
             Found::Absent => absent &= capability.lookup == Lookup::ByOurId,
             Found::Unclear => absent = false,
         }
     }
-    (absent && anybody && unknown.references.is_empty()).then(|| Settlement {
+    let nobody = absent && anybody && unknown.references.is_empty();
+    Ok(nobody.then(|| Settlement {
         reason: Some("refused: the provider was asked and never had it".to_owned()),
         retry_at: Some(now + RETRY),
         ..Settlement::new(unknown.id, AttemptState::NotSent)
+    }))
+}
+
+/// What became of a letter for the print shop: one that never came to lie in a batch never left.
+async fn in_batch(store: &Store, attempt: AttemptId) -> Result<Found, StoreError> {
+    let letter = store.print_letter(attempt).await?;
+    Ok(match letter.as_ref().map(|l| l.state.as_str()) {
+        None | Some("stopped") => Found::Absent,
+        Some("handed") => Found::Accepted {
+            reference: letter.and_then(|l| Some(format!("{}/{:05}", l.batch?, l.place?))),
+        },
+        Some(_) => Found::Unclear,
     })
 }

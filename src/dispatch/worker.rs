@@ -313,7 +313,16 @@ impl Dispatcher {
         let outcomes = self.carriers.send_all(outgoing).await;
         let now = self.store.clock().now();
         let mut settlements = Vec::with_capacity(outcomes.len());
+        let mut gathered = Vec::new();
         for (attempt, outcome) in outcomes {
+            // It lies in the open batch and stays reserved until that is handed over.
+            if let Outcome::Gathered(letter) = outcome {
+                if let Some((stage, channel)) = known.remove(&attempt) {
+                    *report.sent.entry((stage, channel, "gathered")).or_default() += 1;
+                }
+                gathered.push(letter);
+                continue;
+            }
             let channel = known.get(&attempt).map(|(_, channel)| *channel);
             let others = channel.map_or(0, |channel| self.carriers.capabilities(channel).count());
             let mut settlement = settlement(attempt, outcome, now);
@@ -330,7 +339,20 @@ impl Dispatcher {
             settlements.push(settlement);
         }
         self.store.settle(settlements).await?;
-        Ok(())
+        self.gather(gathered).await
+    }
+}
+
+impl Dispatcher {
+    /// Puts letters into the open batch; what cannot be put there now is found later, for nothing of it leaves.
+    async fn gather(&self, letters: Vec<crate::store::Gathered>) -> Result<(), DispatchError> {
+        for _ in 0..5 {
+            match self.store.gather(letters.clone()).await {
+                Err(StoreError::Contended) => tokio::task::yield_now().await,
+                other => return Ok(other.map(|_| ())?),
+            }
+        }
+        Err(StoreError::Contended.into())
     }
 }
 
@@ -363,6 +385,11 @@ pub(super) fn settlement(attempt: AttemptId, outcome: Outcome, now: Moment) -> S
                 ..plain
             }
         }
+        // Only what the store was told of lies in the open batch.
+        Outcome::Gathered(_) => Settlement {
+            reason: Some("it was typeset for a batch and never came to lie in one".to_owned()),
+            ..plain
+        },
         Outcome::Unknown { reason, partly } => {
             let (provider, references, whole) = match partly {
                 Some(known) => (Some(known.provider), known.references, known.whole),

@@ -29,7 +29,7 @@ pub use account::{Account, AccountState, ClaimKind, Instalments};
 pub use attempt::{Attempt, AttemptState, Channel, Channels, IllegalTransition, Origin, Purpose};
 pub use contact::{Address, AddressKind, ContactPoint, ContactUse, EmailAddress, PostalAddress};
 pub use creditor::{Creditor, Payee, Portfolio, Sender, SenderKind};
-pub use draft::{Draft, Email, Letter, Segments, Sms, SmsCoding};
+pub use draft::{Draft, Email, Letter, LetterForm, PaymentSlip, Segments, Sms, SmsCoding};
 pub use events::{
     CallRecord, CallResult, Consent, ConsentScope, Dispute, Payment, Promise, PromiseState, Suppression,
     SuppressionReason, SuppressionScope,

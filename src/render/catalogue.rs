@@ -10,7 +10,7 @@ use super::facts::{FACT_NAMES, REPLACEABLE};
 use super::faults::{TemplateError, line_of};
 use super::html;
 use super::locale::LocaleWords;
-use crate::domain::{Channel, Locale, Purpose, SenderKind};
+use crate::domain::{Channel, LetterForm, Locale, Purpose, SenderKind};
 
 /// The wrapper for a collector's own words; never chosen by a ladder.
 pub const OWN_WORDS: &str = "own-words";
@@ -76,6 +76,8 @@ pub(super) struct Wording {
     pub(super) used: BTreeSet<String>,
     /// The fact that holds the rows of a letter's table.
     pub(super) table_rows: Option<String>,
+    /// The form of a letter, where the template wants one whatever the country.
+    pub(super) form: Option<LetterForm>,
     /// SHA-256 over the files it was made from.
     pub(super) digest: [u8; 32],
 }
@@ -91,6 +93,8 @@ pub(super) enum Slot {
     TableHead,
     AfterTable,
     Closing,
+    /// Only on letters of law firms.
+    Signature,
     ReturnSlip,
 }
 
@@ -295,7 +299,7 @@ impl<'a> Compiler<'a> {
         channel: Channel,
         mut paths: Vec<String>,
     ) -> Result<Wording, TemplateError> {
-        let (mut parts, mut used, mut table_rows) = (Vec::new(), BTreeSet::new(), None);
+        let (mut parts, mut used, mut table_rows, mut form) = (Vec::new(), BTreeSet::new(), None, None);
         if let [path] = paths.as_slice()
             && channel == Channel::Letter
         {
@@ -305,6 +309,12 @@ impl<'a> Compiler<'a> {
             }
             parts.extend(self.frame(locale, &mut used)?);
             used.extend(["recipient_name".to_owned(), "recipient_address".to_owned()]);
+            form = letter.form.map(|word| word.0);
+            // What stands on the slip, where the words name the payee.
+            if used.contains("payee_number") {
+                let names = ["payee_holder", "payee_bank", "payment_reference"];
+                used.extend(names.map(str::to_owned));
+            }
             table_rows = letter.table_rows.map(|rows| rows.into_inner());
             if let Some(rows) = &table_rows {
                 self.known(path, self.file(path)?, rows, 1)?;
@@ -329,6 +339,7 @@ impl<'a> Compiler<'a> {
             parts,
             used,
             table_rows,
+            form,
             digest: self.digest(&paths)?,
         })
     }
@@ -346,17 +357,20 @@ impl<'a> Compiler<'a> {
             ));
         };
         let frame = words.letter.clone();
-        [
+        let always = [
             (Slot::Letterhead, frame.letterhead),
             (Slot::Date, frame.date),
             (Slot::Reference, frame.reference),
-        ]
-        .into_iter()
-        .map(|(slot, text)| {
-            let line = super::catalogue_file::first_line(raw, &text);
-            self.part((slot, line), &path, text.get_ref(), used)
-        })
-        .collect()
+        ];
+        let signature = frame.signature.map(|text| (Slot::Signature, text));
+        always
+            .into_iter()
+            .chain(signature)
+            .map(|(slot, text)| {
+                let line = super::catalogue_file::first_line(raw, &text);
+                self.part((slot, line), &path, text.get_ref(), used)
+            })
+            .collect()
     }
 
     fn part(

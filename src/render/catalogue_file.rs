@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::catalogue::{Need, Slot};
 use super::faults::{TemplateError, line_of};
-use crate::domain::{Channel, Purpose, SenderKind};
+use crate::domain::{Channel, LetterForm, Purpose, SenderKind};
 
 /// `catalogue.toml`.
 #[derive(Debug, Deserialize)]
@@ -118,6 +118,9 @@ pub(super) struct LetterFile {
     closing: Spanned<String>,
     #[serde(default)]
     return_slip: Option<Spanned<String>>,
+    /// `din-5008-a`, `din-5008-b`, `china` or `us-10`; without it that of the recipient's country.
+    #[serde(default)]
+    pub(super) form: Option<Word<LetterForm>>,
 }
 
 impl LetterFile {

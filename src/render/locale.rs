@@ -33,6 +33,29 @@ pub(super) struct LetterFrame {
     pub(super) date: toml::Spanned<String>,
     /// Reference line.
     pub(super) reference: toml::Spanned<String>,
+    /// What stands at the foot of each page, with `{page}` and `{pages}`; without it numbers alone.
+    #[serde(default)]
+    pub(super) page: Option<String>,
+    /// Where a lawyer signs; only on letters of law firms.
+    #[serde(default)]
+    pub(super) signature: Option<toml::Spanned<String>>,
+    /// The labels of the payment slip; without them letters have none.
+    #[serde(default)]
+    pub(super) slip: Option<SlipWords>,
+}
+
+/// The labels of the payment slip.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SlipWords {
+    pub(super) title: String,
+    pub(super) holder: String,
+    pub(super) bank: String,
+    pub(super) number: String,
+    pub(super) amount: String,
+    pub(super) reference: String,
+    /// Beside the code for banking apps.
+    pub(super) code: String,
 }
 
 impl LocaleWords {
@@ -49,6 +72,13 @@ impl LocaleWords {
             return bad(
                 "a `date` without `{year}` or `{day}`".to_owned(),
                 "e.g. `{day} {month_name} {year}`",
+            );
+        }
+        let page = words.letter.page.as_deref();
+        if page.is_some_and(|p| !p.contains("{page}") || !p.contains("{pages}")) {
+            return bad(
+                "`letter.page` without `{page}` or `{pages}`".to_owned(),
+                "e.g. `Page {page} of {pages}`",
             );
         }
         if !words.money.contains_key("other") {

@@ -12,7 +12,11 @@ use super::facts::{Collector, Facts, Value, paragraphs, reply_days};
 use super::faults::RenderFault;
 use super::html;
 use super::segments::segments;
-use crate::domain::{Channel, Draft, Email, Letter, Locale, Purpose, Situation, Sms};
+use super::slip;
+use crate::domain::{
+    Address, Channel, Draft, Email, Letter, LetterForm, Locale, Money, PaymentSlip, Purpose, SenderKind,
+    Situation, Sms,
+};
 
 /// A message as it would be sent, with what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +65,7 @@ pub fn render(
     collector.extras(&template.extras, extra);
     let (facts, mut found) = collector.finish();
     found.splice(0..0, faults);
-    let draft = compose(catalogue, wording, (channel, locale), facts, &mut found);
+    let draft = compose(catalogue, wording, (situation, locale), facts, &mut found);
     match draft {
         Some(draft) if found.is_empty() => Ok(Rendered {
             draft,
@@ -185,14 +189,19 @@ fn unmet(need: Need, template: &Template, s: &Situation, today: NaiveDate) -> Op
 fn compose(
     catalogue: &Catalogue,
     wording: &Wording,
-    (channel, locale): (Channel, Locale),
+    (situation, locale): (&Situation, Locale),
     facts: Facts,
     found: &mut Vec<RenderFault>,
 ) -> Option<Draft> {
     let facts = Arc::new(facts);
     let context = Jinja::from_dyn_object(facts.clone());
     let mut texts = Vec::with_capacity(wording.parts.len());
+    let is_law_firm = situation.sender.kind == SenderKind::LawFirm;
     for part in &wording.parts {
+        // INVARIANT: nobody but a law firm signs as one.
+        if part.slot == Slot::Signature && !is_law_firm {
+            continue;
+        }
         match catalogue
             .env
             .get_template(&part.name)
@@ -203,7 +212,7 @@ fn compose(
         }
     }
     let parts = Parts(texts);
-    match channel {
+    match situation.attempt.channel {
         Channel::Sms => {
             let text = parts.one(Slot::Text)?;
             Some(Draft::Sms(Sms {
@@ -212,7 +221,16 @@ fn compose(
             }))
         }
         Channel::Email => email(catalogue, locale, &parts, found),
-        Channel::Letter => letter(&catalogue.layout, (wording, locale), &parts, &facts, found),
+        Channel::Letter => {
+            let about = About {
+                catalogue,
+                wording,
+                situation,
+                locale,
+                facts: &facts,
+            };
+            letter(&about, &parts, found)
+        }
         Channel::Call => None,
     }
 }
@@ -260,13 +278,51 @@ fn email(
     }
 }
 
-fn letter(
-    layout: &str,
-    (wording, locale): (&Wording, Locale),
-    parts: &Parts,
-    facts: &Facts,
-    found: &mut Vec<RenderFault>,
-) -> Option<Draft> {
+/// What a letter is made from, beside its words.
+struct About<'a> {
+    catalogue: &'a Catalogue,
+    wording: &'a Wording,
+    situation: &'a Situation,
+    locale: Locale,
+    facts: &'a Facts,
+}
+
+impl About<'_> {
+    /// The form that the template wants, else that of where the letter goes.
+    fn form(&self) -> LetterForm {
+        let country = match &self.situation.contact_point.address {
+            Address::Postal(postal) => postal.country.as_str(),
+            Address::Phone(_) | Address::Email(_) => "",
+        };
+        self.wording
+            .form
+            .unwrap_or_else(|| LetterForm::of_country(country))
+    }
+
+    /// A slip where the words name the payee; it asks for what the words ask for.
+    fn payment(&self) -> Option<PaymentSlip> {
+        let words = self.catalogue.locales.get(&self.locale)?;
+        let used = |name: &str| self.wording.used.contains(name);
+        let payee = self.situation.payees.iter().find(|p| p.confirmed);
+        let payee = payee.filter(|_| used("payee_number"))?;
+        let account = &self.situation.account;
+        let instalment = account.instalments.map(|i| i.amount_minor).filter(|m| *m > 0);
+        let minor = match (used("amount_due"), used("amount")) {
+            (true, _) => Some(instalment.unwrap_or(account.balance_minor)),
+            (false, true) => Some(account.balance_minor),
+            (false, false) => None,
+        };
+        let money = minor
+            .filter(|m| *m > 0)
+            .map(|minor| Money::new(minor, account.currency));
+        let amount = money.map(|money| (money, words.money(money)));
+        slip::slip(words.letter.slip.as_ref()?, self.facts, payee, amount)
+    }
+}
+
+fn letter(about: &About<'_>, parts: &Parts, found: &mut Vec<RenderFault>) -> Option<Draft> {
+    let (wording, facts) = (about.wording, about.facts);
+    let frame = about.catalogue.locales.get(&about.locale).map(|l| &l.letter);
     let mut recipient = Vec::new();
     for name in ["recipient_name", "recipient_address"] {
         match facts.text(name) {
@@ -303,9 +359,13 @@ fn letter(
         table,
         after_table: parts.paragraphs(Slot::AfterTable),
         closing: parts.lines(Slot::Closing),
+        signature: parts.lines(Slot::Signature),
+        payment: about.payment(),
         return_slip: parts.lines(Slot::ReturnSlip),
-        lang: locale.as_str().to_owned(),
-        layout: layout.to_owned(),
+        page_words: frame.and_then(|f| f.page.clone()).unwrap_or_default(),
+        form: about.form(),
+        lang: about.locale.as_str().to_owned(),
+        layout: about.catalogue.layout.clone(),
     })))
 }
 

@@ -16,6 +16,7 @@ mod locale;
 mod message;
 mod samples;
 mod segments;
+mod slip;
 
 pub use catalogue::{Catalogue, Need, OWN_WORDS, Template, template_bytes};
 pub use facts::{FACT_NAMES, Facts, Value};

@@ -145,6 +145,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("log", super::log::sql::all()),
         ("people", super::people::sql::all()),
         ("plan", super::plan::sql::all()),
+        ("print", super::print::sql::all()),
         ("queue", super::queue::sql::all()),
         ("registry", super::registry::sql::all()),
         ("restoration", super::restoration::sql::all()),

@@ -360,6 +360,8 @@ async fn clear(
         .map(|d| d.account.0)
         .collect();
     super::decide::lock_accounts(tx, owed.iter().copied()).await?;
+    let whose = (super::print::Whose::Person(person), None);
+    let taken_out = super::print::stop(tx, clock, whose, ERASED).await?;
     // In a copy that was put back nothing is under way; what was becomes unknown by itself.
     let (flying,) = q!(&mut *tx, sql::IN_FLIGHT, [person] => one (i64,))?;
     if flying > 0 && !put_back {
@@ -370,7 +372,7 @@ async fn clear(
     }
     let waiting = q!(&mut *tx, super::events::sql::WAITING_TO_PEOPLE, [id_list([person]), None::<String>] => all (Uuid, String, Option<Uuid>))?;
     let mut erased = Erased {
-        withdrawn: withdraw(tx, clock, waiting, ERASED).await?,
+        withdrawn: taken_out + withdraw(tx, clock, waiting, ERASED).await?,
         ..Erased::default()
     };
     q!(&mut *tx, sql::OVERWRITE_KEY, [vec![0u8; WRAPPED_BYTES], person] => rows)?;

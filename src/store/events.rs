@@ -10,6 +10,7 @@ use super::bulk::{Id, bulk};
 use super::db::{Tx, q, statements};
 use super::decide::TouchInsert;
 use super::people;
+use super::print::{self, Whose};
 use super::review::{withdraw, withdraw_waiting};
 use super::seals::{ERASED, open_text, own_key};
 use super::types::{Ts, id_list};
@@ -612,7 +613,9 @@ impl Taking<'_> {
         }
         self.look_again(&[person, self.account.debtor.0]).await?;
         let waiting = q!(&mut *self.tx, sql::WAITING_TO_PEOPLE, [id_list([person]), word] => all (Uuid, String, Option<Uuid>))?;
-        withdraw(self.tx, self.clock, waiting, reason.as_str()).await
+        let whose = (Whose::Person(person), word);
+        let taken_out = print::stop(self.tx, self.clock, whose, reason.as_str()).await?;
+        Ok(taken_out + withdraw(self.tx, self.clock, waiting, reason.as_str()).await?)
     }
 
     /// Everybody who uses the address is concerned: whatever waits to go there is withdrawn, and the planner looks
@@ -639,7 +642,9 @@ impl Taking<'_> {
         q!(&mut *self.tx, sql::PERSON_CHANGED, [id_list(users.iter().copied())] => rows)?;
         self.look_again(&users).await?;
         let waiting = q!(&mut *self.tx, sql::WAITING_AT_ADDRESS, [address, channel] => all (Uuid, String, Option<Uuid>))?;
-        withdraw(self.tx, self.clock, waiting, reason.as_str()).await
+        let whose = (Whose::Address(address), channel);
+        let taken_out = print::stop(self.tx, self.clock, whose, reason.as_str()).await?;
+        Ok(taken_out + withdraw(self.tx, self.clock, waiting, reason.as_str()).await?)
     }
 
     async fn call(

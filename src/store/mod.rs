@@ -26,6 +26,7 @@ mod kept;
 mod log;
 mod people;
 mod plan;
+mod print;
 mod queue;
 mod registry;
 mod restoration;
@@ -65,6 +66,9 @@ pub use import::{Batch, BatchKind, ImportCounts, NewAccount, NewContact, NewPers
 pub use kept::{Basis, Facts, KeptDecision};
 pub use log::LogEntry;
 pub use plan::{DueAccount, NewAttempt, NewTask, PlanStep};
+pub use print::{
+    Closing, DeadAddress, Gathered, PRINT, PrintBatch, PrintLetter, Recall, ShopWord, StoppedLetter,
+};
 pub use queue::{QueueRow, Suspension, SuspensionRow, TestMode, UnknownAttempt};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
 pub use restoration::Restoration;

@@ -67,6 +67,7 @@ impl Store {
                 if stands(tx).await? {
                     return Ok(false);
                 }
+                super::print::void(tx).await?;
                 let (entries,) = q!(&mut *tx, super::backup::sql::ENTRIES, [] => one (i64,))?;
                 let (now, expected) = (clock.now(), i64::try_from(expected).unwrap_or(i64::MAX));
                 q!(&mut *tx, sql::NOTE, [clock.fresh(), Ts(now), &why, entries, expected] => rows)?;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::bulk::{Id, bulk};
 use super::db::{Tx, q, statements};
 use super::decide::MoveRow;
+use super::print;
 use super::settle::{Settlement, settle_in};
 use super::types::{Ts, id_list, word};
 use super::{Store, StoreError};
@@ -122,7 +123,8 @@ pub(super) async fn withdraw_waiting(
             q!(&mut *tx, super::events::sql::WAITING_ON_CHANNEL, [list, channel] => all (Uuid, String, Option<Uuid>))?
         }
     };
-    withdraw(tx, clock, waiting, reason).await
+    let taken_out = print::stop(tx, clock, (print::Whose::Accounts(accounts), channel), reason).await?;
+    Ok(taken_out + withdraw(tx, clock, waiting, reason).await?)
 }
 
 /// Withdraws the given attempts, with the reason.

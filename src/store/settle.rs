@@ -23,7 +23,8 @@ pub(super) mod sql {
             sqlite: "DELETE FROM touch WHERE id IN (SELECT unhex(value) FROM json_each($1))",
             postgres: "DELETE FROM touch WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
-        LOST = "SELECT id FROM attempt WHERE state = 'reserved' AND reserved_at <= $1 ORDER BY reserved_at LIMIT $2";
+        // A letter in the open batch is not lost: it lies here.
+        LOST = "SELECT id FROM attempt WHERE state = 'reserved' AND reserved_at <= $1 AND NOT EXISTS (SELECT 1 FROM print_letter l WHERE l.attempt_id = attempt.id AND l.state IN ('waiting', 'closing')) ORDER BY reserved_at LIMIT $2";
         // A new attempt for the same step; the old one keeps its place in the story. Each is tried again once.
         RETRY = "INSERT INTO attempt (id, step_key, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, due_at, expires_at, state, requested_at, tries, last_record, run) SELECT $1, $2, account_id, recipient_id, contact_point_id, channel, purpose, origin, asked_by, stage, step, template, own_subject, own_text, $3, expires_at, 'planned', $4, tries + 1, $5, run FROM attempt WHERE id = $6 AND tries < 4 AND expires_at > $3 ON CONFLICT (step_key) DO NOTHING";
     }

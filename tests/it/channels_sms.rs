@@ -61,6 +61,7 @@ pub(crate) fn parcel_for(attempt: AttemptId, number: &str, text: &str) -> Parcel
 pub(crate) fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Accepted { .. } => "accepted",
+        Outcome::Gathered(_) => "gathered",
         Outcome::NotSent { proof, .. } => proof.as_str(),
         Outcome::Unknown { .. } => "unknown",
     }
@@ -71,6 +72,7 @@ fn agrees(fault: &str, outcome: &Outcome, expected: &str, taken: usize) {
     assert_eq!(word(outcome), expected, "{fault}: {outcome:?}");
     match outcome {
         Outcome::Accepted { .. } => assert_eq!(taken, 1, "{fault}"),
+        Outcome::Gathered(_) => panic!("{fault}: nothing is gathered here"),
         Outcome::NotSent { .. } => assert_eq!(taken, 0, "{fault}"),
         Outcome::Unknown { .. } => assert!(taken <= 1, "{fault}"),
     }

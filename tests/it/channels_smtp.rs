@@ -160,7 +160,7 @@ fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Accepted { .. } => "accepted",
         Outcome::NotSent { proof, .. } => proof.as_str(),
-        Outcome::Unknown { .. } => "unknown",
+        Outcome::Unknown { .. } | Outcome::Gathered(_) => "unknown",
     }
 }
 

@@ -56,6 +56,8 @@ fn the_example_mentions_every_key_and_equals_the_defaults() {
     }
     let keys: Vec<&str> = defaults.entries().iter().map(|entry| entry.key).collect();
     let secrets = [
+        "letter_gateway.secret",
+        "letter_gateway.token",
         "smtp.password",
         "smpp.password",
         "gateway.secret",
@@ -94,6 +96,8 @@ fn the_example_with_every_commented_key_switched_on_has_no_unknown_key() {
         "password_file = \"smpp-password\"\n",
         "secret_file = \"gateway-secret\"\n",
         "token_file = \"gateway-token\"\n",
+        "secret_file = \"letter-gateway-secret\"\n",
+        "token_file = \"letter-gateway-token\"\n",
     ]
     .into_iter()
     .fold(on, |on, line| on.replace(line, ""));

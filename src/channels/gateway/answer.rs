@@ -165,7 +165,7 @@ outcome = "deferred"
                     Some(seconds) => format!("{proof} {seconds}"),
                     None => proof.to_string(),
                 },
-                Outcome::Unknown { .. } => "unknown".to_owned(),
+                Outcome::Unknown { .. } | Outcome::Gathered(_) => "unknown".to_owned(),
             };
             assert_eq!(found, expected, "{status} {body}");
         };

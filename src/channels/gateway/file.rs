@@ -33,6 +33,9 @@ pub struct Description {
     pub title: Title,
     /// Where its own documentation stands.
     pub documentation: String,
+    /// What it carries.
+    #[serde(default)]
+    pub carries: Carries,
     /// The settings without which it cannot work.
     #[serde(default)]
     pub needs: Vec<String>,
@@ -53,6 +56,8 @@ pub struct Description {
     pub answers: Vec<AnswerRule>,
     /// How it is asked about a message.
     pub look_up: Option<LookUp>,
+    /// How it is asked to stop a letter that it took over.
+    pub take_back: Option<TakeBack>,
     /// Its later word.
     pub receipt: Option<Incoming>,
     /// Messages of people.
@@ -67,6 +72,30 @@ pub struct Title {
     pub zh: String,
     /// English.
     pub en: String,
+}
+
+/// What a gateway carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Carries {
+    /// Texts to telephones.
+    #[default]
+    Texts,
+    /// Letters, which it prints and mails.
+    Letters,
+}
+
+/// How a gateway is asked to stop a letter.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TakeBack {
+    /// The request.
+    pub request: Request,
+    /// Status codes that say that the letter does not go out.
+    pub stopped_status: Vec<u16>,
+    /// Status codes that say that it is too late.
+    #[serde(default)]
+    pub too_late_status: Vec<u16>,
 }
 
 /// What becomes of the words.
@@ -107,7 +136,7 @@ pub enum OptOut {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     #[serde(default)]
     pub method: Method,
     /// Scheme and host; the setting `gateway.base_url` replaces it.
@@ -141,6 +170,20 @@ pub enum Method {
     #[default]
     #[serde(rename = "POST")]
     Post,
+    /// Takes away.
+    #[serde(rename = "DELETE")]
+    Delete,
+}
+
+impl Method {
+    /// As it travels.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        }
+    }
 }
 
 /// How fields travel.
@@ -154,6 +197,8 @@ pub enum Body {
     Form,
     /// `application/json`.
     Json,
+    /// `multipart/form-data`, for letters with their PDF.
+    Multipart,
 }
 
 /// How a request proves who asks.
@@ -381,7 +426,11 @@ impl Description {
                 format!("`answer_seconds` is {}, expected 1 to 120", self.answer_seconds),
             ));
         }
-        let requests = [Some(&self.send), self.look_up.as_ref().map(|l| &l.request)];
+        let requests = [
+            Some(&self.send),
+            self.look_up.as_ref().map(|l| &l.request),
+            self.take_back.as_ref().map(|t| &t.request),
+        ];
         for request in requests.into_iter().flatten() {
             if let Some(found) = request.complaint() {
                 return Some(found);
@@ -392,8 +441,20 @@ impl Description {
                 .to_owned();
             return Some(("[send]".into(), problem));
         }
+        let mut sent = Vec::new();
+        fill::texts_of(&self.send.fields, &mut sent);
+        let has_file = sent
+            .iter()
+            .any(|t| t.contains("${pdf}") || t.contains("${pdf_base64}"));
+        if has_file != (self.carries == Carries::Letters) {
+            let problem = "letters need a field `${pdf}` or `${pdf_base64}`, texts have none".to_owned();
+            return Some(("[send".into(), problem));
+        }
         for (name, incoming) in [("[receipt]", &self.receipt), ("[inbound]", &self.inbound)] {
             let Some(i) = incoming else { continue };
+            if i.body == Body::Multipart {
+                return Some((name.into(), format!("`{name}` cannot be `multipart`")));
+            }
             let missing = match name {
                 "[receipt]" if i.state.is_none() => "state",
                 "[receipt]" if i.reference.is_none() && i.our_id.is_none() => "reference",
@@ -434,6 +495,13 @@ impl Request {
                     return Some((text, problem));
                 }
             }
+        }
+        let mut fields = Vec::new();
+        fill::texts_of(&self.fields, &mut fields);
+        let file = fields.into_iter().find(|t| t.contains("${pdf}"));
+        if let Some(text) = file.filter(|t| t != "${pdf}" || self.body != Body::Multipart) {
+            let problem = "`${pdf}` stands alone in a field of a `multipart` body".to_owned();
+            return Some((text, problem));
         }
         let wants = match self.sign.scheme {
             Scheme::HmacSha256 if self.sign.header.is_none() => Some("header"),

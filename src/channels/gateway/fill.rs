@@ -12,9 +12,22 @@ pub(super) const PLACEHOLDERS: &[&str] = &[
     "base",
     "callback",
     "coding",
+    "country",
     "date",
     "extra",
     "from",
+    "line_1",
+    "line_2",
+    "line_3",
+    "line_4",
+    "line_5",
+    "line_6",
+    "lines",
+    "name",
+    "pages",
+    "paper",
+    "pdf",
+    "pdf_base64",
     "reference",
     "region",
     "secret",
@@ -35,6 +48,10 @@ pub(super) struct Values {
     texts: BTreeMap<&'static str, String>,
     /// The parameters of a registered template, in the order of its text.
     pub(super) params: Option<Vec<(String, String)>>,
+    /// The lines of a postal address.
+    pub(super) lines: Vec<String>,
+    /// A letter on paper.
+    pub(super) pdf: Option<Vec<u8>>,
 }
 
 impl Values {
@@ -98,6 +115,9 @@ impl Values {
                     let params = self.params.as_ref()?;
                     params.iter().map(|(_, v)| Value::String(v.clone())).collect()
                 }
+                [toml::Value::String(only)] if only == "${lines}" => {
+                    self.lines.iter().cloned().map(Value::String).collect()
+                }
                 _ => Value::Array(all.iter().filter_map(|v| self.json(v)).collect()),
             },
             toml::Value::Table(table) => self.table(table),
@@ -121,6 +141,53 @@ impl Values {
             .iter()
             .filter_map(|(k, v)| Some((k.clone(), text(v)?)))
             .collect()
+    }
+}
+
+impl Values {
+    /// Fields as the parts of a form (RFC 7578), the PDF as a file; the boundary stands in none of them.
+    pub(super) fn multipart(&self, table: &toml::Table, seed: &str) -> (String, Vec<u8>) {
+        let pairs = self.pairs(table);
+        let file = table
+            .iter()
+            .find(|(_, v)| v.as_str() == Some("${pdf}"))
+            .map(|(k, _)| k);
+        let pdf = self.pdf.as_deref().unwrap_or_default();
+        let holds = |boundary: &str| {
+            pairs
+                .iter()
+                .any(|(k, v)| k.contains(boundary) || v.contains(boundary))
+                || pdf.windows(boundary.len()).any(|w| w == boundary.as_bytes())
+        };
+        let mut boundary = format!("dunwell-{seed}");
+        while holds(&boundary) {
+            boundary.push('x');
+        }
+        let named = |name: &str| -> String {
+            let quoted = name.replace('"', "%22").replace(['\r', '\n'], " ");
+            format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{quoted}\"")
+        };
+        let mut body = Vec::with_capacity(pdf.len() + 2048);
+        for (name, value) in &pairs {
+            let head = format!(
+                "{}\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n",
+                named(name)
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(value.as_bytes());
+            body.extend_from_slice(b"\r\n");
+        }
+        if let Some(name) = file {
+            let head = format!(
+                "{}; filename=\"letter.pdf\"\r\ncontent-type: application/pdf\r\n\r\n",
+                named(name)
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(pdf);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        (format!("multipart/form-data; boundary={boundary}"), body)
     }
 }
 
@@ -270,6 +337,24 @@ mod tests {
         assert_eq!(
             values().fill_path("/m/${text}").unwrap(),
             "/m/a%26b%3Dc%0D%0AX%3A%20y%20%E5%82%AC"
+        );
+    }
+
+    #[test]
+    fn a_form_with_a_file_has_a_boundary_of_its_own() {
+        let table: toml::Table =
+            toml::from_str("a = '${text}'\nfile = '${pdf}'\nline_6 = '${line_6}'").unwrap();
+        let values = Values {
+            pdf: Some(b"%PDF dunwell-7 x".to_vec()),
+            ..values()
+        };
+        let (kind, body) = values.multipart(&table, "7");
+        assert_eq!(kind, "multipart/form-data; boundary=dunwell-7x");
+        let body = String::from_utf8(body).unwrap();
+        assert_eq!(body.matches("--dunwell-7x").count(), 3);
+        assert!(body.contains("name=\"file\"; filename=\"letter.pdf\"\r\ncontent-type: application/pdf\r\n\r\n%PDF dunwell-7 x\r\n"));
+        assert!(
+            body.contains("name=\"a\"") && !body.contains("line_6") && body.ends_with("--dunwell-7x--\r\n")
         );
     }
 

@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use self::answer::{Answered, all_fit, outcome};
-use self::file::{Body, By, Method, Request};
+use self::file::{Body, By, Carries, Method, Request};
 use self::fill::{Values, joined, percent, text_at};
 use self::receive::{Keys, read};
 use self::sign::ToSign;
@@ -182,10 +182,22 @@ impl Gateway {
         })
     }
 
-    fn values(&self, to: &PhoneNumber) -> Values {
+    /// What every request may name, whoever it goes to.
+    fn own_values(&self) -> Values {
         let s = &self.settings;
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let mut values = Values::default();
+        values.put("account", given(&s.account));
+        values.put("secret", given(s.secret.expose_secret()));
+        values.put("from", given(&s.from));
+        values.put("extra", given(&s.extra));
+        values.put("region", given(&s.region));
+        values.put("callback", self.callback("receipts"));
+        values
+    }
+
+    fn values(&self, to: &PhoneNumber) -> Values {
+        let mut values = self.own_values();
         let digits = to.e164().trim_start_matches('+');
         values.put("to", to.e164().to_owned());
         values.put("to_digits", digits.to_owned());
@@ -198,13 +210,16 @@ impl Gateway {
                 .unwrap_or(digits)
                 .to_owned(),
         );
-        values.put("account", given(&s.account));
-        values.put("secret", given(s.secret.expose_secret()));
-        values.put("from", given(&s.from));
-        values.put("extra", given(&s.extra));
-        values.put("region", given(&s.region));
-        values.put("callback", self.callback("receipts"));
         values
+    }
+
+    /// What a request about any message may name.
+    fn values_of(&self, to: &Address) -> Option<Values> {
+        match (to, self.settings.description.carries) {
+            (Address::Phone(phone), Carries::Texts) => Some(self.values(phone)),
+            (Address::Postal(_), Carries::Letters) => Some(self.own_values()),
+            _ => None,
+        }
     }
 
     fn fill(&self, request: &Request, values: &Values, at: DateTime<Utc>, nonce: &str) -> Option<Filled> {
@@ -223,28 +238,28 @@ impl Gateway {
         let (kind, body) = match request.body {
             Body::None => (None, Vec::new()),
             Body::Form => (
-                Some("application/x-www-form-urlencoded"),
+                Some("application/x-www-form-urlencoded".to_owned()),
                 joined(&values.pairs(&request.fields)).into_bytes(),
             ),
             Body::Json => (
-                Some("application/json; charset=utf-8"),
+                Some("application/json; charset=utf-8".to_owned()),
                 values.table(&request.fields).to_string().into_bytes(),
             ),
+            Body::Multipart => {
+                let (kind, body) = values.multipart(&request.fields, nonce);
+                (Some(kind), body)
+            }
         };
         let mut headers: Vec<(String, String)> = request
             .headers
             .iter()
             .filter_map(|(k, v)| Some((k.to_ascii_lowercase(), values.fill(v)?)))
             .collect();
-        headers.extend(kind.map(|k| ("content-type".to_owned(), k.to_owned())));
+        headers.extend(kind.map(|k| ("content-type".to_owned(), k)));
         let added = sign::headers(
             request.sign.scheme,
             &ToSign {
-                method: if request.method == Method::Get {
-                    "GET"
-                } else {
-                    "POST"
-                },
+                method: request.method.as_str(),
                 host: base.split("://").nth(1).unwrap_or(base),
                 path: &path,
                 query: &query,
@@ -279,6 +294,7 @@ impl Gateway {
         let mut request = match filled.method {
             Method::Get => self.client.get(&filled.url),
             Method::Post => self.client.post(&filled.url),
+            Method::Delete => self.client.delete(&filled.url),
         };
         for (name, value) in &filled.headers {
             let name = HeaderName::try_from(name.as_str()).map_err(|_| wrong("a header has a wrong name"))?;
@@ -318,6 +334,9 @@ impl Gateway {
             );
         };
         let d = &self.settings.description;
+        if d.carries == Carries::Letters {
+            return Outcome::not_sent(NotSentProof::Misconfigured, "this service carries letters only");
+        }
         let words = match words::words(&sms.text, &parcel.sender, &d.text, &self.settings.registered) {
             Ok(words) => words,
             Err(outcome) => return outcome,
@@ -334,7 +353,13 @@ impl Gateway {
             values.put("template", id);
             values.params = Some(params);
         }
-        let filled = self.fill(&d.send, &values, parcel.at().utc(), &parcel.attempt().to_string());
+        self.hand_over(parcel, &values).await
+    }
+
+    /// Asks once to take a message over.
+    async fn hand_over(&self, parcel: &Parcel, values: &Values) -> Outcome {
+        let d = &self.settings.description;
+        let filled = self.fill(&d.send, values, parcel.at().utc(), &parcel.attempt().to_string());
         let Some(filled) = filled else {
             return Outcome::not_sent(
                 NotSentProof::Misconfigured,
@@ -347,12 +372,73 @@ impl Gateway {
         }
     }
 
+    /// A letter with its PDF.
+    #[cfg(feature = "letters")]
+    async fn deliver_letter(&self, parcel: &Parcel) -> Outcome {
+        use base64::Engine as _;
+        let Address::Postal(to) = &parcel.to else {
+            return Outcome::not_sent(NotSentProof::Misconfigured, "letters go to postal addresses");
+        };
+        let own = parcel.clone();
+        let typesetting = tokio::task::spawn_blocking(move || {
+            crate::channels::print::on_paper(&own, own.at().utc().date_naive())
+        });
+        let letter = match typesetting.await {
+            Ok(Ok(letter)) => letter,
+            Ok(Err(outcome)) => return outcome,
+            Err(_) => return Outcome::not_sent(NotSentProof::ContentRefused, "the typesetter broke down"),
+        };
+        const LINES: [&str; 6] = ["line_1", "line_2", "line_3", "line_4", "line_5", "line_6"];
+        let mut values = self.own_values();
+        values.put("attempt", parcel.attempt().to_string());
+        values.put("name", parcel.recipient_name.as_str().to_owned());
+        values.put("country", to.country.clone());
+        for (name, line) in LINES.into_iter().zip(&to.lines) {
+            values.put(name, line.clone());
+        }
+        values.put("lines", to.lines.join("\n"));
+        values.lines.clone_from(&to.lines);
+        values.put("pages", letter.pages.to_string());
+        if let Draft::Letter(words) = &*parcel.draft {
+            values.put("paper", words.form.paper().to_owned());
+        }
+        let coded = base64::engine::general_purpose::STANDARD.encode(&letter.pdf);
+        values.put("pdf_base64", coded);
+        values.pdf = Some(letter.pdf);
+        self.hand_over(parcel, &values).await
+    }
+
+    /// A letter needs a typesetter.
+    #[cfg(not(feature = "letters"))]
+    async fn deliver_letter(&self, _: &Parcel) -> Outcome {
+        const REASON: &str = "this build has no typesetter; build with the feature `letters`";
+        Outcome::not_sent(NotSentProof::Misconfigured, REASON)
+    }
+
+    /// Asks to stop a letter.
+    async fn stop(&self, asked: &Asked) -> Option<bool> {
+        let rule = self.settings.description.take_back.as_ref()?;
+        let mut values = self.values_of(&asked.to)?;
+        values.put("attempt", asked.attempt.to_string());
+        values.put("reference", asked.references.first().cloned());
+        let nonce = format!("{}-{}", asked.attempt, asked.now.to_text());
+        let filled = self.fill(&rule.request, &values, asked.now.utc(), &nonce)?;
+        let status = self.ask(filled).await.ok()?.status;
+        if rule.stopped_status.contains(&status) {
+            Some(true)
+        } else {
+            rule.too_late_status.contains(&status).then_some(false)
+        }
+    }
+
     async fn query(&self, asked: &Asked) -> Found {
-        let (Some(look_up), Address::Phone(phone)) = (&self.settings.description.look_up, &asked.to) else {
+        let Some(look_up) = &self.settings.description.look_up else {
+            return Found::Unclear;
+        };
+        let Some(mut values) = self.values_of(&asked.to) else {
             return Found::Unclear;
         };
         let ours = asked.attempt.to_string();
-        let mut values = self.values(phone);
         values.put("attempt", ours.clone());
         // Dates of mainland gateways are those of their own place, eight hours ahead and without summer time.
         let there = asked.at.utc() + chrono::TimeDelta::hours(8);
@@ -468,7 +554,10 @@ impl Carrier for Gateway {
         let d = &self.settings.description;
         Capability {
             name: self.name,
-            channel: Channel::Sms,
+            channel: match d.carries {
+                Carries::Texts => Channel::Sms,
+                Carries::Letters => Channel::Letter,
+            },
             idempotency: match d.idempotent_minutes {
                 0 => Idempotency::None,
                 minutes => Idempotency::For(minutes),
@@ -497,7 +586,21 @@ impl Carrier for Gateway {
     }
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.deliver(parcel))
+        Box::pin(async move {
+            match (&*parcel.draft, self.settings.description.carries) {
+                (Draft::Letter(_), Carries::Letters) => self.deliver_letter(parcel).await,
+                _ => self.deliver(parcel).await,
+            }
+        })
+    }
+
+    fn take_back<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Option<bool>> {
+        Box::pin(async move {
+            match self.settings.description.take_back {
+                Some(_) => self.stop(asked).await,
+                None => Some(false),
+            }
+        })
     }
 
     fn look_up<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Found> {

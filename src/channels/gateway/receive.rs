@@ -131,6 +131,8 @@ pub(super) fn read(
     }
     let body = match incoming.body {
         Body::Json => serde_json::from_slice(&knock.body).map_err(|_| NotTaken::Unreadable)?,
+        // Refused when the description was read.
+        Body::Multipart => return Err(NotTaken::Unreadable),
         Body::Form | Body::None => {
             let fields = parameters(knock, incoming.body).into_iter();
             Value::Object(fields.map(|(k, v)| (k, Value::String(v))).collect())

@@ -150,7 +150,7 @@ mod tests {
         match outcome {
             Outcome::Accepted { .. } => "accepted",
             Outcome::NotSent { proof, .. } => proof.as_str(),
-            Outcome::Unknown { .. } => "unknown",
+            Outcome::Unknown { .. } | Outcome::Gathered(_) => "unknown",
         }
     }
 

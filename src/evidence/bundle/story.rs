@@ -435,11 +435,15 @@ impl Story<'_> {
             "text",
             "letterhead",
             "recipient",
+            "reference",
             "body",
             "table",
             "after_table",
             "closing",
+            "signature",
+            "payment_slip",
             "return_slip",
+            "page",
         ];
         let Some((index, sent)) = told.content else { return };
         let title = if sent {

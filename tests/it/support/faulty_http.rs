@@ -42,11 +42,11 @@ impl FaultyHttp {
 }
 
 async fn request(stream: &mut TcpStream) -> Option<String> {
-    let mut bytes = Vec::new();
+    let mut bytes: Vec<u8> = Vec::new();
     let mut chunk = [0u8; 4096];
     loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+        if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
             let length = head
                 .lines()
                 .find_map(|l| {
@@ -55,8 +55,8 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
                         .map(|n| n.trim().parse::<usize>().unwrap())
                 })
                 .unwrap_or(0);
-            if body.len() >= length {
-                return Some(text);
+            if bytes.len() - end - 4 >= length {
+                return Some(String::from_utf8_lossy(&bytes).into_owned());
             }
         }
         match stream.read(&mut chunk).await {
@@ -79,7 +79,9 @@ async fn serve(
 ) {
     while let Some(text) = request(&mut stream).await {
         requests.lock().unwrap().push(text.clone());
-        let asks = text.starts_with("GET") || text.starts_with("HEAD");
+        let asks = ["GET", "HEAD", "DELETE"]
+            .iter()
+            .any(|verb| text.starts_with(verb));
         let fault = match asks {
             true => String::new(),
             false => fault_of(&text),
@@ -150,6 +152,11 @@ async fn serve(
                 take();
                 with("204 No Content", "", "")
             }
+            "" if text.starts_with("DELETE") && text.contains("0000000000aa ") => with("200 OK", "", "{}"),
+            "" if text.starts_with("DELETE") && text.contains("0000000000ab ") => {
+                with("409 Conflict", "", "{}")
+            }
+            "" if text.starts_with("DELETE") => with("503 Service Unavailable", "", ""),
             "" if text.contains("0000000000aa ") => with("200 OK", "", r#"{"id":"m-9","state":"delivered"}"#),
             "" if text.contains("0000000000ab ") => with("503 Service Unavailable", "", ""),
             "" => with("404 Not Found", "", ""),
