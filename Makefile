@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test soak-evidence bench bench-sms bench-mail bench-policy demo guard-report
+.PHONY: help check format test soak-evidence bench bench-letters bench-sms bench-mail bench-policy demo guard-report
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -32,6 +32,10 @@ bench-sms: ## texts over SMPP beside the npm package smpp with the same window
 bench-mail: ## e-mails beside aiosmtplib and nodemailer, plain and signed, over the same sink
 	./scripts/install-missing
 	cargo bench --locked --no-default-features --bench mail
+
+bench-letters: ## letters a second beside WeasyPrint and LibreOffice, one by one and many in one PDF
+	./scripts/install-missing letters
+	cargo bench --locked --bench letters
 
 bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an equivalent rule set
 	cargo bench --locked --no-default-features --bench verdict

@@ -177,7 +177,9 @@ pub fn words_of(letter: &Letter) -> serde_json::Value {
         "reference": letter.reference,
         "subject": letter.subject,
         "paragraphs": letter.paragraphs,
-        "table": letter.table,
+        "table": letter.table.iter().map(|row| row.iter().map(|c| soft(c)).collect()).collect::<Vec<Vec<_>>>(),
+        "columns": columns(&letter.table),
+        "longest": {"recipient": longest(&letter.recipient), "letterhead": longest(&letter.letterhead)},
         "after_table": letter.after_table,
         "closing": letter.closing,
         "signature": letter.signature,
@@ -187,6 +189,62 @@ pub fn words_of(letter: &Letter) -> serde_json::Value {
         "form": letter.form.as_str(),
         "lang": letter.lang,
     })
+}
+
+/// About how wide a text is, in its own size: an ideograph is as wide as high, a letter or digit a little more than half.
+fn ems(text: &str) -> f64 {
+    text.chars()
+        .map(|c| if c < '\u{2e80}' { 0.57 } else { 1.0 })
+        .sum()
+}
+
+fn longest(lines: &[String]) -> f64 {
+    lines.iter().map(|line| ems(line)).fold(0.0, f64::max)
+}
+
+/// A word that is longer than a column may break anywhere.
+fn soft(cell: &str) -> String {
+    let word = |w: &str| match w.chars().count() > 18 && w.is_ascii() {
+        true => w.chars().map(String::from).collect::<Vec<_>>().join("\u{200b}"),
+        false => w.to_owned(),
+    };
+    cell.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// How wide each column wants to be, in ems, and whether it holds amounts and stands to the right. Counted here, because
+/// the typesetter would take as long for it as for the whole letter.
+fn columns(table: &[Vec<String>]) -> Vec<serde_json::Value> {
+    let Some((head, rows)) = table.split_first() else {
+        return Vec::new();
+    };
+    let one = |n: usize| {
+        let cells = || rows.iter().filter_map(|row| row.get(n));
+        let width = table
+            .iter()
+            .filter_map(|row| row.get(n))
+            .map(|c| ems(c))
+            .fold(0.0, f64::max);
+        let right = cells().all(|c| c == "-" || is_amount(c)) && cells().any(|c| c != "-");
+        serde_json::json!({"width": width, "right": right})
+    };
+    (0..head.len()).map(one).collect()
+}
+
+/// `EUR 1,234.50`, `人民币 1,234.50 元`, `¥1,280.00`, `12`; no date, no reference.
+fn is_amount(cell: &str) -> bool {
+    let Some(first) = cell.find(|c: char| c.is_ascii_digit()) else {
+        return false;
+    };
+    let (before, rest) = cell.split_at(first);
+    let end = rest.rfind(|c: char| c.is_ascii_digit()).map_or(0, |n| n + 1);
+    let (number, after) = rest.split_at(end);
+    before.chars().count() <= 12
+        && !before
+            .trim_end_matches('-')
+            .ends_with(|c: char| c.is_ascii_punctuation())
+        && number.chars().all(|c| c.is_ascii_digit() || ",. ".contains(c))
+        && after.trim_start().chars().count() <= 3
+        && !after.contains(['年', '月', '日', '/', '-'])
 }
 
 /// A QR code (ISO/IEC 18004) with error correction M as one path of an SVG picture, with the four blank modules around it
@@ -370,6 +428,22 @@ mod tests {
         if let Ok(place) = std::env::var("DUNWELL_KEEP_LETTER") {
             std::fs::write(place, first).unwrap();
         }
+    }
+
+    #[test]
+    fn amounts_stand_to_the_right() {
+        let check = |cell: &str, expected| assert_eq!(is_amount(cell), expected, "{cell}");
+        check("EUR 1,234.50", true);
+        check("人民币 1,234.50 元", true);
+        check("¥1,280.00", true);
+        check("-12.00", true);
+        check("3", true);
+        check("2026年4月8日", false);
+        check("8 April 2026", false);
+        check("2026-04-08", false);
+        check("RA-2026-0042", false);
+        check("INV/7", false);
+        check("", false);
     }
 
     #[test]

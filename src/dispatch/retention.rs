@@ -88,7 +88,7 @@ fn decides_all(rules: &[Keeping]) -> Option<&Keeping> {
         .iter()
         .filter_map(|class| decides(rules, *class));
     decides(rules, RecordClass::Account)?;
-    each.max_by_key(|r| r.until)
+    each.map(|d| d.rule).max_by_key(|r| r.until)
 }
 
 /// How a debt stands with the schedule.

@@ -132,6 +132,10 @@ fn every_template_reads_well_with_every_sample() {
                 "：\n\n",
                 ":\n\n：",
             ] {
+                // An empty line of a code is one of its fields.
+                if part == "payment_slip" && bad == "\n\n\n" {
+                    continue;
+                }
                 let allowed = part == "html" || (bad == "：\n\n" && text.starts_with(|c| c != ' '));
                 assert!(
                     !text.contains(bad) || (allowed && bad.starts_with(['：', ':'])),
@@ -143,7 +147,8 @@ fn every_template_reads_well_with_every_sample() {
                 "{label} {part}:\n{text}"
             );
             assert!(
-                part == "table" || part == "after_table" || part == "return_slip" || !text.trim().is_empty(),
+                ["table", "after_table", "return_slip", "signature", "payment_slip"].contains(&part)
+                    || !text.trim().is_empty(),
                 "{label} {part}"
             );
         }

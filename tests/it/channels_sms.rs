@@ -441,7 +441,14 @@ async fn a_gateway_is_asked_what_became_of_a_message() {
 fn every_description_that_ships_reads_and_needs_what_it_says() {
     assert_eq!(
         gateway_names(),
-        ["alibaba", "tencent", "twilio", "vonage", "webhook"]
+        [
+            "alibaba",
+            "print-webhook",
+            "tencent",
+            "twilio",
+            "vonage",
+            "webhook"
+        ]
     );
     for name in gateway_names() {
         assert!(Gateway::new(gateway(&name, 9)).is_ok(), "{name}");

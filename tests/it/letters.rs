@@ -35,7 +35,12 @@ fn every_letter(locale: Locale, country: &str) -> Vec<(String, Letter, SenderKin
             let Draft::Letter(letter) = rendered.draft else {
                 panic!("{} is no letter", template.id)
             };
-            all.push((format!("{} {}", template.id, sample.name), *letter, s.sender.kind, sample.today));
+            all.push((
+                format!("{} {}", template.id, sample.name),
+                *letter,
+                s.sender.kind,
+                sample.today,
+            ));
         }
     }
     assert!(all.len() >= 6, "{locale} {country}: {}", all.len());
@@ -45,7 +50,11 @@ fn every_letter(locale: Locale, country: &str) -> Vec<(String, Letter, SenderKin
 fn tool(name: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(name).args(arguments).output() {
         Ok(out) => {
-            let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+            let text = format!(
+                "{}{}",
+                String::from_utf8_lossy(&out.stdout),
+                String::from_utf8_lossy(&out.stderr)
+            );
             // qpdf gives 3 for warnings.
             assert!(out.status.success(), "{name} {arguments:?}: {text}");
             Some(text)
@@ -65,31 +74,59 @@ fn written(folder: &Path, pdf: &[u8]) -> PathBuf {
 
 /// What is said, without the spaces that a typesetter puts between scripts.
 fn bare(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace() && *c != '\u{200b}').collect()
+    text.chars()
+        .filter(|c| !c.is_whitespace() && *c != '\u{200b}')
+        .collect()
 }
 
 #[test]
 fn every_letter_can_be_read_back_by_others() {
     let folder = tempfile::tempdir().unwrap();
-    for (locale, country) in [(Locale::ZhCn, "CN"), (Locale::En, "DE"), (Locale::En, "US"), (Locale::ZhTw, "TW")] {
+    for (locale, country) in [
+        (Locale::ZhCn, "CN"),
+        (Locale::En, "DE"),
+        (Locale::En, "US"),
+        (Locale::ZhTw, "TW"),
+    ] {
         for (name, letter, _, on) in every_letter(locale, country) {
             let typeset = typeset_paged(&letter, on).unwrap_or_else(|e| panic!("{name} {locale}: {e}"));
             let path = written(folder.path(), &typeset.pdf);
             let path = path.to_str().unwrap();
-            let Some(fonts) = tool("pdffonts", &[path]) else { return };
+            let Some(fonts) = tool("pdffonts", &[path]) else {
+                return;
+            };
             for line in fonts.lines().skip_while(|l| !l.starts_with("---")).skip(1) {
                 let flags: Vec<&str> = line.split_whitespace().rev().collect();
                 // Embedded, a subset, and with a table back to Unicode.
                 assert_eq!(&flags[2..5], ["yes", "yes", "yes"], "{name}: {line}");
             }
-            let Some(checked) = tool("qpdf", &["--check", path]) else { return };
-            assert!(checked.contains("No syntax or stream encoding errors"), "{name}: {checked}");
-            let Some(info) = tool("pdfinfo", &[path]) else { return };
-            let of = |key: &str| info.lines().find_map(|l| l.strip_prefix(key)).unwrap().trim().to_owned();
+            let Some(checked) = tool("qpdf", &["--check", path]) else {
+                return;
+            };
+            assert!(
+                checked.contains("No syntax or stream encoding errors"),
+                "{name}: {checked}"
+            );
+            let Some(info) = tool("pdfinfo", &[path]) else {
+                return;
+            };
+            let of = |key: &str| {
+                info.lines()
+                    .find_map(|l| l.strip_prefix(key))
+                    .unwrap()
+                    .trim()
+                    .to_owned()
+            };
             assert_eq!(of("Pages:"), typeset.pages.to_string(), "{name}");
-            let paper = if country == "US" { "612 x 792 pts (letter)" } else { "595.276 x 841.89 pts (A4)" };
+            let paper = if country == "US" {
+                "612 x 792 pts (letter)"
+            } else {
+                "595.276 x 841.89 pts (A4)"
+            };
             assert_eq!(of("Page size:"), paper, "{name}");
-            let Some(text) = tool("pdftotext", &["-raw", path, "-"]) else { return };
+            let Some(text) = tool("pdftotext", &["-raw", path, "-"]) else {
+                return;
+            };
             let text = bare(&text);
             // Every word that the guard judged stands on paper, but for the code and the pattern of the foot.
             let draft = Draft::Letter(Box::new(letter.clone()));
@@ -100,8 +137,12 @@ fn every_letter_can_be_read_back_by_others() {
                 for line in words.split(['\n', '\t']) {
                     // A paragraph is broken where the line ends, so its pieces are looked for.
                     let line = bare(line);
-                    let pieces: Vec<String> =
-                        line.chars().collect::<Vec<_>>().chunks(6).map(|c| c.iter().collect()).collect();
+                    let pieces: Vec<String> = line
+                        .chars()
+                        .collect::<Vec<_>>()
+                        .chunks(6)
+                        .map(|c| c.iter().collect())
+                        .collect();
                     let found = pieces.iter().filter(|p| text.contains(p.as_str())).count();
                     assert!(found * 10 >= pieces.len() * 8, "{name} {part}: {line}\n{text}");
                 }
@@ -128,7 +169,13 @@ fn boxes(path: &str) -> Option<Vec<(String, f64, f64, f64, f64)>> {
         words
             .map(|l| {
                 let text = l.split('>').nth(1).unwrap().split('<').next().unwrap().to_owned();
-                (text, number(l, "xMin"), number(l, "yMin"), number(l, "xMax"), number(l, "yMax"))
+                (
+                    text,
+                    number(l, "xMin"),
+                    number(l, "yMin"),
+                    number(l, "xMax"),
+                    number(l, "yMax"),
+                )
             })
             .collect(),
     )
@@ -155,14 +202,19 @@ fn the_window_shows_the_address_and_nothing_else() {
                 ];
                 let typeset = typeset_paged(&letter, on).unwrap();
                 let path = written(folder.path(), &typeset.pdf);
-                let Some(words) = boxes(path.to_str().unwrap()) else { return };
+                let Some(words) = boxes(path.to_str().unwrap()) else {
+                    return;
+                };
                 let (left, top, right, bottom) = window;
-                let inside = |w: &&(String, f64, f64, f64, f64)| w.3 > left && w.1 < right && w.4 > top && w.2 < bottom;
+                let inside = |w: &&(String, f64, f64, f64, f64)| {
+                    w.3 > left && w.1 < right && w.4 > top && w.2 < bottom
+                };
                 let seen: Vec<&str> = words.iter().filter(inside).map(|w| w.0.as_str()).collect();
                 assert_eq!(seen, letter.recipient, "{name} {form}");
                 // With what the letter may shift in its envelope.
                 for w in words.iter().filter(inside) {
-                    let fits = w.1 >= left + 3.0 && w.2 >= top + 3.0 && w.3 <= right - 3.0 && w.4 <= bottom - 3.0;
+                    let fits =
+                        w.1 >= left + 3.0 && w.2 >= top + 3.0 && w.3 <= right - 3.0 && w.4 <= bottom - 3.0;
                     assert!(fits, "{name} {form}: {w:?}");
                 }
             }
@@ -175,13 +227,22 @@ fn only_law_firms_sign_as_one_and_only_the_payee_is_on_the_slip() {
     let (mut firms, mut others, mut slips) = (0, 0, 0);
     for locale in [Locale::ZhCn, Locale::ZhTw, Locale::En] {
         for (name, letter, kind, _) in every_letter(locale, "CN") {
-            assert_eq!(!letter.signature.is_empty(), kind == SenderKind::LawFirm, "{name}");
+            assert_eq!(
+                !letter.signature.is_empty(),
+                kind == SenderKind::LawFirm,
+                "{name}"
+            );
             match kind {
                 SenderKind::LawFirm => firms += 1,
                 _ => others += 1,
             }
             let all = Draft::Letter(Box::new(letter.clone())).parts();
-            let body = bare(&all.iter().filter(|(p, _)| *p != "payment_slip").map(|(_, t)| t.as_str()).collect::<String>());
+            let body = bare(
+                &all.iter()
+                    .filter(|(p, _)| *p != "payment_slip")
+                    .map(|(_, t)| t.as_str())
+                    .collect::<String>(),
+            );
             if let Some(slip) = &letter.payment {
                 slips += 1;
                 // Nothing stands on the slip that the words do not say.
@@ -199,7 +260,9 @@ fn an_unconfirmed_payee_gets_no_slip() {
     let (catalogue, people) = catalogue();
     let template = catalogue.template("statement").unwrap();
     for sample in &people {
-        let Some(mut s) = sample.situation(template, Channel::Letter) else { continue };
+        let Some(mut s) = sample.situation(template, Channel::Letter) else {
+            continue;
+        };
         let mut payees = (*s.payees).clone();
         payees.iter_mut().for_each(|p| p.confirmed = false);
         s.payees = payees.into();
@@ -211,10 +274,19 @@ fn an_unconfirmed_payee_gets_no_slip() {
 #[test]
 fn long_names_long_addresses_and_long_tables_stay_on_the_page() {
     let folder = tempfile::tempdir().unwrap();
-    for (locale, form) in [(Locale::En, LetterForm::Us10), (Locale::ZhCn, LetterForm::China), (Locale::En, LetterForm::Din5008A)] {
-        let (name, mut letter, _, on) = every_letter(locale, "DE").into_iter().find(|(_, l, ..)| !l.table.is_empty()).unwrap();
+    for (locale, form) in [
+        (Locale::En, LetterForm::Us10),
+        (Locale::ZhCn, LetterForm::China),
+        (Locale::En, LetterForm::Din5008A),
+    ] {
+        let (name, mut letter, _, on) = every_letter(locale, "DE")
+            .into_iter()
+            .find(|(_, l, ..)| !l.table.is_empty())
+            .unwrap();
         letter.form = form;
-        letter.letterhead[0] = "The Very Long Named Association of International Receivables and Sample Companies Limited".to_owned();
+        letter.letterhead[0] =
+            "The Very Long Named Association of International Receivables and Sample Companies Limited"
+                .to_owned();
         letter.recipient = vec![
             "Her Excellency Maximiliane Alexandra Theodora von und zu Musterfrau-Beispielhausen".to_owned(),
             "Department of Long Names and Addresses".to_owned(),
@@ -230,17 +302,23 @@ fn long_names_long_addresses_and_long_tables_stay_on_the_page() {
             row[0] = format!("ROW-{n:03}");
             letter.table.push(row);
         }
-        letter.table[1][0] = "CONTRACT/2026/AVERYLONGREFERENCEWITHOUTBREAKS-00000000123-AND-STILL-LONGER".to_owned();
+        letter.table[1][0] =
+            "CONTRACT/2026/AVERYLONGREFERENCEWITHOUTBREAKS-00000000123-AND-STILL-LONGER".to_owned();
         let typeset = typeset_paged(&letter, on).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(typeset.pages >= 2, "{name}");
         let path = written(folder.path(), &typeset.pdf);
         let path = path.to_str().unwrap();
-        let Some(text) = tool("pdftotext", &["-raw", path, "-"]) else { return };
+        let Some(text) = tool("pdftotext", &["-raw", path, "-"]) else {
+            return;
+        };
         for n in 0..40 {
             assert!(text.contains(&format!("ROW-{n:03}")), "{name}: row {n}");
         }
         let head = bare(&letter.table[0][0]);
-        assert!(bare(&text).matches(&head).count() >= 2, "{name}: the head stands again on the next page");
+        assert!(
+            bare(&text).matches(&head).count() >= 2,
+            "{name}: the head stands again on the next page"
+        );
         let width = if form == LetterForm::Us10 { 215.9 } else { 210.0 };
         for (word, left, _, right, _) in boxes(path).unwrap_or_default() {
             assert!(left > 9.0 && right < width - 9.0, "{name}: {word} {left} {right}");
@@ -254,22 +332,37 @@ fn an_address_that_does_not_fit_the_window_is_refused_and_not_repeated() {
     let address = PostalAddress::parse(&vec!["示范路".repeat(33); 6].join("|"), "CN").unwrap();
     letter.recipient = [vec!["李".repeat(100)], address.lines].concat();
     let error = typeset_paged(&letter, on).unwrap_err();
-    assert_eq!(error, LetterError::Unfit("the address does not fit the window".to_owned()));
+    assert_eq!(
+        error,
+        LetterError::Unfit("the address does not fit the window".to_owned())
+    );
 }
 
 #[test]
 fn letters_of_one_file_are_the_letters_one_by_one() {
     let letters: Vec<Letter> = [(Locale::ZhCn, "CN"), (Locale::En, "US"), (Locale::En, "DE")]
         .into_iter()
-        .flat_map(|(locale, country)| every_letter(locale, country).into_iter().take(3).map(|(_, l, ..)| l))
+        .flat_map(|(locale, country)| {
+            every_letter(locale, country)
+                .into_iter()
+                .take(3)
+                .map(|(_, l, ..)| l)
+        })
         .collect();
     let on = chrono::NaiveDate::from_ymd_opt(2026, 4, 7).unwrap();
-    let pages: Vec<u32> = letters.iter().map(|l| typeset_paged(l, on).unwrap().pages).collect();
+    let pages: Vec<u32> = letters
+        .iter()
+        .map(|l| typeset_paged(l, on).unwrap().pages)
+        .collect();
     let words = || letters.iter().map(words_of).collect();
     let layout = &letters[0].layout;
     for odd in [false, true] {
         let many = typeset_many(layout, words(), odd, on).unwrap();
-        assert_eq!(many.letters.iter().map(|(_, n)| *n).collect::<Vec<_>>(), pages, "{odd}");
+        assert_eq!(
+            many.letters.iter().map(|(_, n)| *n).collect::<Vec<_>>(),
+            pages,
+            "{odd}"
+        );
         let mut next = 1;
         for (first, count) in &many.letters {
             if odd && next % 2 == 0 {
@@ -279,7 +372,11 @@ fn letters_of_one_file_are_the_letters_one_by_one() {
             next += count;
         }
         assert_eq!(many.pages, next - 1);
-        assert_eq!(typeset_many(layout, words(), odd, on).unwrap().pdf, many.pdf, "the same words, the same bytes");
+        assert_eq!(
+            typeset_many(layout, words(), odd, on).unwrap().pdf,
+            many.pdf,
+            "the same words, the same bytes"
+        );
     }
     let folder = tempfile::tempdir().unwrap();
     let many = typeset_many(layout, words(), true, on).unwrap();
@@ -287,8 +384,13 @@ fn letters_of_one_file_are_the_letters_one_by_one() {
     let path = path.to_str().unwrap();
     for ((first, count), letter) in many.letters.iter().zip(&letters) {
         let page = (first + count - 1).to_string();
-        let Some(text) = tool("pdftotext", &["-raw", "-f", &page, "-l", &page, path, "-"]) else { return };
-        let foot = letter.page_words.replace("{page}", &count.to_string()).replace("{pages}", &count.to_string());
+        let Some(text) = tool("pdftotext", &["-raw", "-f", &page, "-l", &page, path, "-"]) else {
+            return;
+        };
+        let foot = letter
+            .page_words
+            .replace("{page}", &count.to_string())
+            .replace("{pages}", &count.to_string());
         assert!(bare(&text).contains(&bare(&foot)), "{foot} in {text}");
     }
 }

@@ -148,6 +148,8 @@ fn of_table(text: &str) -> Result<Rows, (usize, String, String, String)> {
         }
     }
     let mut rows = Vec::new();
+    // The reader counts a row from where the one before it ended, blank lines included.
+    let (mut line, mut counted) = (1, 0);
     for record in reader.records() {
         let record = record.map_err(|e| {
             let line = e.position().map_or(1, |p| usize::try_from(p.line()).unwrap_or(1));
