@@ -1,237 +1,161 @@
-"""Formats that others have published, for verify_bundle.py: canonical JSON (RFC 8785, restricted), keys and signed heads (C2SP
-signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy), the Merkle tree (RFC 9162), time stamps (RFC 3161, RFC 5652)."""
-import base64
-import datetime
-import hashlib
-import json
-import os
-import re
-
+"""Formats that others have published, for verify_bundle.py beside it: canonical JSON (RFC 8785), keys and signed heads
+(C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy), the Merkle tree (RFC 9162) and its files (C2SP
+tlog-tiles), time stamps (RFC 3161, RFC 5652). Whatever does not hold raises an exception."""
+import base64, datetime, hashlib, json, os, re
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes as algorithms
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
+from cryptography.x509 import verification
 
-NAME, B64, NUMBER = r"[^\s+\x00-\x1f\x7f-\x9f]+", "[A-Za-z0-9+/=]+", "0|[1-9][0-9]{0,18}"
+NAME, B64, NUMBER = r"[^\s+\x00-\x1f\x7f-\x9f]+", "[A-Za-z0-9+/=]+", "0|[1-9][0-9]{0,15}"
+STEP = [40, "."]  # the check that is under way: its number in docs/evidence.md, and the file it looks at
 
-
-class Fault(Exception): """A number of docs/evidence.md, and where."""
-
-
-def need(holds, code, place):
-    if not holds: raise Fault(code, place)
-
-
-def tried(code, place, step, *arguments):  # whatever goes wrong in this step is that fault
-    try: return step(*arguments)
-    except Exception as e: raise e if isinstance(e, Fault) else Fault(code, place) from None
-
+def need(holds, *step):
+    STEP[:] = step or STEP
+    if not holds: raise ValueError("refused")
 
 def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
 
-
-def b64(text, size=None):
+def b64(text, size=None):  # base64 has one spelling
     data = base64.b64decode(text, validate=True)
-    assert base64.b64encode(data).decode() == text and size in (None, len(data))
+    need(base64.b64encode(data).decode() == text and size in (None, len(data)))
     return data
 
+def plain(v):  # what every reader of JSON understands alike
+    if type(v) is dict: return all(re.fullmatch(r"[ !#-\[\]-~]*", key) and plain(v[key]) for key in v)
+    return all(map(plain, v)) if type(v) is list else type(v) in (str, bool) or type(v) is int and abs(v) < 2**53
 
-def canonical(raw):  # RFC 8785, restricted: one spelling, plain keys, whole numbers below 2^53
-    def plain(pairs):
-        assert all(re.fullmatch(r"[ !#-\[\]-~]*", key) for key, _ in pairs)
-        return dict(pairs)
-    def small(digits): return range(1 - 2**53, 2**53)[int(digits) + 2**53 - 1]
-    value = json.loads(raw.decode(), object_pairs_hook=plain, parse_int=small, parse_float=small, parse_constant=small)
-    assert json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() == raw and type(value) is dict
+def canonical(raw):  # one value has one spelling, so what is written again must be what was read
+    value = json.loads(raw.decode())
+    need(type(value) is dict and plain(value))
+    need(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() == raw)
     return value
-
 
 def trusted(text):  # keys by name and id, groups of witnesses, and who must have seen the head
     keys, groups, quorum = {}, {}, "none"
-    for word in filter(None, map(str.split, text.splitlines())):
-        if word[0] in ("log", "witness"):
-            name, key_id, data = next(w for w in word[1:] if w.count("+") > 1).split("+", 2)
-            keys[name, key_id] = word[0] == "log", ed25519.Ed25519PublicKey.from_public_bytes(b64(data, 33)[1:]), word[1]
-        elif word[0] == "group": groups[word[1]] = int({"any": 1, "all": len(word) - 3}.get(word[2], word[2])), word[3:]
-        elif word[0] == "quorum": quorum = word[1]
+    for word, *rest in filter(None, map(str.split, text.splitlines())):
+        if word in ("log", "witness"):
+            name, key_id, data = next(w for w in rest if w.count("+") > 1).split("+", 2)
+            keys[name, key_id] = word, rest[0], ed25519.Ed25519PublicKey.from_public_bytes(b64(data, 33)[1:])
+        elif word == "group": groups[rest[0]] = int({"any": 1, "all": len(rest) - 2}.get(rest[1], rest[1])), rest[2:]
+        elif word == "quorum": quorum = rest[0]
     return keys, groups, quorum
 
-
-def head(raw, keys, groups, quorum, place):  # a signed checkpoint: its text, log, size, root, and which witnesses saw it when
-    def form():
-        text, origin, size, root, rest = re.fullmatch(
-            f"(({NAME})\n({NUMBER})\n({B64})\n)\n((?:\u2014 {NAME} {B64}\n){{1,64}})", raw.decode()).groups()
-        lines = [(name, b64(data)) for name, data in (line.split(" ")[1:] for line in rest[:-1].split("\n"))]
-        assert all(len(data) > 4 for _, data in lines)
-        return text.encode(), origin, int(size), b64(root, 32), lines
-    text, origin, size, root, lines = tried(48, place, form)
-    signed, seen = False, {}
-    for name, data in lines:  # those of unknown keys are passed over
-        of_log, key, known_as = keys.get((name, data[:4].hex()), (False, None, ""))
+def head(raw, keys, groups={}, quorum="none"):  # the signed text, log, size, root, and which witnesses saw it when
+    text, origin, size, root, lines = re.fullmatch(
+        f"(({NAME})\n({NUMBER})\n({B64})\n)\n((?:\u2014 {NAME} {B64}\n){{1,64}})", raw.decode()).groups()
+    text, root, signed, seen = text.encode(), b64(root, 32), False, {}
+    lines = [(name, b64(data)) for _, name, data in (line.split(" ") for line in lines[:-1].split("\n"))]
+    need(all(len(data) > 4 for _, data in lines))
+    STEP[0] = 50
+    for name, data in lines:  # a line of a known key must fit; those of unknown keys are passed over
+        kind, known_as, key = keys.get((name, data[:4].hex()), (None, None, None))
         time = int.from_bytes(data[4:12], "big")
-        message = text if of_log else b"cosignature/v1\ntime %d\n%s" % (time, text)
-        if key: tried(50, place, key.verify, data[4 if of_log else 12:], message)
-        if key and not of_log: seen.setdefault(known_as, time)
-        signed = signed or of_log and name == origin
-    def met(name): return sum(map(met, groups[name][1])) >= groups[name][0] if name in groups else name in seen
-    need(signed, 50, place)
-    need(quorum == "none" or met(quorum), 51, place)
-    return text, origin, size, root, seen
+        if kind == "log": key.verify(data[4:], text)
+        if kind == "witness": key.verify(data[12:], b"cosignature/v1\ntime %d\n%s" % (time, text))
+        if kind == "witness": seen.setdefault(known_as, time)
+        signed = signed or kind == "log" and name == origin
+    def met(who): return sum(map(met, groups[who][1])) >= groups[who][0] if who in groups else who in seen
+    need(signed)
+    need(quorum == "none" or met(quorum), 51, STEP[1])
+    return text, origin, int(size), root, seen
 
+def proof(raw):  # its hashes, one a line
+    *lines, rest = raw.decode("ascii").split("\n")
+    need(not rest and len(lines) < 64)
+    return [b64(line, 32) for line in lines]
 
 def climb(at, last, path, old, new):  # RFC 9162, 2.1.3.2 and 2.1.4.2: from one node up to the roots of both trees
     for sibling in path:
-        assert last
+        need(last)
         if at & 1 or at == last:
             old, new = sha(b"\1", sibling, old), sha(b"\1", sibling, new)
             while at and not at & 1: at, last = at >> 1, last >> 1
         else: new = sha(b"\1", new, sibling)
         at, last = at >> 1, last >> 1
-    assert last == 0
+    need(last == 0)
     return old, new
 
-
-def consistent(old, old_root, new, new_root, path):
+def consistent(old, old_root, new, new_root, path, place):  # the older tree is the beginning of the newer one
+    need(0 < old < new, 58, place)
     at, last, path = old - 1, new - 1, path if old & old - 1 else [old_root, *path]
     while at & 1: at, last = at >> 1, last >> 1
-    assert climb(at, last, path[1:], path[0], path[0]) == (old_root, new_root)
+    need(climb(at, last, path[1:], path[0], path[0]) == (old_root, new_root))
 
+def root_of(nodes):
+    while len(nodes) > 1:  # an odd one at the end goes up as it is
+        pairs = [sha(b"\1", *pair) for pair in zip(nodes[::2], nodes[1::2])]
+        nodes = pairs + nodes[len(pairs) * 2:]
+    return nodes[0]
 
-def hashes(raw, first=""):
-    text = raw.decode("ascii")
-    assert text.startswith(first) and text.endswith("\n")
-    return [b64(line, 32) for line in text[len(first):].split("\n")[:-1]]
-
-
-def digests(raw): return {found.decode() for found in re.findall(b'"([0-9a-f]{64})"', raw)}
-
-
-def entries_of_tiles(folder, size):
-    """The first entries of a log and the root over them, out of its tiles (C2SP tlog-tiles)."""
-    peaks, entries = [], []
-    for tile in range((size + 255) // 256):
+def entries_of_tiles(folder):
+    for tile in range(10**12):
         steps = [f"x{tile // 10**digits % 1000:03}" for digits in (9, 6, 3) if tile >= 10**digits]
         name = os.path.join(folder, "tile", "entries", *steps, f"{tile % 1000:03}")
-        if not os.path.exists(name):
+        if not os.path.exists(name):  # the last tile is not full
             name = os.path.join(name + ".p", max(os.listdir(name + ".p"), key=int))
-        with open(name, "rb") as file:
-            raw, at = file.read(), 0
-        while at < len(raw) and len(entries) < size:
-            begin, at = at + 2, at + 2 + int.from_bytes(raw[at:at + 2], "big")
-            node, n = sha(b"\0", raw[begin:at]), len(entries)
-            entries.append(raw[begin:at])
-            while n & 1:
-                node, n = sha(b"\1", peaks.pop(), node), n >> 1
-            peaks.append(node)
-    assert len(entries) == size
-    root = peaks.pop()
-    while peaks:
-        root = sha(b"\1", peaks.pop(), root)
-    return entries, root
+        with open(name, "rb") as file: raw = file.read()
+        while raw:
+            size = 2 + int.from_bytes(raw[:2], "big")
+            yield raw[2:size]
+            raw = raw[size:]
 
+SHA2 = "6086480165030402"  # the names of hashes begin so; each OID as hex digits
+HASH = {SHA2 + "01": hashes.SHA256(), SHA2 + "02": hashes.SHA384(), SHA2 + "03": hashes.SHA512()}
+SIGNED_DATA, TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
+CONTENT_TYPE, MESSAGE_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
 
-HASH = {
-    bytes.fromhex("608648016503040201"): algorithms.SHA256(),
-    bytes.fromhex("608648016503040202"): algorithms.SHA384(),
-    bytes.fromhex("608648016503040203"): algorithms.SHA512(),
-}
-SIGNED, INFO = bytes.fromhex("2a864886f70d010702"), bytes.fromhex("2a864886f70d0109100104")
-KIND, DIGEST = bytes.fromhex("2a864886f70d010903"), bytes.fromhex("2a864886f70d010904")
-
-
-def der(data, tags=b".*"):
-    """The elements of `data`, each as content and whole; their tags have this shape, lengths their shortest form."""
-    seen, found = b"", []
+def der(data, shape):  # the elements of DER data, each as content and whole; a pattern over their tags
+    tags, found = b"", []
     while data:
         size, at = data[1], 2
-        if size > 127:
-            size, at = int.from_bytes(data[2:size - 126], "big"), size - 126
-            assert 2 < at < 7 and data[2] and size > 127
-        assert at + size <= len(data)
-        seen, found, data = seen + data[:1], found + [(data[at:at + size], data[:at + size])], data[at + size:]
-    assert re.fullmatch(tags, seen, re.S)
+        if size > 127:  # the long form of a length, and only where the short one does not do
+            at, size = size - 126, int.from_bytes(data[2:size - 126], "big")
+            need(2 < at < 7 and data[2] and size > 127)
+        need(at + size <= len(data))
+        tags, found, data = tags + data[:1], found + [(data[at:at + size], data[:at + size])], data[at + size:]
+    need(re.fullmatch(shape, tags, re.S))
     return found
 
+def made(cert, signature, message, algorithm):  # whether the key of this certificate made the signature
+    try:
+        key = x509.load_der_x509_certificate(cert).public_key()
+        how = (ec.ECDSA(algorithm),) if isinstance(key, ec.EllipticCurvePublicKey) else (padding.PKCS1v15(), algorithm)
+        return key.verify(signature, message, *how) is None
+    except Exception: return False
 
-def parts(raw, text):
-    """Time, message, signature, its hash, and the certificates of a token over `text`."""
-    kind, box = der(der(raw, b"\x30")[0][0], b"\x06\xa0")
-    signed = der(der(box[0], b"\x30")[0][0], b"\x02\x31\x30\xa0?\xa1?\x31")
-    name, inner = der(signed[2][0], b"\x06\xa0")
-    info = der(inner[0], b"\x04")[0][0]
+def readable(cert):
+    try: return x509.load_der_x509_certificate(cert)
+    except Exception: return None
+
+def vouched(cert, others, roots, when):  # the certificate was for time stamps, and leads to a root, at that time
+    def authority(policy, cert, basic): need(basic.ca)
+    def for_stamps(policy, cert, usage): need(x509.ExtendedKeyUsageOID.TIME_STAMPING in usage)
+    STEP[0], free, either = 57, verification.ExtensionPolicy.permit_all(), verification.Criticality.AGNOSTIC
+    rules = verification.PolicyBuilder().store(verification.Store(roots)).time(when).extension_policies(
+        ca_policy=free.require_present(x509.BasicConstraints, either, authority),
+        ee_policy=free.require_present(x509.ExtendedKeyUsage, either, for_stamps))
+    rules.build_client_verifier().verify(x509.load_der_x509_certificate(cert), [c for c in map(readable, others) if c])
+
+def stamp(raw, text, roots):  # when it was seen: SignedData of RFC 5652, 5, around TSTInfo of RFC 3161, 2.4.2
+    (kind, _), (box, _) = der(der(raw, b"\x30")[0][0], b"\x06\xa0")
+    signed = der(der(box, b"\x30")[0][0], b"\x02\x31\x30\xa0?\xa1?\x31")
+    (name, _), (box, _) = der(signed[2][0], b"\x06\xa0")
+    info = der(box, b"\x04")[0][0]
     signer = der(der(signed[-1][0], b"\x30")[0][0], b"\x02.\x30\xa0\x30\x04\xa1?")
-    algorithm = HASH[der(signer[2][0], b"\x06.*")[0][0]]
-    says = [(a[0][0], der(a[1][0])[0][0]) for a in (der(whole[0], b"\x06\x31.*") for whole in der(signer[3][0], b"\x30*"))]
+    algorithm = HASH[der(signer[2][0], b"\x06.*")[0][0].hex()]
+    attributes = [der(content, b"\x06\x31.*") for content, _ in der(signer[3][0], b"\x30*")]
+    said = [(name.hex(), der(values, b".+")[0][0]) for (name, _), (values, _), *_ in attributes]
     fields = der(der(info, b"\x30")[0][0], b"\x02\x06\x30\x02\x18.*")
-    imprint = der(fields[2][0], b"\x30\x04.*")
-    assert (kind[0], name[0]) == (SIGNED, INFO)
-    assert [v for k, v in says if k == KIND] == [INFO]
-    assert [v for k, v in says if k == DIGEST] == [hashlib.new(algorithm.name, info).digest()]
-    assert hashlib.new(HASH[der(imprint[0][0], b"\x06.*")[0][0]].name, text).digest() == imprint[1][0]
-    certificates = [whole for content, box in signed[3:-1] if box[0] == 0xA0 for _, whole in der(content, b"\x30*")]
-    whole = re.fullmatch("([0-9]{14})(?:[.][0-9]*)?Z", fields[4][0].decode("ascii"))
-    time = datetime.datetime.strptime(whole[1], "%Y%m%d%H%M%S").replace(tzinfo=datetime.timezone.utc)
-    return time, b"\x31" + signer[3][1][1:], signer[5][0], algorithm, certificates
-
-
-def made(key, signature, message, algorithm):
-    """Whether this key made the signature."""
-    try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, message, ec.ECDSA(algorithm))
-        else:
-            key.verify(signature, message, padding.PKCS1v15(), algorithm)
-        return True
-    except Exception:
-        return False
-
-
-def issued(certificate, others, roots, time, depth=4):
-    """Whether the certificate leads to a root, by authorities among the others."""
-    def by(issuer):
-        signed = certificate.signature, certificate.tbs_certificate_bytes, certificate.signature_hash_algorithm
-        return certificate.issuer == issuer.subject and made(issuer.public_key(), *signed)
-
-    def authority(c):
-        try:
-            return c.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except Exception:
-            return False
-
-    begin, end = (getattr(certificate, name + "_utc", None) or getattr(certificate, name).replace(tzinfo=datetime.timezone.utc)
-                  for name in ("not_valid_before", "not_valid_after"))
-    if not begin <= time <= end:
-        return False
-    return any(map(by, roots)) or depth > 0 and any(
-        authority(c) and by(c) and issued(c, others, roots, time, depth - 1) for c in others)
-
-
-def readable(certificates):
-    for der_bytes in certificates:
-        try:
-            certificate = x509.load_der_x509_certificate(der_bytes)
-            certificate.public_key()
-            yield certificate
-        except Exception:
-            pass
-
-
-def stamp(raw, text, roots, place):
-    """The moment at which the authority saw `text`. Without roots only the certificate in the token is looked at."""
-    try:
-        time, message, signature, algorithm, certificates = parts(raw, text)
-        mine = next(c for c in readable(certificates) if made(c.public_key(), signature, message, algorithm))
-    except Exception:
-        raise Fault(56, place) from None
-    if roots:
-        try:
-            usage = mine.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-            assert x509.oid.ExtendedKeyUsageOID.TIME_STAMPING in usage
-            assert issued(mine, list(readable(certificates)), roots, time)
-        except Exception:
-            raise Fault(57, place) from None
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def certificates(pem):
-    found = re.findall(b"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.S)
-    return [x509.load_der_x509_certificate(base64.b64decode(body)) for body in found]
+    (imprint, _), (digest, _), *_ = der(fields[2][0], b"\x30\x04.*")
+    need([kind.hex(), name.hex()] == [SIGNED_DATA, TST_INFO])
+    need([value.hex() for key, value in said if key == CONTENT_TYPE] == [TST_INFO])
+    need([value for key, value in said if key == MESSAGE_DIGEST] == [hashlib.new(algorithm.name, info).digest()])
+    need(hashlib.new(HASH[der(imprint, b"\x06.*")[0][0].hex()].name, text).digest() == digest)  # it is over `text`
+    when = re.fullmatch("([0-9]{14})([.][0-9]*)?Z", fields[4][0].decode("ascii"))[1]
+    when = datetime.datetime.strptime(when + "+0000", "%Y%m%d%H%M%S%z")
+    found = [cert for box, whole in signed[3:-1] if whole[0] == 0xA0 for _, cert in der(box, b"\x30*")]
+    message = b"\x31" + signer[3][1][1:]  # the signed attributes, under the tag of a SET
+    mine = next(cert for cert in found if made(cert, signer[5][0], message, algorithm))
+    if roots: vouched(mine, found, roots, when)
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")

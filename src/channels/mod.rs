@@ -16,10 +16,11 @@ pub mod letters;
 mod links;
 mod mail;
 mod null;
+mod own_mail;
 mod parcel;
-pub mod returned;
 #[cfg(feature = "letters")]
 mod print;
+pub mod returned;
 #[cfg(test)]
 mod sample;
 mod sandbox;
@@ -41,6 +42,7 @@ pub use gateway::{
 };
 pub use links::{Links, UNSUBSCRIBE_PATH, unsubscribe_by_mail};
 pub use null::Null;
+pub use own_mail::{OwnMail, send_own};
 pub use parcel::Parcel;
 #[cfg(feature = "letters")]
 pub use print::{

@@ -212,12 +212,21 @@ async fn signing(found: &mut Findings, out: &Out, store: &Store, config: &Config
         ),
         Err(e) => found.say(Mark::Fail, sentence(&e.into())),
     }
+    if let Ok(Some(at)) = notary.mail_overdue().await {
+        found.say(
+            Mark::Warn,
+            lang.pick(
+                format!("每日检查点上次邮寄成功是 {at},之后日志仍有新增\n请检查 `[smtp]` 与 `evidence.mail_to`"),
+                format!("the daily head was last mailed {at}, and the log has grown since\nlook at `[smtp]` and `evidence.mail_to`"),
+            ),
+        );
+    }
     if !notary.has_anchor() {
         found.say(
             Mark::Warn,
             lang.pick(
-                "没有任何外部见证:能改数据库和密钥的人可以改写日志而不被发现\n请设置 `evidence.policy_file`(见证)或 `evidence.place`(外部副本)",
-                "nobody outside vouches for the log: whoever has the database and the key can rewrite it unseen\nset `evidence.policy_file` (witnesses) or `evidence.place` (copies outside)",
+                "没有任何外部见证:能改数据库和密钥的人可以改写日志而不被发现\n请设置 `evidence.policy_file`(见证)、`evidence.place`(外部副本)或 `evidence.mail_to`(每日邮寄)",
+                "nobody outside vouches for the log: whoever has the database and the key can rewrite it unseen\nset `evidence.policy_file` (witnesses), `evidence.place` (copies outside) or `evidence.mail_to` (a daily mail)",
             ),
         );
     }

@@ -63,10 +63,10 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         inbox,
     )
     .await?;
-    let (stop_printing, printing) = print_batches(&config, &store, &carriers);
     let mail = super::channel_mail::open(&config, &store).await?;
     let links = links(&config, &store)?;
     let page = open_page(&config, &store, &links).await?;
+    let (stop_printing, printing) = print_batches(&config, &store, &carriers);
     if let Some(trial) = store.test_mode().await? {
         let n = trial.recipients.len();
         session.out.remark(
@@ -210,7 +210,8 @@ async fn say_which(
 
 /// What signs the log while the service runs. A log without a key gets one, unless it had one before.
 async fn ready_notary(session: &Session, store: &Store, config: &Config) -> anyhow::Result<Notary> {
-    let notary = Notary::new(store.clone(), config.evidence.clone())?;
+    let post = crate::dispatch::post(config, session.out.lang.pick(true, false))?;
+    let notary = Notary::new(store.clone(), config.evidence.clone())?.with_post(post);
     let file = notary.key_file();
     if !file.path().exists() && store.log_keys().await?.is_empty() {
         let key = super::evidence::make_key(file.path(), &config.installation, None)?;
@@ -240,8 +241,8 @@ async fn ready_notary(session: &Session, store: &Store, config: &Config) -> anyh
     }
     if !notary.has_anchor() {
         session.out.remark(
-            "注意:没有任何外部见证。能改数据库和密钥的人可以改写日志而不被发现;请设置 `evidence.policy_file`(见证)或 `evidence.place`(外部副本)",
-            "mind: nobody outside vouches for the log, so whoever has the database and the key can rewrite it unseen; set `evidence.policy_file` (witnesses) or `evidence.place` (copies outside)",
+            "注意:没有任何外部见证。能改数据库和密钥的人可以改写日志而不被发现;请设置 `evidence.policy_file`(见证)、`evidence.place`(外部副本)或 `evidence.mail_to`(每日邮寄)",
+            "mind: nobody outside vouches for the log, so whoever has the database and the key can rewrite it unseen; set `evidence.policy_file` (witnesses), `evidence.place` (copies outside) or `evidence.mail_to` (a daily mail)",
         );
     }
     Ok(notary)

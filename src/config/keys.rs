@@ -167,6 +167,8 @@ pub(super) const KEYS: &[Key] = &[
     key("evidence.key_file", Some("log.key"), Kind::Text),
     key("evidence.policy_file", None, Kind::Text),
     key("evidence.place", None, Kind::Text),
+    key("evidence.mail_to", None, Kind::Text),
+    key("evidence.mail_from", None, Kind::Text),
     key("evidence.timestamp_url", None, Kind::Text),
     key("evidence.timestamp_ca_file", None, Kind::Text),
     key("evidence.timestamp_hours", Some("24"), Kind::Whole(1, 720)),

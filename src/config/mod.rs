@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::Channel;
+use crate::domain::{Channel, EmailAddress};
 
 pub use error::ConfigError;
 pub use inbound::InboundMailSettings;
@@ -272,6 +272,10 @@ pub struct EvidenceSettings {
     /// `place`: a folder outside this machine's control (a share of the auditor, a write-once medium) that gets a copy
     /// of the newest head once a day.
     pub place: Option<PathBuf>,
+    /// `mail_to`: who gets the newest head by mail once a day, over the server of `[smtp]`.
+    pub mail_to: Option<String>,
+    /// `mail_from`: whose address stands as its sender; needed with `mail_to`.
+    pub mail_from: Option<String>,
     /// `timestamp_url`: the address of a time-stamp authority (RFC 3161).
     pub timestamp_url: Option<String>,
     /// `timestamp_ca_file`: its root certificates in PEM form; needed with `timestamp_url`.
@@ -366,6 +370,8 @@ impl Config {
                 key_file: values.text("evidence.key_file").into(),
                 policy_file: values.path("evidence.policy_file"),
                 place: values.path("evidence.place"),
+                mail_to: values.optional("evidence.mail_to"),
+                mail_from: values.optional("evidence.mail_from"),
                 timestamp_url: values.optional("evidence.timestamp_url"),
                 timestamp_ca_file: values.path("evidence.timestamp_ca_file"),
                 timestamp_hours: values.whole("evidence.timestamp_hours"),
@@ -428,8 +434,33 @@ impl Config {
             }
         }
         self.check_texts()?;
+        self.check_mail()?;
         inbound::check(self)?;
         mail::check(self)
+    }
+
+    /// What mailing the daily head needs.
+    fn check_mail(&self) -> Result<(), ConfigError> {
+        let evidence = &self.evidence;
+        let is_address = |text: &String| EmailAddress::parse(text).is_ok();
+        for (key, value) in [
+            ("evidence.mail_to", &evidence.mail_to),
+            ("evidence.mail_from", &evidence.mail_from),
+        ] {
+            if !value.as_ref().is_none_or(is_address) {
+                return Err(self.conflict(key, "must be an e-mail address"));
+            }
+        }
+        match (&evidence.mail_to, &evidence.mail_from) {
+            (Some(_), None) => Err(self.conflict(
+                "evidence.mail_to",
+                "needs the sender's address in `evidence.mail_from`",
+            )),
+            (Some(_), _) if self.smtp.host.is_none() => {
+                Err(self.conflict("evidence.mail_to", "needs a mail server in `smtp.host`"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the carriers of texts need.

@@ -11,7 +11,8 @@ use crate::channels::{
     SmppError, SmppSecurity, SmppSettings, Smtp, SmtpError, SmtpSecurity, SmtpSettings, Terms,
 };
 use crate::config::{self, ChannelSettings, Config, ConfigError, file_bytes, gateway_file};
-use crate::domain::Channel;
+use crate::domain::{Channel, EmailAddress};
+use crate::notary::Post;
 use crate::store::{Store, StoreError};
 
 /// Why a carrier cannot be set up.
@@ -224,6 +225,20 @@ fn terms(settings: &ChannelSettings, config: &Config) -> Terms {
         },
         ..Terms::default()
     }
+}
+
+/// How the daily head of the log is mailed to somebody outside; `None` where the settings name nobody.
+///
+/// # Errors
+/// The settings of the mail server do not fit.
+pub fn post(config: &Config, zh: bool) -> Result<Option<Post>, CarrierError> {
+    let address = |text: &Option<String>| EmailAddress::parse(text.as_deref()?).ok();
+    let evidence = &config.evidence;
+    let Some((to, from)) = address(&evidence.mail_to).zip(address(&evidence.mail_from)) else {
+        return Ok(None);
+    };
+    let smtp = smtp(config)?;
+    Ok(Some(Post { smtp, zh, from, to }))
 }
 
 fn smtp(config: &Config) -> Result<SmtpSettings, CarrierError> {

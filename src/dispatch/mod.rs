@@ -22,7 +22,7 @@ mod worker;
 pub use arrivals::{receive, take_arrival};
 #[cfg(feature = "letters")]
 pub use carriers::print_desk;
-pub use carriers::{CarrierError, Doors, carriers, dkim, links, outfit};
+pub use carriers::{CarrierError, Doors, carriers, dkim, links, outfit, post};
 pub use judge::{Judgement, judge};
 #[cfg(feature = "letters")]
 pub use print::{
@@ -32,7 +32,10 @@ pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
-pub use retention::{DebtKept, Keeping, Schedule, debt_kept, keeping, schedule};
+pub use retention::{
+    ClassDue, ClassKept, DebtKept, Decided, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
+    strangers_rule,
+};
 pub use returned::{MailRoom, TakenMail};
 pub use rulebook::{Rulebook, RulebookError};
 pub use rules::{InForce, Rules, RulesError};

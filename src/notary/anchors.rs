@@ -236,7 +236,13 @@ impl Notary {
         Ok(vouched)
     }
 
-    async fn keep(&self, kind: AnchorKind, size: u64, name: &str, body: Vec<u8>) -> Result<(), NotaryError> {
+    pub(super) async fn keep(
+        &self,
+        kind: AnchorKind,
+        size: u64,
+        name: &str,
+        body: Vec<u8>,
+    ) -> Result<(), NotaryError> {
         let anchor = Anchor {
             size,
             kind,
@@ -248,7 +254,12 @@ impl Notary {
     }
 
     /// Whether the log has grown since an anchor, by more than the anchor's own entry and those that signing brought.
-    async fn is_due(&self, kind: AnchorKind, size: u64, pause: TimeDelta) -> Result<bool, NotaryError> {
+    pub(super) async fn is_due(
+        &self,
+        kind: AnchorKind,
+        size: u64,
+        pause: TimeDelta,
+    ) -> Result<bool, NotaryError> {
         let last = self.store.newest_anchor(kind, None).await?;
         Ok(match last {
             None => true,

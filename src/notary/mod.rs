@@ -8,11 +8,13 @@
 mod anchors;
 mod bundle;
 mod keys;
+mod mail;
 mod run;
 
 pub use anchors::{AsyncProof, Vouched, ask_witness};
 pub use bundle::{Bundle, BundleAsk};
 pub use keys::{KeyError, KeyFile};
+pub use mail::Post;
 pub use run::{Beat, run};
 
 use std::path::PathBuf;
@@ -73,6 +75,7 @@ pub struct Notary {
     policy: Option<Policy>,
     roots: Arc<Vec<Vec<u8>>>,
     client: reqwest::Client,
+    post: Option<Arc<Post>>,
 }
 
 impl Notary {
@@ -92,6 +95,7 @@ impl Notary {
             policy,
             roots: Arc::new(roots),
             client: client()?,
+            post: None,
         })
     }
 
@@ -106,7 +110,11 @@ impl Notary {
             .policy
             .iter()
             .any(|p| p.witnesses().any(|(_, _, url)| url.is_some()));
-        witnesses || self.settings.place.is_some() || self.settings.timestamp_url.is_some()
+        let settings = &self.settings;
+        witnesses
+            || settings.place.is_some()
+            || settings.timestamp_url.is_some()
+            || settings.mail_to.is_some()
     }
 
     /// Makes the keys of the file known to the log, gives waiting entries their place and signs the tree. Durable when it

@@ -87,6 +87,7 @@ async fn outside(notary: &Notary, head: &Head, again: bool) -> Result<Vouched, N
     for more in [
         notary.stamp(head, false).await?,
         notary.copy_out(head, false).await?,
+        notary.mail_out(head, false).await?,
     ] {
         all.by.extend(more.by);
         all.faults.extend(more.faults);

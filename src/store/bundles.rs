@@ -8,7 +8,6 @@ use super::db::{q, statements};
 use super::tree::stored;
 use super::versions::SetDigest;
 use super::{Anchor, Head, Store, StoreError};
-use crate::domain::PersonId;
 use crate::evidence::Kind;
 use crate::evidence::bundle::{Scope, Selected, Walk};
 
@@ -24,11 +23,10 @@ pub(super) mod sql {
         OF_ATTEMPT = "SELECT position FROM evidence WHERE attempt_id = $1 AND position < $2 ORDER BY position";
         TRACES = {
             sqlite: "SELECT digest, bytes FROM trace WHERE digest IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT digest, bytes FROM trace WHERE digest IN (SELECT decode(jsonb_array_elements_text(CAST($1 AS JSONB)), 'hex'))",
+            postgres: "SELECT digest, bytes FROM trace WHERE digest = ANY (ARRAY(SELECT decode(jsonb_array_elements_text(CAST($1 AS JSONB)), 'hex')))",
         };
         SETS_OF = "SELECT digest FROM published WHERE kind = $1 ORDER BY at DESC, digest";
         FIRST_ANCHORED = "SELECT size FROM evidence_anchor WHERE kind = $1 AND size > $2 AND size < $3 ORDER BY size LIMIT 1";
-        OF_REFERENCE = "SELECT id FROM person WHERE ref = $1 ORDER BY id LIMIT 2";
     }
 }
 
@@ -119,7 +117,7 @@ impl Store {
     /// The first head that holds the entry `index`, is older than `size` and was stamped by an authority; if none was,
     /// the first that a witness has seen or that was copied outside.
     pub async fn first_anchored(&self, index: u64, size: u64) -> Result<Option<Anchored>, StoreError> {
-        for kind in ["timestamp", "witness", "place"] {
+        for kind in ["timestamp", "witness", "place", "mail"] {
             let mut tx = self.db.read().await?;
             let range = (stored(index)?, stored(size)?);
             let found = q!(&mut tx, sql::FIRST_ANCHORED, [kind, range.0, range.1] => opt (i64,))?;
@@ -132,25 +130,6 @@ impl Store {
             }
         }
         Ok(None)
-    }
-
-    /// The person with this number of the creditor's.
-    ///
-    /// # Errors
-    /// There is none, or several creditors have such a number.
-    pub async fn person_id(&self, reference: &str) -> Result<PersonId, StoreError> {
-        let mut tx = self.db.read().await?;
-        let hashed = tx.seals().hash("person.ref", reference)?;
-        match q!(&mut tx, sql::OF_REFERENCE, [hashed] => all (Uuid,))?[..] {
-            [(id,)] => Ok(PersonId(id)),
-            [] => Err(StoreError::Missing {
-                what: "person",
-                name: reference.to_owned(),
-            }),
-            _ => Err(StoreError::Refused(format!(
-                "several creditors have a person `{reference}`; give the account instead"
-            ))),
-        }
     }
 
     /// Records that a bundle was handed out; `fields` say which. Durable when it returns.

@@ -28,36 +28,36 @@ pub(super) mod sql {
         };
         ATTEMPTS = {
             sqlite: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, approved_by, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY due_at, id",
-            postgres: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, approved_by, state, last_record FROM attempt WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY due_at, id",
+            postgres: "SELECT id, account_id, recipient_id, contact_point_id, channel, purpose, origin, stage, step, template, own_subject, own_text, due_at, expires_at, approved_by, state, last_record FROM attempt WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY due_at, id",
         };
         RELATIONS = {
             sqlite: "SELECT account_id, person_id, role FROM relation WHERE account_id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT account_id, person_id, role FROM relation WHERE account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT account_id, person_id, role FROM relation WHERE account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         SUPPRESSIONS = {
             sqlite: "SELECT id, person_id, account_id, address_id, channel, reason, since, until FROM suppression WHERE lifted_at IS NULL AND person_id IN (SELECT unhex(value) FROM json_each($1)) UNION SELECT id, person_id, account_id, address_id, channel, reason, since, until FROM suppression WHERE lifted_at IS NULL AND account_id IN (SELECT unhex(value) FROM json_each($2)) UNION SELECT id, person_id, account_id, address_id, channel, reason, since, until FROM suppression WHERE lifted_at IS NULL AND address_id IN (SELECT unhex(value) FROM json_each($3))",
-            postgres: "SELECT id, person_id, account_id, address_id, channel, reason, since, until FROM suppression WHERE lifted_at IS NULL AND (person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) OR account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID)) OR address_id IN (SELECT CAST(jsonb_array_elements_text(CAST($3 AS JSONB)) AS UUID)))",
+            postgres: "SELECT id, person_id, account_id, address_id, channel, reason, since, until FROM suppression WHERE lifted_at IS NULL AND (person_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) OR account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))) OR address_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($3 AS JSONB)) AS UUID))))",
         };
         CONSENTS = {
             sqlite: "SELECT id, person_id, scope, channel, given_at, until FROM consent WHERE revoked_at IS NULL AND person_id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, person_id, scope, channel, given_at, until FROM consent WHERE revoked_at IS NULL AND person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT id, person_id, scope, channel, given_at, until FROM consent WHERE revoked_at IS NULL AND person_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         WISHES = {
             sqlite: "SELECT id, person_id, wish, channel, since, until FROM wish WHERE withdrawn_at IS NULL AND person_id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY since, id",
-            postgres: "SELECT id, person_id, wish, channel, since, until FROM wish WHERE withdrawn_at IS NULL AND person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY since, id",
+            postgres: "SELECT id, person_id, wish, channel, since, until FROM wish WHERE withdrawn_at IS NULL AND person_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY since, id",
         };
         TOUCHES = {
             sqlite: "SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND person_id IN (SELECT unhex(value) FROM json_each($1)) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND account_id IN (SELECT unhex(value) FROM json_each($2)) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND address_id IN (SELECT unhex(value) FROM json_each($3))",
-            postgres: "SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID)) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND address_id IN (SELECT CAST(jsonb_array_elements_text(CAST($3 AS JSONB)) AS UUID))",
+            postgres: "SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND person_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))) UNION SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM touch WHERE at >= $4 AND address_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($3 AS JSONB)) AS UUID)))",
         };
         // Whether anything ever went to this person about this debt; older than the history window too.
         TOUCHED = {
             sqlite: "SELECT DISTINCT person_id, account_id FROM touch WHERE account_id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT DISTINCT person_id, account_id FROM touch WHERE account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT DISTINCT person_id, account_id FROM touch WHERE account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         RELEASE = {
             sqlite: "UPDATE attempt SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $2 AND id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "UPDATE attempt SET claimed_by = NULL, claimed_until = NULL WHERE id = ANY (ARRAY(SELECT id FROM attempt WHERE claimed_by = $2 AND id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE))",
+            postgres: "UPDATE attempt SET claimed_by = NULL, claimed_until = NULL WHERE id = ANY (ARRAY(SELECT id FROM attempt WHERE claimed_by = $2 AND id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY id FOR NO KEY UPDATE))",
         };
         NEXT_DUE = "SELECT MIN(due_at) FROM attempt WHERE state IN ('planned', 'held')";
     }

@@ -29,23 +29,23 @@ pub(super) mod sql {
         // Locks in a fixed order: people, then debts, then addresses, each by id. On SQLite the writer is the lock.
         LOCK_PEOPLE = {
             sqlite: "SELECT id FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY id",
-            postgres: "SELECT id FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+            postgres: "SELECT id FROM person WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY id FOR NO KEY UPDATE",
         };
         LOCK_ACCOUNTS = {
             sqlite: "SELECT id FROM account WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY id",
-            postgres: "SELECT id FROM account WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+            postgres: "SELECT id FROM account WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY id FOR NO KEY UPDATE",
         };
         LOCK_ADDRESSES = {
             sqlite: "SELECT id FROM address WHERE id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY id",
-            postgres: "SELECT id FROM address WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+            postgres: "SELECT id FROM address WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY id FOR NO KEY UPDATE",
         };
         PLACES = {
             sqlite: "SELECT t.id, t.account_id, t.recipient_id, a.debtor_id, c.address_id FROM attempt t JOIN account a ON a.id = t.account_id JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT t.id, t.account_id, t.recipient_id, a.debtor_id, c.address_id FROM attempt t JOIN account a ON a.id = t.account_id JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT t.id, t.account_id, t.recipient_id, a.debtor_id, c.address_id FROM attempt t JOIN account a ON a.id = t.account_id JOIN contact_point c ON c.id = t.contact_point_id WHERE t.id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         FRESH = {
             sqlite: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT t.id, t.state, t.claimed_by, t.channel, t.purpose, t.last_record, a.revision AS account_revision, p.revision AS recipient_revision, d.revision AS debtor_revision FROM attempt t JOIN account a ON a.id = t.account_id JOIN person p ON p.id = t.recipient_id JOIN person d ON d.id = a.debtor_id WHERE t.id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         MOVE = bulk super::MoveRow => "UPDATE attempt SET state = r.state, due_at = COALESCE(r.due_at, attempt.due_at), reserved_at = COALESCE(r.reserved_at, attempt.reserved_at), claimed_by = NULL, claimed_until = NULL, reason = r.reason, findings = r.findings, last_record = COALESCE(r.last_record, attempt.last_record) FROM {batch} AS r WHERE attempt.id = r.id";
         TOUCH = bulk super::TouchInsert => "INSERT INTO touch (id, person_id, account_id, address_id, channel, kind, collection, at) SELECT id, person_id, account_id, address_id, channel, kind, collection, at FROM {batch} AS r";

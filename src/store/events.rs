@@ -52,22 +52,22 @@ pub(super) mod sql {
         UNUSABLE = "UPDATE contact_point SET usable = $1 WHERE address_id = $2 AND (CAST($3 AS TEXT) IS NULL OR person_id = $4)";
         PERSON_CHANGED = {
             sqlite: "UPDATE person SET revision = revision + 1 WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "UPDATE person SET revision = revision + 1 WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "UPDATE person SET revision = revision + 1 WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         ACCOUNT_CHANGED = "UPDATE account SET revision = revision + 1 WHERE id = $1";
         // The planner looks again at everything these people owe.
         LOOK_AGAIN = {
             sqlite: "UPDATE account SET next_step_on = $1, revision = revision + 1 WHERE state = 'open' AND debtor_id IN (SELECT unhex(value) FROM json_each($2))",
-            postgres: "UPDATE account SET next_step_on = $1, revision = revision + 1 WHERE state = 'open' AND debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))",
+            postgres: "UPDATE account SET next_step_on = $1, revision = revision + 1 WHERE state = 'open' AND debtor_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID)))",
         };
         OWED = {
             sqlite: "SELECT id FROM account WHERE state = 'open' AND debtor_id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id FROM account WHERE state = 'open' AND debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT id FROM account WHERE state = 'open' AND debtor_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         DIED = "UPDATE person SET deceased = $1 WHERE id = $2";
         WAITING_TO_PEOPLE = {
             sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND t.id IN (SELECT r.id FROM attempt r WHERE r.state IN ('planned', 'held', 'in_review', 'blocked') AND r.recipient_id IN (SELECT unhex(value) FROM json_each($1)) UNION SELECT r.id FROM account a JOIN attempt r ON r.account_id = a.id WHERE a.debtor_id IN (SELECT unhex(value) FROM json_each($1)))",
-            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND t.id IN (SELECT r.id FROM attempt r WHERE r.state IN ('planned', 'held', 'in_review', 'blocked') AND r.recipient_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) UNION SELECT r.id FROM account a JOIN attempt r ON r.account_id = a.id WHERE a.debtor_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY t.id FOR NO KEY UPDATE OF t",
+            postgres: "SELECT t.id, t.state, t.last_record FROM attempt t WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2) AND t.id IN (SELECT r.id FROM attempt r WHERE r.state IN ('planned', 'held', 'in_review', 'blocked') AND r.recipient_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) UNION SELECT r.id FROM account a JOIN attempt r ON r.account_id = a.id WHERE a.debtor_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))) ORDER BY t.id FOR NO KEY UPDATE OF t",
         };
         WAITING_AT_ADDRESS = {
             sqlite: "SELECT t.id, t.state, t.last_record FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id WHERE t.state IN ('planned', 'held', 'in_review', 'blocked') AND c.address_id = $1 AND (CAST($2 AS TEXT) IS NULL OR t.channel = $2)",
@@ -75,7 +75,7 @@ pub(super) mod sql {
         };
         WAITING_ON_CHANNEL = {
             sqlite: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT unhex(value) FROM json_each($1)) AND channel = $2",
-            postgres: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) AND channel = $2 ORDER BY id FOR NO KEY UPDATE",
+            postgres: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) AND channel = $2 ORDER BY id FOR NO KEY UPDATE",
         };
         CALL = "INSERT INTO call_record (id, account_id, person_id, address_id, at, result, inbound) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         CONSENT = "INSERT INTO consent (id, person_id, scope, channel, given_at, until) VALUES ($1, $2, $3, $4, $5, $6)";

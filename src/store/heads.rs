@@ -53,6 +53,8 @@ pub enum AnchorKind {
     Timestamp,
     /// A copy in a place outside: what was written there.
     Place,
+    /// A copy mailed to somebody outside: what was attached.
+    Mail,
 }
 
 impl AnchorKind {
@@ -62,6 +64,7 @@ impl AnchorKind {
             AnchorKind::Witness => "witness",
             AnchorKind::Timestamp => "timestamp",
             AnchorKind::Place => "place",
+            AnchorKind::Mail => "mail",
         }
     }
 }
@@ -91,6 +94,7 @@ fn anchor((size, kind, name, at, body): AnchorRow) -> Result<Anchor, StoreError>
             "witness" => AnchorKind::Witness,
             "timestamp" => AnchorKind::Timestamp,
             "place" => AnchorKind::Place,
+            "mail" => AnchorKind::Mail,
             _ => return Err(corrupt),
         },
         name,

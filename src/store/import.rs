@@ -51,7 +51,7 @@ pub(super) mod sql {
         // A closed account without a batch may be taken in anew.
         TAKE_BACK = {
             sqlite: "UPDATE account SET state = 'closed', next_step_on = NULL, batch_id = NULL, row_digest = NULL, revision = revision + 1 WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "UPDATE account SET state = 'closed', next_step_on = NULL, batch_id = NULL, row_digest = NULL, revision = revision + 1 WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "UPDATE account SET state = 'closed', next_step_on = NULL, batch_id = NULL, row_digest = NULL, revision = revision + 1 WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         RECENT_BATCH = "SELECT id FROM import_batch WHERE file_digest = $1 AND kind = $2 AND state = 'done' ORDER BY at DESC LIMIT 1";
     }

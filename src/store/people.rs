@@ -22,16 +22,16 @@ pub(super) mod sql {
     super::statements! {
         ACCOUNTS = {
             sqlite: "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT id, portfolio_id, debtor_id, reference, claim, currency, amount_minor, balance_minor, issued_on, due_on, instalments_overdue, instalment_minor, confirmed, observation, legal_action_approved, preferred, state, disputed, promised_until, revision FROM account WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         PEOPLE = {
             sqlite: "SELECT p.id, p.kind, p.name, p.locale, p.country, p.region, p.postal_code, p.zone, p.zone_until, p.deceased, p.minor, p.revision, k.master, k.wrapped FROM person p LEFT JOIN person_key k ON k.person_id = p.id WHERE p.id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT p.id, p.kind, p.name, p.locale, p.country, p.region, p.postal_code, p.zone, p.zone_until, p.deceased, p.minor, p.revision, k.master, k.wrapped FROM person p LEFT JOIN person_key k ON k.person_id = p.id WHERE p.id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT p.id, p.kind, p.name, p.locale, p.country, p.region, p.postal_code, p.zone, p.zone_until, p.deceased, p.minor, p.revision, k.master, k.wrapped FROM person p LEFT JOIN person_key k ON k.person_id = p.id WHERE p.id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         PLACES = "SELECT DISTINCT p.country, p.region FROM person p WHERE EXISTS (SELECT 1 FROM account a WHERE a.debtor_id = p.id AND a.state = 'open') ORDER BY p.country, p.region";
         CONTACT_POINTS_OF = {
             sqlite: "SELECT c.id, c.person_id, c.address_id, a.kind, c.sealed, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT unhex(value) FROM json_each($1)) ORDER BY c.id",
-            postgres: "SELECT c.id, c.person_id, c.address_id, a.kind, c.sealed, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY c.id",
+            postgres: "SELECT c.id, c.person_id, c.address_id, a.kind, c.sealed, a.country, c.usage, c.zone, c.usable FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.person_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY c.id",
         };
     }
 }

@@ -22,7 +22,7 @@ pub(super) mod sql {
         // What may no longer go: waiting or under review, about this debt.
         WAITING_OF_ACCOUNTS = {
             sqlite: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+            postgres: "SELECT id, state, last_record FROM attempt WHERE state IN ('planned', 'held', 'in_review', 'blocked') AND account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY id FOR NO KEY UPDATE",
         };
     }
 }

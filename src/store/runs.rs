@@ -25,7 +25,7 @@ pub(super) mod sql {
         // Looked up by account: as a join with the rows, SQLite walks the whole table for each group of them.
         CLOSE = {
             sqlite: "UPDATE account_outcome SET until_run = $1 WHERE until_run IS NULL AND from_run < $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
-            postgres: "UPDATE account_outcome SET until_run = $1 WHERE until_run IS NULL AND from_run < $1 AND account_id IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID))",
+            postgres: "UPDATE account_outcome SET until_run = $1 WHERE until_run IS NULL AND from_run < $1 AND account_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($2 AS JSONB)) AS UUID)))",
         };
         // A later run that was quicker knows better.
         PUT = bulk super::OutcomeRow => "INSERT INTO account_outcome (account_id, from_run, until_run, outcome, detail) SELECT account_id, run, NULL, outcome, detail FROM {batch} AS r WHERE NOT EXISTS (SELECT 1 FROM account_outcome x WHERE x.account_id = r.account_id AND x.until_run IS NULL AND x.from_run > r.run) ON CONFLICT (account_id, from_run) DO UPDATE SET outcome = excluded.outcome, detail = excluded.detail";

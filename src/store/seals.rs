@@ -18,7 +18,7 @@ pub(super) mod sql {
     super::statements! {
         KEYS = {
             sqlite: "SELECT person_id, master, wrapped FROM person_key WHERE person_id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT person_id, master, wrapped FROM person_key WHERE person_id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT person_id, master, wrapped FROM person_key WHERE person_id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         PUT_KEYS = bulk super::KeyInsert => "INSERT INTO person_key (person_id, master, wrapped) SELECT person_id, master, wrapped FROM {batch} AS r ORDER BY r.n";
         LOOKUPS = "SELECT DISTINCT lookup FROM seal_master";
@@ -266,7 +266,7 @@ pub(super) async fn settle_keys(store: &super::Store) -> Result<(), StoreError> 
         let made = file.create(&SealKeys::fresh());
         // Of several programs that start together one makes it.
         if let Err(e) = made
-            && !matches!(e, super::SealFileError::Exists(_))
+            && !matches!(e, super::SealFileError::File(super::SecretFileError::Exists(_)))
         {
             return Err(StoreError::Open(e.to_string()));
         }

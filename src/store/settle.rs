@@ -16,12 +16,12 @@ pub(super) mod sql {
     super::statements! {
         STATES = {
             sqlite: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, state, last_record FROM attempt WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)) ORDER BY id FOR NO KEY UPDATE",
+            postgres: "SELECT id, state, last_record FROM attempt WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))) ORDER BY id FOR NO KEY UPDATE",
         };
         SETTLE = bulk super::SettleRow => "UPDATE attempt SET state = r.state, settled_at = COALESCE(attempt.settled_at, r.settled_at), provider = COALESCE(r.provider, attempt.provider), provider_ref = COALESCE(r.provider_ref, attempt.provider_ref), reason = COALESCE(r.reason, attempt.reason), last_record = r.last_record FROM {batch} AS r WHERE attempt.id = r.id";
         FREE_PLACES = {
             sqlite: "DELETE FROM touch WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "DELETE FROM touch WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "DELETE FROM touch WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         // A letter in the open batch is not lost: it lies here.
         LOST = "SELECT id FROM attempt WHERE state = 'reserved' AND reserved_at <= $1 AND NOT EXISTS (SELECT 1 FROM print_letter l WHERE l.attempt_id = attempt.id AND l.state IN ('waiting', 'closing')) ORDER BY reserved_at LIMIT $2";

@@ -21,7 +21,7 @@ pub(super) mod sql {
         DOCUMENT = "SELECT bytes FROM document WHERE digest = $1";
         DOCUMENTS = {
             sqlite: "SELECT digest, bytes FROM document WHERE digest IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT digest, bytes FROM document WHERE digest IN (SELECT decode(jsonb_array_elements_text(CAST($1 AS JSONB)), 'hex'))",
+            postgres: "SELECT digest, bytes FROM document WHERE digest = ANY (ARRAY(SELECT decode(jsonb_array_elements_text(CAST($1 AS JSONB)), 'hex')))",
         };
         PUT_SET = "INSERT INTO policy_set (digest, policy, packs, published_by, published_at, remark) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING";
         SETS = "SELECT digest, policy, packs, published_by, published_at, remark FROM policy_set ORDER BY published_at, digest";

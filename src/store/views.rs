@@ -42,7 +42,7 @@ pub(super) mod sql {
         TASK_COUNTS = "SELECT kind, COUNT(*) FROM task GROUP BY kind ORDER BY kind";
         DEBTOR_REFS = {
             sqlite: "SELECT id, ref_sealed FROM person WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, ref_sealed FROM person WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT id, ref_sealed FROM person WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         ALL_PAYMENTS = "SELECT p.name, a.reference, a.currency, a.debtor_id, y.id, y.sealed, y.amount_minor, y.paid_on FROM payment y JOIN account a ON a.id = y.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id) ORDER BY y.paid_on, y.id";
         ALL_PROMISES = "SELECT p.name, a.reference, a.currency, r.amount_minor, r.due_on, r.made_at FROM promise r JOIN account a ON a.id = r.account_id JOIN portfolio p ON p.id = a.portfolio_id WHERE NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id) ORDER BY r.made_at, r.id";
@@ -55,7 +55,7 @@ pub(super) mod sql {
         ALL_WISHES = "SELECT p.name AS portfolio, a.reference, p.zone, c.wish, c.channel, c.since, c.until, c.withdrawn_at, r.role, m.id AS related_id, m.name FROM wish c JOIN account a ON a.id = COALESCE((SELECT x.id FROM account x WHERE x.debtor_id = c.person_id ORDER BY x.id LIMIT 1), (SELECT x.account_id FROM relation x WHERE x.person_id = c.person_id ORDER BY x.account_id LIMIT 1)) JOIN portfolio p ON p.id = a.portfolio_id LEFT JOIN relation r ON r.account_id = a.id AND r.person_id = c.person_id AND r.person_id <> a.debtor_id LEFT JOIN person m ON m.id = r.person_id WHERE NOT EXISTS (SELECT 1 FROM erasure e WHERE e.person_id = a.debtor_id OR e.person_id = c.person_id) ORDER BY c.since, c.id";
         SEALED_POINTS = {
             sqlite: "SELECT id, person_id, sealed FROM contact_point WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-            postgres: "SELECT id, person_id, sealed FROM contact_point WHERE id IN (SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID))",
+            postgres: "SELECT id, person_id, sealed FROM contact_point WHERE id = ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(CAST($1 AS JSONB)) AS UUID)))",
         };
         // Only the server knows; on SQLite the writer counts.
         COMMITS = {

@@ -21,7 +21,7 @@ use crate::cli::Desk;
 use crate::contract::bounces::{debtor, queued, reserve, return_path, room};
 use crate::contract::world::World;
 use crate::support::databases;
-use crate::support::relay::Relay;
+use crate::support::postfix::Postfix;
 
 fn sender() -> Sender {
     Sender {
@@ -69,7 +69,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool, otherwise: impl Fn() -> Str
 async fn a_real_bounce_ends_the_use_of_the_address() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let lmtp = socket.local_addr().unwrap().port();
-    let Some(postfix) = Relay::start(lmtp) else {
+    let Some(postfix) = Postfix::start_beside(Some(lmtp)) else {
         return;
     };
     let world = World::new(databases().remove(0)).await;

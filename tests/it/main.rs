@@ -3,6 +3,7 @@
 
 mod bounces;
 mod bundles;
+mod canaries;
 mod channels_conformance;
 mod channels_mail;
 mod channels_real;
@@ -17,6 +18,7 @@ mod crash;
 mod demo;
 mod evidence;
 mod letters;
+mod power;
 mod print;
 mod regimes;
 mod holidays;

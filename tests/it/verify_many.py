@@ -4,12 +4,13 @@ import base64, hashlib, json, sys
 sys.path.insert(0, sys.argv[1])
 import verify_bundle
 import verify_formats
+from cryptography import x509
 
 with open(sys.argv[2]) as file:
     job = json.load(file)
 base = {path: base64.b64decode(raw) for path, raw in job["files"].items()}
 trust = verify_formats.trusted(job["trust"])
-roots = verify_formats.certificates(job["roots"].encode()) if job["roots"] else ()
+roots = x509.load_pem_x509_certificates(job["roots"].encode()) if job["roots"] else ()
 
 
 def changed(raw, at, how):
@@ -22,8 +23,8 @@ def code(files):
     try:
         verify_bundle.check(files, trust, roots, None, job.get("manifest"))
         return 0
-    except verify_formats.Fault as fault:
-        return fault.args[0]
+    except Exception:
+        return verify_formats.STEP[0]
 
 
 found = []

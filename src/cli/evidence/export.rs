@@ -125,7 +125,7 @@ async fn scope(store: &Store, args: &ExportArgs) -> anyhow::Result<Scope> {
         for typed in &args.person {
             let person = match typed.parse::<PersonId>() {
                 Ok(id) => id,
-                Err(_) => store.person_id(typed).await?,
+                Err(_) => store.person_by_reference(typed).await?,
             };
             ids.push(person.to_string());
         }

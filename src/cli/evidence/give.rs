@@ -53,6 +53,7 @@ async fn anchor(session: &Session, notary: &Notary, head: &Head) -> anyhow::Resu
         notary.cosign(head, true).await?,
         notary.stamp(head, true).await?,
         notary.copy_out(head, true).await?,
+        notary.mail_out(head, true).await?,
     ];
     for fault in all.iter().flat_map(|v| &v.faults) {
         session.out.remark(

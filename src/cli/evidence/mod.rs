@@ -116,7 +116,8 @@ pub(super) async fn list(session: &Session, limit: i64) -> anyhow::Result<Answer
 async fn notary(session: &Session) -> anyhow::Result<(crate::store::Store, Notary)> {
     let config = session.config()?;
     let store = session.store().await?;
-    let notary = Notary::new(store.clone(), config.evidence)?;
+    let post = crate::dispatch::post(&config, session.out.lang.pick(true, false))?;
+    let notary = Notary::new(store.clone(), config.evidence)?.with_post(post);
     Ok((store, notary))
 }
 

@@ -18,6 +18,17 @@ pub(crate) struct TestDatabase {
     _folder: Option<TempDir>,
 }
 
+impl TestDatabase {
+    /// A SQLite file that lies in somebody else's folder.
+    pub(crate) fn in_folder(folder: &std::path::Path) -> TestDatabase {
+        TestDatabase {
+            kind: "sqlite",
+            database_url: format!("sqlite://{}", folder.join("dunwell.sqlite").display()),
+            _folder: None,
+        }
+    }
+}
+
 /// SQLite always; PostgreSQL when `DUNWELL_TEST_POSTGRES` names a server, as `make test` does.
 pub(crate) fn databases() -> Vec<TestDatabase> {
     let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,6 @@ mod databases;
 pub(crate) mod faulty_http;
 pub(crate) mod faulty_smtp;
 pub(crate) mod postfix;
-pub(crate) mod relay;
 pub(crate) mod smsc;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! A private Postfix: its own settings, queue and log in a temporary folder, on a free port, stopped when it is dropped. It
-//! delivers mail for a few known people into maildirs and returns all other mail to its sender, who has a maildir too.
+//! delivers mail for a few known people into maildirs and returns all other mail to its sender, who has a maildir too. Mail to
+//! `@ruian.example` it hands over by LMTP where somebody listens.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -31,6 +32,7 @@ smtp unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
+lmtp unix - - n - - lmtp
 local unix - n n - - local
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
@@ -39,11 +41,16 @@ postlog unix-dgram n - n - 1 postlogd
 ";
 
 /// Whose mail is delivered, and into which maildir. Everybody else is unknown, which Postfix finds out after it took the mail.
-const BOXES: &str = "/^li\\.wei@/ li.wei/\n/^bounce(\\+.*)?@/ bounces/\n";
+const BOXES: &str = "/^(li\\.wei|known)@/ ${1}/\n/^bounce(\\+.*)?@/ bounces/\n";
 
 impl Postfix {
     /// Starts one; none, said aloud, where Postfix is missing or who runs the tests may not start it.
     pub(crate) fn start() -> Option<Postfix> {
+        Postfix::start_beside(None)
+    }
+
+    /// The same, handing mail to `@ruian.example` to this port of this machine.
+    pub(crate) fn start_beside(lmtp: Option<u16>) -> Option<Postfix> {
         let programs = ["/usr/lib/postfix/sbin", "/usr/libexec/postfix"];
         let daemons = programs
             .iter()
@@ -85,10 +92,12 @@ impl Postfix {
              smtpd_relay_restrictions = permit_mynetworks, reject\nvirtual_mailbox_domains = static:all\n\
              virtual_mailbox_base = {base}/mail\nvirtual_mailbox_maps = regexp:{base}/conf/boxes\n\
              virtual_uid_maps = static:{nobody}\nvirtual_gid_maps = static:{nobody}\nvirtual_minimum_uid = 1\n\
-             recipient_delimiter =\nmaillog_file = {base}/mail.log\nmaillog_file_prefixes = {base}\n"
+             recipient_delimiter =\ntransport_maps = texthash:{base}/conf/transport\nmaillog_file = {base}/mail.log\nmaillog_file_prefixes = {base}\n"
         );
         fs::write(of("conf/main.cf"), settings).unwrap();
         fs::write(of("conf/boxes"), BOXES).unwrap();
+        let onward = lmtp.map(|port| format!("ruian.example lmtp:inet:127.0.0.1:{port}\n"));
+        fs::write(of("conf/transport"), onward.unwrap_or_default()).unwrap();
         fs::write(
             of("conf/master.cf"),
             format!("127.0.0.1:{port} inet n - n - - smtpd\n{SERVICES}"),
@@ -96,11 +105,15 @@ impl Postfix {
         .unwrap();
         let postfix = Postfix { port, folder };
         if !postfix.command("start") || !postfix.answers() {
-            let log = fs::read_to_string(postfix.folder.path().join("mail.log")).unwrap_or_default();
-            require_or_skip(&format!("Postfix does not start here: {log}"));
+            require_or_skip(&format!("Postfix does not start here: {}", postfix.log()));
             return None;
         }
         Some(postfix)
+    }
+
+    /// What it noted.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("mail.log")).unwrap_or_default()
     }
 
     fn command(&self, what: &str) -> bool {
@@ -129,8 +142,7 @@ impl Postfix {
             }
             std::thread::sleep(Duration::from_millis(25));
         }
-        let log = fs::read_to_string(self.folder.path().join("mail.log")).unwrap_or_default();
-        panic!("no {at_least} mails in {name}\n{log}");
+        panic!("no {at_least} mails in {name}\n{}", self.log());
     }
 }
 
