@@ -329,13 +329,11 @@ impl Desk {
             };
         };
         // What the layout itself says when something has no room; it quotes nothing.
-        if let Some(said) = found.message.strip_prefix("panicked with: \"")
-            && let Some(said) = said
-                .strip_suffix('"')
-                .filter(|said| said.contains("does not fit"))
-            && self.layout.text().contains(said)
-        {
-            return LetterError::Unfit(said.to_owned());
+        if let Some(said) = found.message.strip_prefix("panicked with: ") {
+            let said = said.trim_matches('"');
+            if said.contains("does not fit") && self.layout.text().contains(&format!("panic(\"{said}\")")) {
+                return LetterError::Unfit(said.to_owned());
+            }
         }
         let line = self
             .range(found.span)

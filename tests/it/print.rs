@@ -15,7 +15,7 @@ use dunwell::domain::*;
 use dunwell::store::{NewAttempt, NewContact, Occurrence, Recall, Store};
 use serde_json::Value;
 
-use crate::contract::world::{Raw, phone};
+use crate::contract::world::Raw;
 use crate::stories::world::World;
 use crate::support::{databases, faulty_http::FaultyHttp};
 
@@ -36,7 +36,6 @@ fn home(line: &str, country: &str) -> NewContact {
     NewContact {
         address: Address::Postal(PostalAddress::parse(&format!("{line}|510000 广州市"), country).unwrap()),
         usage: ContactUse::Home,
-        ..phone("13800000101")
     }
 }
 
@@ -414,7 +413,7 @@ async fn what_happens_on_the_way_to_the_batch_stops_the_letter() {
             inner: Print::new(folder.path()),
             store: world.store.clone(),
             what: Occurrence::Suppressed {
-                reason: SuppressionReason::CeaseRequest,
+                reason: SuppressionReason::CeaseCommunication,
                 channel: None,
                 address: None,
                 until: None,

@@ -160,9 +160,14 @@ fn of_table(text: &str) -> Result<Rows, (usize, String, String, String)> {
                 "a row of a table".to_owned(),
             )
         })?;
-        let line = record
+        let begins = record
             .position()
-            .map_or(1, |p| usize::try_from(p.line()).unwrap_or(1));
+            .map_or(counted, |p| usize::try_from(p.byte()).unwrap_or(counted));
+        let rest = text.as_bytes().get(begins..).unwrap_or_default();
+        let at = begins + rest.iter().take_while(|b| b"\r\n".contains(b)).count();
+        let passed = text.as_bytes().get(counted..at).unwrap_or_default();
+        line += passed.iter().filter(|b| **b == b'\n').count();
+        counted = at;
         if record.iter().all(str::is_empty) {
             continue;
         }
