@@ -106,7 +106,7 @@ fn aiosmtplib(port: u16) -> Option<f64> {
     rate(
         Command::new(python)
             .arg(script)
-            .args([port.to_string(), CONNECTIONS.to_string(), "1500".into()]),
+            .args([port.to_string(), CONNECTIONS.to_string(), "600".into()]),
     )
 }
 
@@ -114,7 +114,7 @@ fn nodemailer(port: u16, key: Option<&Path>) -> Option<f64> {
     let package = target().join("node/node_modules/nodemailer");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/rivals/nodemailer_client.cjs");
     package.exists().then_some(())?;
-    let mails = if key.is_some() { "1500" } else { "4000" };
+    let mails = if key.is_some() { "600" } else { "2000" };
     let mut command = Command::new("node");
     command
         .arg(script)
@@ -241,12 +241,12 @@ async fn main() {
         .then(|| DkimKey::from_pem("s2", &std::fs::read(&rsa_file).unwrap()).unwrap());
     let signs = |key: &DkimKey| Some(Dkim::new(None, vec![key.clone()]));
     let mut all: [Vec<f64>; 6] = Default::default();
-    ours(port, 2000, None).await;
+    ours(port, 1_000, None).await;
     for _ in 0..ROUNDS {
-        all[0].push(ours(port, 20_000, None).await);
-        all[1].push(ours(port, 20_000, signs(&ed25519)).await);
+        all[0].push(ours(port, 6_000, None).await);
+        all[1].push(ours(port, 6_000, signs(&ed25519)).await);
         if let Some(rsa) = &rsa {
-            all[2].push(ours(port, 6_000, signs(rsa)).await);
+            all[2].push(ours(port, 2_000, signs(rsa)).await);
         }
         let key = rsa_file.clone();
         let (a, b, c) = tokio::task::spawn_blocking(move || {

@@ -333,4 +333,35 @@ mod tests {
         check("li+tag@bücher.example", Some("li+tag@xn--bcher-kva.example"));
         check("a@xn--a.example", None);
     }
+
+    proptest::proptest! {
+        /// Whatever a name or subject holds, a mail has the header of one mail or there is none, and nothing panics.
+        #[test]
+        fn no_name_and_no_subject_makes_another_header(
+            name in proptest::prelude::any::<String>(),
+            subject in proptest::prelude::any::<String>(),
+        ) {
+            let mut parcel = sample::email(1);
+            parcel.sender = Arc::new(Sender { name, ..sample::sender() });
+            parcel.draft = Arc::new(Draft::Email(Email {
+                subject,
+                text: "a".to_owned(),
+                html: String::new(),
+            }));
+            if let Ok(mail) = build(&parcel, None) {
+                let text = String::from_utf8(mail.bytes).unwrap();
+                let (head, _) = text.split_once("\r\n\r\n").unwrap();
+                let names: Vec<&str> = head
+                    .split("\r\n")
+                    .filter(|line| !line.starts_with([' ', '\t']))
+                    .map(|line| line.split(':').next().unwrap_or(""))
+                    .collect();
+                let expected = [
+                    "Message-ID", "Date", "From", "Reply-To", "To", "Subject", "Auto-Submitted", "MIME-Version",
+                    "Content-Type",
+                ];
+                proptest::prop_assert_eq!(names, expected);
+            }
+        }
+    }
 }

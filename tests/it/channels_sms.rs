@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use dunwell::channels::{
     Arrival, Arrived, Asked, Carrier, Carriers, Description, Found, Gateway, GatewaySettings, Knock,
-    MessageIds, NotTaken, Outcome, Parcel, Registered, Segmentation, Smpp, SmppSecurity, SmppSettings, Terms,
+    MessageIds, NotTaken, Outcome, Parcel, Registered, Segmentation, Smpp, SmppSecurity, SmppSettings, Smtp,
+    SmtpSecurity, SmtpSettings, Terms,
 };
 use dunwell::config::{gateway_file, gateway_names};
 use dunwell::domain::{
@@ -694,6 +695,15 @@ async fn an_expired_certificate_is_a_setting_to_be_mended() {
         .unwrap()
         .send(&parcel_for(attempt(1), "+12125550100", SHORT))
         .await;
+    agrees("expired", &outcome, "misconfigured", 0);
+    let settings = SmtpSettings {
+        port,
+        security: SmtpSecurity::Tls,
+        extra_roots: Some(of("ca.pem")),
+        ..SmtpSettings::new("localhost")
+    };
+    let mail = crate::channels_conformance::mail(attempt(1), "li.wei");
+    let outcome = Smtp::new(settings).unwrap().send(&mail).await;
     agrees("expired", &outcome, "misconfigured", 0);
     let settings = SmppSettings {
         host: "localhost".to_owned(),

@@ -145,7 +145,7 @@ impl Session {
                 match local.strip_prefix("mail-") {
                     Some("reset") => return self.reset(),
                     Some("late") => {
-                        tokio::time::sleep(Duration::from_secs(3)).await;
+                        tokio::time::sleep(Duration::from_secs(6)).await;
                         self.say("250 late").await?;
                     }
                     Some(code) => self.say(&format!("{code} scripted")).await?,

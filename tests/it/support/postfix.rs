@@ -92,7 +92,9 @@ impl Postfix {
              smtpd_relay_restrictions = permit_mynetworks, reject\nvirtual_mailbox_domains = static:all\n\
              virtual_mailbox_base = {base}/mail\nvirtual_mailbox_maps = regexp:{base}/conf/boxes\n\
              virtual_uid_maps = static:{nobody}\nvirtual_gid_maps = static:{nobody}\nvirtual_minimum_uid = 1\n\
-             recipient_delimiter =\ntransport_maps = texthash:{base}/conf/transport\nmaillog_file = {base}/mail.log\nmaillog_file_prefixes = {base}\n"
+             recipient_delimiter =\nsmtpd_reject_unlisted_recipient = no\n\
+             transport_maps = texthash:{base}/conf/transport\n\
+             maillog_file = {base}/mail.log\nmaillog_file_prefixes = {base}\n"
         );
         fs::write(of("conf/main.cf"), settings).unwrap();
         fs::write(of("conf/boxes"), BOXES).unwrap();
