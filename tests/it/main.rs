@@ -16,6 +16,7 @@ mod evidence;
 mod power;
 mod regimes;
 mod holidays;
+mod insider;
 mod replay;
 mod seal_cli;
 mod stories;
