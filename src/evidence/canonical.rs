@@ -321,14 +321,22 @@ mod tests {
         ] {
             assert_eq!(parse(bad), Err(CanonicalError::Spelling), "{bad}");
         }
-        for bad in ["1.5", "null", "9007199254740993", "{\"é\":1}"] {
+        for bad in [
+            "1.5",
+            "null",
+            "9007199254740993",
+            "-9223372036854775808",
+            "{\"é\":1}",
+        ] {
             assert!(matches!(parse(bad), Err(CanonicalError::Forbidden(_))), "{bad}");
+            assert!(!scan(&format!("{{\"a\":{bad}}}"), |_, _| {}), "{bad}");
         }
     }
 
     #[test]
     fn large_integers_are_text() {
         assert_eq!(to_canonical(&Value::from(i64::MAX)), "\"9223372036854775807\"");
+        assert_eq!(to_canonical(&Value::from(i64::MIN)), "\"-9223372036854775808\"");
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
