@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test soak-evidence bench bench-letters bench-sms bench-mail bench-policy demo guard-report walk-channels
+.PHONY: help check format test soak-evidence soak-power soak-kills bench bench-letters bench-sms bench-mail bench-policy demo guard-report walk-channels
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -18,7 +18,15 @@ test: ## all tests on SQLite and on a private PostgreSQL; installs what is missi
 
 soak-evidence: ## a million changed bundles, both verifiers; DUNWELL_MUTATIONS sets another number
 	./scripts/install-missing
-	DUNWELL_PYTHON="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/venv/bin/python" cargo test --locked --release --test it a_million_changed_bundles -- --ignored --nocapture
+	DUNWELL_PYTHON="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/venv/bin/python" cargo test --locked --release --no-default-features --test it a_million_changed_bundles -- --ignored --nocapture
+
+soak-power: ## a thousand power cuts on recorded writes (needs strace); DUNWELL_CUTS sets another number
+	./scripts/install-missing
+	cargo test --locked --release --no-default-features --test it a_thousand_power_cuts -- --ignored --nocapture
+
+soak-kills: ## a thousand kills of a sending service on each database; DUNWELL_KILLS sets another number
+	./scripts/install-missing
+	./scripts/with-postgres cargo test --locked --release --no-default-features --test it a_thousand_kills -- --ignored --nocapture
 
 bench: ## measure the pipeline and the log on both databases; prints tables and writes JSON
 	mkdir -p target/bench

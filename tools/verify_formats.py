@@ -1,7 +1,7 @@
 """Formats that others have published, for verify_bundle.py beside it: canonical JSON (RFC 8785), keys and signed heads
 (C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy), the Merkle tree (RFC 9162) and its files (C2SP
 tlog-tiles), time stamps (RFC 3161, RFC 5652). Whatever does not hold raises an exception."""
-import base64, datetime, hashlib, json, os, re
+import base64, datetime, hashlib, json, pathlib, re
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
@@ -88,17 +88,30 @@ def root_of(nodes):
         nodes = pairs + nodes[len(pairs) * 2:]
     return nodes[0]
 
-def entries_of_tiles(folder):
+def entries_of_tiles(folder, size):  # those of the tiles up to the one with so many entries, and of all that follow
     for tile in range(10**12):
         steps = [f"x{tile // 10**digits % 1000:03}" for digits in (9, 6, 3) if tile >= 10**digits]
-        name = os.path.join(folder, "tile", "entries", *steps, f"{tile % 1000:03}")
-        if not os.path.exists(name):  # the last tile is not full
-            name = os.path.join(name + ".p", max(os.listdir(name + ".p"), key=int))
-        with open(name, "rb") as file: raw = file.read()
+        name = pathlib.Path(folder, "tile", "entries", *steps, f"{tile % 1000:03}")
+        partial = sorted(name.with_name(name.name + ".p").glob("*"), key=lambda path: int(path.name))
+        if not name.exists() and not partial: return need(tile * 256 >= size)
+        raw = (name if name.exists() else partial[-1]).read_bytes()
         while raw:
-            size = 2 + int.from_bytes(raw[:2], "big")
-            yield raw[2:size]
-            raw = raw[size:]
+            end = 2 + int.from_bytes(raw[:2], "big")
+            need(end <= len(raw))
+            yield raw[2:end]
+            raw = raw[end:]
+        if not name.exists(): return  # a tile that is not full is the last
+
+def manifest(raw):  # digests by path, as sha256sum lists them; sorted, in one form
+    listed = dict(line.split("  ")[::-1] for line in raw.decode().split("\n")[:-1])
+    need(listed and all(re.fullmatch("[!-~]+", n) and re.fullmatch("[0-9a-f]{64}", listed[n]) for n in listed))
+    need("".join(f"{listed[n]}  {n}\n" for n in sorted(listed)).encode() == raw)
+    return listed
+
+def files_of(folder):  # by path; nothing but plain files in plain folders
+    paths = sorted(pathlib.Path(folder).rglob("*"))
+    for path in paths: need(not path.is_symlink() and (path.is_dir() or path.is_file()), 40, str(path))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
 
 SHA2 = "6086480165030402"  # the names of hashes begin so; each OID as hex digits
 HASH = {SHA2 + "01": hashes.SHA256(), SHA2 + "02": hashes.SHA384(), SHA2 + "03": hashes.SHA512()}

@@ -484,13 +484,31 @@ impl Audit {
 
     fn pass_edge(&mut self) {
         let Some((size, stored)) = &self.edge else { return };
-        if self.tree.size() != *size {
+        let size = *size;
+        if self.tree.size() != size {
             return;
         }
         self.edge_seen = true;
-        if self.levels.concat() != *stored {
+        if self.levels.concat() == *stored {
+            return;
+        }
+        // The edge begins with the hashes of the entries after the last full tile: where these differ, the entry is named.
+        let ours = self.levels.first().map_or(&[][..], Vec::as_slice);
+        let theirs = stored.get(..ours.len()).unwrap_or_default();
+        let pairs = ours.as_chunks::<32>().0.iter().zip(theirs.as_chunks::<32>().0);
+        let differing = pairs
+            .enumerate()
+            .filter(|(_, (a, b))| a != b)
+            .map(|(n, _)| n as u64);
+        let first = size - (ours.len() / 32) as u64;
+        let differing: Vec<u64> = differing.map(|n| first + n).collect();
+        for position in &differing {
+            let what = "the entry is not the one that was taken into the tree";
+            self.fault(FaultKind::Tree, Some(*position), "edge", what);
+        }
+        if differing.is_empty() {
             let what = "the stored edge of the tree is not that of the entries";
-            self.fault(FaultKind::Tree, Some(*size), "edge", what);
+            self.fault(FaultKind::Tree, Some(size), "edge", what);
         }
     }
 
@@ -854,6 +872,9 @@ mod tests {
             found.contains(&("tree", Some(100))) && found.contains(&("head", Some(299))),
             "{found:?}"
         );
+        // So does the edge, for an entry that is in no full tile yet.
+        let late = rewritten(580, |b| *b = b.replace("\"n\":581", "\"n\":582"));
+        assert!(kinds(&audit(&late, &honest, |_| {})).contains(&("tree", Some(580))));
         // With tiles made anew too, the heads remain.
         let done = audit(&other, &other, |a| {
             a.heads.clear();

@@ -53,7 +53,7 @@ impl From<bool> for Value {
 impl From<i64> for Value {
     /// Integers that readers would round become text.
     fn from(n: i64) -> Value {
-        if n.abs() <= MAX_EXACT {
+        if n.unsigned_abs() <= MAX_EXACT.unsigned_abs() {
             Value::Int(n)
         } else {
             Value::Text(n.to_string())
@@ -145,7 +145,7 @@ fn restrict(json: serde_json::Value) -> Result<Value, CanonicalError> {
         J::Null => return Err(CanonicalError::Forbidden("a null")),
         J::Bool(b) => Value::Bool(b),
         J::Number(n) => match n.as_i64() {
-            Some(n) if n.abs() <= MAX_EXACT => Value::Int(n),
+            Some(n) if n.unsigned_abs() <= MAX_EXACT.unsigned_abs() => Value::Int(n),
             _ => return Err(CanonicalError::Forbidden("a number that is no exact integer")),
         },
         J::String(text) => Value::Text(text),
@@ -262,13 +262,15 @@ impl<'b> Scan<'b> {
         let number: i64 = spelled.parse().ok()?;
         let digits = spelled.trim_start_matches('-');
         let plain = digits == "0" && spelled == "0" || !digits.starts_with('0');
-        (plain && number.abs() <= MAX_EXACT).then_some(())
+        (plain && number.unsigned_abs() <= MAX_EXACT.unsigned_abs()).then_some(())
     }
 
     fn string(&mut self) -> Option<()> {
         self.eat(b'"')?;
         let bytes = self.text.as_bytes();
         loop {
+            let special = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
+            self.at += bytes.get(self.at..)?.iter().position(special)?;
             match *bytes.get(self.at)? {
                 b'"' => {
                     self.at += 1;
@@ -292,8 +294,8 @@ impl<'b> Scan<'b> {
                         _ => return None,
                     }
                 }
-                control if control < 0x20 => return None,
-                _ => self.at += 1,
+                // A control character that is not escaped.
+                _ => return None,
             }
         }
     }
@@ -319,14 +321,22 @@ mod tests {
         ] {
             assert_eq!(parse(bad), Err(CanonicalError::Spelling), "{bad}");
         }
-        for bad in ["1.5", "null", "9007199254740993", "{\"é\":1}"] {
+        for bad in [
+            "1.5",
+            "null",
+            "9007199254740993",
+            "-9223372036854775808",
+            "{\"é\":1}",
+        ] {
             assert!(matches!(parse(bad), Err(CanonicalError::Forbidden(_))), "{bad}");
+            assert!(!scan(&format!("{{\"a\":{bad}}}"), |_, _| {}), "{bad}");
         }
     }
 
     #[test]
     fn large_integers_are_text() {
         assert_eq!(to_canonical(&Value::from(i64::MAX)), "\"9223372036854775807\"");
+        assert_eq!(to_canonical(&Value::from(i64::MIN)), "\"-9223372036854775808\"");
     }
 
     fn any_value() -> impl Strategy<Value = Value> {

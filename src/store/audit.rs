@@ -14,11 +14,13 @@ use crate::evidence::{
 
 pub(super) mod sql {
     super::statements! {
-        // The columns of many entries, a line each, and their bytes, a line each: canonical JSON has no line breaks.
+        // Many entries as one row: ids and hashes side by side, texts a line each; canonical JSON has no line breaks. SQLite
+        // reads a range of a table by its key in the order of the key.
         PAGE = {
-            sqlite: "SELECT COUNT(*) AS entries, COALESCE(group_concat(x.head, char(10)), '') AS heads, COALESCE(group_concat(x.bytes, char(10)), '') AS bodies FROM (SELECT position || ' ' || hex(record) || ' ' || kind || ' ' || COALESCE(hex(attempt_id), '-') || ' ' || at || ' ' || hex(leaf) AS head, bytes FROM evidence WHERE position >= $1 ORDER BY position LIMIT $2) AS x",
-            postgres: "SELECT COUNT(*) AS entries, COALESCE(string_agg(x.head, chr(10) ORDER BY x.position), '') AS heads, COALESCE(string_agg(x.bytes, chr(10) ORDER BY x.position), '') AS bodies FROM (SELECT position, position || ' ' || replace(CAST(record AS TEXT), '-', '') || ' ' || kind || ' ' || COALESCE(replace(CAST(attempt_id AS TEXT), '-', ''), '-') || ' ' || to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') || ' ' || encode(leaf, 'hex') AS head, bytes FROM evidence WHERE position >= $1 ORDER BY position LIMIT $2) AS x",
+            sqlite: "SELECT COUNT(*) AS entries, COALESCE(MIN(x.position), 0) AS first, COALESCE(MAX(x.position), 0) AS last, COALESCE(CAST(group_concat(x.record, '') AS BLOB), x'') AS records, COALESCE(group_concat(x.kind, char(10)), '') AS kinds, COUNT(x.attempt_id) AS of_attempts, COALESCE(CAST(group_concat(COALESCE(x.attempt_id, zeroblob(16)), '') AS BLOB), x'') AS attempts, COALESCE(group_concat(x.at, char(10)), '') AS moments, COALESCE(CAST(group_concat(x.leaf, '') AS BLOB), x'') AS leaves, COALESCE(group_concat(x.bytes, char(10)), '') AS bodies FROM evidence AS x WHERE x.position >= $1 AND x.position < $2",
+            postgres: "SELECT COUNT(*) AS entries, COALESCE(MIN(x.position), 0) AS first, COALESCE(MAX(x.position), 0) AS last, COALESCE(string_agg(uuid_send(x.record), CAST('' AS BYTEA) ORDER BY x.position), CAST('' AS BYTEA)) AS records, COALESCE(string_agg(x.kind, chr(10) ORDER BY x.position), '') AS kinds, COUNT(x.attempt_id) AS of_attempts, COALESCE(string_agg(COALESCE(uuid_send(x.attempt_id), decode(repeat('00', 16), 'hex')), CAST('' AS BYTEA) ORDER BY x.position), CAST('' AS BYTEA)) AS attempts, COALESCE(string_agg(to_char(x.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), chr(10) ORDER BY x.position), '') AS moments, COALESCE(string_agg(x.leaf, CAST('' AS BYTEA) ORDER BY x.position), CAST('' AS BYTEA)) AS leaves, COALESCE(string_agg(x.bytes, chr(10) ORDER BY x.position), '') AS bodies FROM evidence AS x WHERE x.position >= $1 AND x.position < $2",
         };
+        NEXT = "SELECT MIN(position) AS position FROM evidence WHERE position >= $1";
         ONE_BY_ONE = {
             sqlite: "SELECT position, hex(record) AS record, kind, hex(attempt_id) AS attempt, at, hex(leaf) AS leaf, CAST(bytes AS BLOB) AS bytes FROM evidence WHERE position >= $1 ORDER BY position LIMIT $2",
             postgres: "SELECT position, replace(CAST(record AS TEXT), '-', '') AS record, kind, COALESCE(replace(CAST(attempt_id AS TEXT), '-', ''), '') AS attempt, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS at, encode(leaf, 'hex') AS leaf, convert_to(bytes, 'UTF8') AS bytes FROM evidence WHERE position >= $1 ORDER BY position LIMIT $2",
@@ -38,8 +40,8 @@ pub(super) mod sql {
     }
 }
 
-/// Entries that are read at once.
-const PAGE: i64 = 4096;
+/// Entries that are read at once: so few that their bytes stay in the processor's cache.
+const PAGE: i64 = 512;
 
 /// What a verifier brings along: nothing of it comes from the database.
 #[derive(Debug, Clone, Default)]
@@ -67,47 +69,58 @@ fn digest(text: &str) -> [u8; 32] {
     out
 }
 
-/// Feeds a page that came as one row. `None`: something in it is odd; nothing was fed.
-fn feed_page(audit: &mut Audit, entries: i64, heads: &str, bodies: &str) -> Option<i64> {
-    let lines = |text: &str| text.bytes().filter(|b| *b == b'\n').count() as i64 + 1;
-    if lines(heads) != entries || lines(bodies) != entries {
-        return None;
-    }
-    let read = |line: &'_ str| -> Option<(i64, bool)> {
-        let mut words = line.split(' ');
-        let position: i64 = words.next()?.parse().ok()?;
-        let shape = words.next()?.len() == 32 && !words.next()?.is_empty();
-        let attempt = words.next()?;
-        let rest = !words.next()?.is_empty() && words.next()?.len() == 64 && words.next().is_none();
-        Some((
-            position,
-            shape && rest && (attempt == "-" || attempt.len() == 32) && position >= 0,
-        ))
-    };
-    let mut last = 0;
-    for line in heads.split('\n') {
-        let (position, good) = read(line)?;
-        if !good {
+/// Many entries that came as one row.
+#[derive(sqlx::FromRow)]
+struct Page {
+    entries: i64,
+    first: i64,
+    last: i64,
+    records: Vec<u8>,
+    kinds: String,
+    /// How many of them belong to an attempt; the others have zeros in `attempts`.
+    of_attempts: i64,
+    attempts: Vec<u8>,
+    moments: String,
+    leaves: Vec<u8>,
+    bodies: String,
+}
+
+/// The lines of a text, if there are so many.
+fn lines(text: &str, expected: usize) -> Option<std::str::Split<'_, char>> {
+    let breaks = text.bytes().filter(|b| *b == b'\n').count();
+    (breaks + 1 == expected).then(|| text.split('\n'))
+}
+
+impl Page {
+    /// Feeds the entries, and gives the last position. `None`: something in the page is odd; nothing was fed.
+    fn feed(&self, audit: &mut Audit) -> Option<i64> {
+        let entries = usize::try_from(self.entries).ok()?;
+        let first = u64::try_from(self.first).ok()?;
+        let ((records, a), (attempts, b)) = (self.records.as_chunks::<16>(), self.attempts.as_chunks::<16>());
+        let (leaves, c) = self.leaves.as_chunks::<32>();
+        let whole = a.is_empty() && b.is_empty() && c.is_empty();
+        let enough = [records.len(), attempts.len(), leaves.len()] == [entries; 3];
+        let placed = self.last.checked_sub(self.first) == Some(self.entries - 1);
+        let named = attempts.iter().filter(|id| **id != [0; 16]).count();
+        if !(whole && enough && placed && named as i64 == self.of_attempts) {
             return None;
         }
-        last = position;
+        let texts = lines(&self.kinds, entries)?.zip(lines(&self.moments, entries)?);
+        let texts = texts.zip(lines(&self.bodies, entries)?);
+        let ids = records.iter().zip(attempts).zip(leaves);
+        for (n, (((record, attempt), leaf), ((kind, at), bytes))) in ids.zip(texts).enumerate() {
+            audit.entry(&Row {
+                position: Some(first + n as u64),
+                record: u128::from_be_bytes(*record),
+                kind,
+                attempt: (*attempt != [0; 16]).then(|| u128::from_be_bytes(*attempt)),
+                at,
+                leaf: *leaf,
+                bytes,
+            });
+        }
+        Some(self.last)
     }
-    for (line, bytes) in heads.split('\n').zip(bodies.split('\n')) {
-        let mut words = line.split(' ');
-        let mut next = || words.next().unwrap_or_default();
-        let position = next().parse().unwrap_or_default();
-        let (record, kind, attempt, at, leaf) = (next(), next(), next(), next(), next());
-        audit.entry(&Row {
-            position: Some(position),
-            record: id(record),
-            kind,
-            attempt: (attempt != "-").then(|| id(attempt)),
-            at,
-            leaf: digest(leaf),
-            bytes,
-        });
-    }
-    Some(last)
 }
 
 fn feed_one(audit: &mut Audit, row: &OneRow, waits: bool) {
@@ -143,33 +156,29 @@ fn head_row((size, root, note): (i64, Vec<u8>, String)) -> HeadRow {
 
 /// Feeds all entries that have their place, with the heads and tiles that belong to them.
 async fn feed_log(tx: &mut Tx, audit: &mut Audit, tree_size: u64) -> Result<(), StoreError> {
+    // Heads up to this size were read.
+    let mut expected = 0i64;
     let mut from = i64::MIN;
-    loop {
-        let seen = audit.size() as i64;
-        let heads = q!(&mut *tx, sql::HEADS, [seen, seen + PAGE] => all (i64, Vec<u8>, String))?;
+    while let (Some(next),) = q!(&mut *tx, sql::NEXT, [from] => one (Option<i64>,))? {
+        let ahead = expected.max(audit.size() as i64 + PAGE);
+        let heads = q!(&mut *tx, sql::HEADS, [expected, ahead] => all (i64, Vec<u8>, String))?;
         audit.expect_heads(heads.into_iter().map(head_row));
+        expected = ahead;
         // Text that is no UTF-8 cannot be read as a whole page; one by one it can.
-        let page = q!(&mut *tx, sql::PAGE, [from, PAGE] => one (i64, String, String)).ok();
-        if page.as_ref().is_some_and(|(entries, ..)| *entries == 0) {
-            break;
-        }
-        let fed = page.and_then(|(entries, heads, bodies)| feed_page(audit, entries, &heads, &bodies));
-        let last = match fed {
+        let page = q!(&mut *tx, sql::PAGE, [next, next.saturating_add(PAGE)] => one Page).ok();
+        let last = match page.and_then(|page| page.feed(audit)) {
             Some(last) => last,
             None => {
-                let rows = q!(&mut *tx, sql::ONE_BY_ONE, [from, PAGE] => all OneRow)?;
-                let Some(last) = rows.last().map(|row| row.0) else {
-                    break;
-                };
+                let rows = q!(&mut *tx, sql::ONE_BY_ONE, [next, PAGE] => all OneRow)?;
                 rows.iter().for_each(|row| feed_one(audit, row, false));
-                last
+                rows.last().map_or(i64::MAX, |row| row.0)
             }
         };
         compare_tiles(tx, audit, tree_size).await?;
-        from = last.saturating_add(1);
+        let Some(after) = last.checked_add(1) else { break };
+        from = after;
     }
-    let seen = audit.size() as i64;
-    let heads = q!(&mut *tx, sql::HEADS_AFTER, [seen] => all (i64, Vec<u8>, String))?;
+    let heads = q!(&mut *tx, sql::HEADS_AFTER, [expected] => all (i64, Vec<u8>, String))?;
     audit.expect_heads(heads.into_iter().map(head_row));
     Ok(())
 }

@@ -20,14 +20,14 @@ use super::evidence::{answering, authority, openssl, python};
 use super::support::require_or_skip;
 
 /// A demo whose log is signed, stamped by an authority and has grown since.
-struct World {
-    desk: Desk,
-    trust: String,
-    roots: String,
+pub(super) struct World {
+    pub(super) desk: Desk,
+    pub(super) trust: String,
+    pub(super) roots: String,
 }
 
 /// A copy of the demo for one test alone.
-fn world() -> Option<World> {
+pub(super) fn world() -> Option<World> {
     static WORLD: OnceLock<Option<World>> = OnceLock::new();
     let first = WORLD
         .get_or_init(|| {
@@ -66,7 +66,7 @@ fn world() -> Option<World> {
     })
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for found in from.read_dir().unwrap() {
         let path = found.unwrap().path();
@@ -80,7 +80,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Runs a command inside the demo.
-fn run(desk: &Desk, code: i32, arguments: &[&str]) -> String {
+pub(super) fn run(desk: &Desk, code: i32, arguments: &[&str]) -> String {
     let done = desk
         .command(arguments)
         .current_dir(desk.path("demo"))
@@ -105,7 +105,7 @@ fn said(desk: &Desk, arguments: &[&str]) -> Value {
 }
 
 /// A message that was sent, and the number of its account.
-fn sent(desk: &Desk) -> (String, String) {
+pub(super) fn sent(desk: &Desk) -> (String, String) {
     let list = said(
         desk,
         &["message", "list", "--state", "accepted", "--limit", "200"],
@@ -120,7 +120,7 @@ fn sent(desk: &Desk) -> (String, String) {
     (word("attempt"), word("account"))
 }
 
-fn files_of(folder: &Path) -> Files {
+pub(super) fn files_of(folder: &Path) -> Files {
     fn collect(folder: &Path, below: &str, files: &mut Files) {
         for found in std::fs::read_dir(folder).unwrap() {
             let path = found.unwrap().path();
@@ -141,7 +141,7 @@ fn files_of(folder: &Path) -> Files {
     files
 }
 
-fn remade(mut files: Files) -> Files {
+pub(super) fn remade(mut files: Files) -> Files {
     let manifest = manifest_of(&files).into_bytes();
     files.insert(MANIFEST.into(), manifest);
     files
@@ -152,7 +152,7 @@ fn script() -> PathBuf {
 }
 
 /// Exit code of the Python verifier, run as an expert runs it.
-fn theirs(python: &Path, folder: &Path, trust: &Path, options: &[String]) -> i32 {
+pub(super) fn theirs(python: &Path, folder: &Path, trust: &Path, options: &[String]) -> i32 {
     let done = Command::new(python)
         .arg(script())
         .args([folder, trust])
@@ -736,11 +736,11 @@ fn a_million_changed_bundles() {
 // ---- an insider with the database and the key of the log ----
 
 /// A log in memory, and bundles over it as an insider would make them.
-struct Forge<'w> {
+pub(super) struct Forge<'w> {
     w: &'w World,
     key: NoteSigner,
-    bundle: Files,
-    entries: Vec<String>,
+    pub(super) bundle: Files,
+    pub(super) entries: Vec<String>,
 }
 
 fn nodes(leaves: &[Hash]) -> impl FnMut(u8, u64) -> Option<Hash> {
@@ -751,7 +751,7 @@ fn nodes(leaves: &[Hash]) -> impl FnMut(u8, u64) -> Option<Hash> {
 }
 
 impl Forge<'_> {
-    fn head(&self, entries: &[String]) -> SignedCheckpoint {
+    pub(super) fn head(&self, entries: &[String]) -> SignedCheckpoint {
         let leaves: Vec<Hash> = entries.iter().map(|e| leaf_hash(e.as_bytes())).collect();
         let head = Checkpoint {
             origin: self.key.verifier().name().to_owned(),
@@ -762,7 +762,12 @@ impl Forge<'_> {
     }
 
     /// The bundle over another history, everything signed and proven anew; entries stand at new places.
-    fn bundle(&self, entries: &[String], head: &SignedCheckpoint, older: Option<&SignedCheckpoint>) -> Files {
+    pub(super) fn bundle(
+        &self,
+        entries: &[String],
+        head: &SignedCheckpoint,
+        older: Option<&SignedCheckpoint>,
+    ) -> Files {
         let leaves: Vec<Hash> = entries.iter().map(|e| leaf_hash(e.as_bytes())).collect();
         let mut statement: Value = serde_json::from_slice(&self.bundle["statement.json"]).unwrap();
         let attempt = statement["attempts"][0].as_str().unwrap().to_owned();
@@ -846,7 +851,7 @@ impl Forge<'_> {
     }
 }
 
-fn forge<'w>(w: &'w World, out: &str) -> Forge<'w> {
+pub(super) fn forge<'w>(w: &'w World, out: &str) -> Forge<'w> {
     let bundle = small_bundle(w, out);
     run(
         &w.desk,

@@ -22,6 +22,7 @@ mod power;
 mod print;
 mod regimes;
 mod holidays;
+mod insider;
 mod replay;
 mod seal_cli;
 mod stories;

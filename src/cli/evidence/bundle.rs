@@ -5,12 +5,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde_json::json;
 
+use super::read_head;
 use super::verify::VerifyArgs;
 use crate::cli::out::{Answer, Code, Out};
 use crate::evidence::bundle::{
     Authority, BundleFault, BundleFaultKind, Checked, Files, LogWalk, Statement, Trust, check_bundle,
+    compare_kept, unknown_kept,
 };
-use crate::evidence::{Policy, TILE_WIDTH, Tile, read_entry_bundle};
+use crate::evidence::{Policy, SignedCheckpoint, TILE_WIDTH, Tile, read_entry_bundle};
 use crate::notary::{read_policy, read_roots};
 
 pub(super) fn verify(out: &Out, folder: &Path, args: &VerifyArgs) -> anyhow::Result<Answer> {
@@ -31,19 +33,40 @@ pub(super) fn verify(out: &Out, folder: &Path, args: &VerifyArgs) -> anyhow::Res
         },
         manifest: args.manifest.clone(),
     };
-    let checked = read(folder).and_then(|files| check_bundle(&files, &trust));
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(e) => return Ok(refused(out, &e)),
-    };
-    let walked = match &args.log {
-        None => None,
-        Some(log) => match walk(log, &checked.statement) {
-            Ok(walked) => Some(walked),
-            Err(e) => return Ok(refused(out, &e)),
-        },
-    };
-    Ok(told(out, &checked, walked))
+    let kept = args.checkpoint.iter().map(read_head);
+    let kept = kept.collect::<anyhow::Result<Vec<SignedCheckpoint>>>()?;
+    Ok(match checked(folder, &trust, &kept, args.log.as_deref()) {
+        Ok((checked, walked)) => told(out, &checked, walked),
+        Err(e) => refused(out, &e),
+    })
+}
+
+/// Checks the bundle, then the log, then that heads kept outside are heads of this log.
+fn checked(
+    folder: &Path,
+    trust: &Trust,
+    kept: &[SignedCheckpoint],
+    log: Option<&Path>,
+) -> Result<(Checked, Option<u64>), BundleFault> {
+    let files = read(folder)?;
+    let checked = check_bundle(&files, trust)?;
+    let compared = kept
+        .iter()
+        .map(|head| (head, compare_kept(&files, &checked, head, &trust.policy)));
+    let compared: Vec<_> = compared.collect();
+    let open: Vec<_> = compared
+        .iter()
+        .filter(|(_, same)| *same == Ok(false))
+        .map(|(head, _)| *head)
+        .collect();
+    let walked = log.map(|log| walk(log, &checked.statement, &open)).transpose()?;
+    for (_, same) in compared {
+        same?;
+    }
+    if walked.is_none() {
+        unknown_kept(&open)?;
+    }
+    Ok((checked, walked))
 }
 
 fn folder_fault(path: &Path) -> BundleFault {
@@ -84,14 +107,21 @@ fn collect(folder: &Path, below: &str, files: &mut Files) -> Result<(), BundleFa
 }
 
 /// Walks the whole log out of its tiles, up to the head of the bundle.
-fn walk(log: &Path, statement: &Statement) -> Result<u64, BundleFault> {
+fn walk(log: &Path, statement: &Statement, kept: &[&SignedCheckpoint]) -> Result<u64, BundleFault> {
     let fault = || BundleFault {
         kind: BundleFaultKind::Log,
         place: log.display().to_string(),
     };
-    let mut walk = LogWalk::new(statement);
-    for index in 0..statement.size.div_ceil(TILE_WIDTH) {
-        let bytes = entries_of(log, index).map_err(|_| fault())?;
+    let mut walk = kept
+        .iter()
+        .fold(LogWalk::new(statement), |walk, head| walk.keeping(head));
+    for index in 0..walk.wanted().div_ceil(TILE_WIDTH) {
+        let bytes = match entries_of(log, index) {
+            Ok(bytes) => bytes,
+            // The log ends before a head that was kept outside.
+            Err(_) if index * TILE_WIDTH >= statement.size => break,
+            Err(_) => return Err(fault()),
+        };
         for entry in read_entry_bundle(&bytes).map_err(|_| fault())? {
             walk.entry(entry)?;
         }

@@ -24,9 +24,9 @@ pub(in crate::cli) struct VerifyArgs {
     /// A key of the log that you trust, got from somebody outside; can be given again
     #[arg(long, value_name = "KEY", value_parser = read_key)]
     pub(super) key: Vec<VerifierKey>,
-    /// A head that was kept outside; can be given again
-    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
-    checkpoint: Vec<PathBuf>,
+    /// A head that was kept outside; can be given again. For a bundle, `--log` may be needed to compare them
+    #[arg(long, value_name = "FILE")]
+    pub(super) checkpoint: Vec<PathBuf>,
     /// A policy (tlog-policy) that says which witnesses must have cosigned the heads
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Option<PathBuf>,

@@ -257,7 +257,8 @@ fn check_answer(files: &Files, statement: &Statement) -> Result<(), BundleFault>
             return Err(fault(K::Entry, path));
         }
     }
-    match walk.finish() == statement.answer {
+    let rising = statement.answer.entries.is_sorted_by(|a, b| a < b);
+    match rising && walk.finish() == statement.answer {
         true => Ok(()),
         false => Err(fault(K::Incomplete, "statement.json")),
     }
@@ -421,7 +422,7 @@ fn check_older(
         let path = format!("older/{size}.txt");
         let (old, _) = signed_head(text(files, &path, K::Form)?, &policy, &path)?;
         let (c, new) = (&old.checkpoint, &head.checkpoint);
-        if c.origin != new.origin || c.size != size || size >= new.size {
+        if c.origin != new.origin || c.size != size || size == 0 || size >= new.size {
             return Err(fault(K::OtherHead, path));
         }
         let proof = format!("older/{size}.proof");

@@ -37,7 +37,7 @@ pub(super) struct Start<'a> {
 
 /// A Tuesday afternoon in Shanghai, when reminders may go out.
 pub(super) fn clock(minutes: i64, number: u64) -> Arc<VirtualClock> {
-    let begin = Moment::parse("2026-04-07T10:00:00+08:00").unwrap();
+    let begin = Moment::parse("2026-04-07T16:00:00+08:00").unwrap();
     Arc::new(VirtualClock::new(
         begin + TimeDelta::minutes(minutes),
         1000 + number,
