@@ -34,6 +34,10 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     if args.trust_clock {
         store.clock().trust();
     }
+    // Before anything is written: what is written now would hide that the clock is wrong.
+    if let Some(back) = store.clock().suspect() {
+        return Err(crate::dispatch::DispatchError::Clock(back).into());
+    }
     let notary = ready_notary(session, &store, &config).await?;
     let (rules, founded) = open_rules(&store, words, &policies).await?;
     say_which(session, &store, founded.as_ref(), &policies).await?;
@@ -57,6 +61,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     let (inbox, arrivals) = tokio::sync::mpsc::channel(1024);
     carriers.listen(&inbox);
     let door = open_door(&config, gateway, inbox).await?;
+    let auditors = open_auditor_door(&config, &store).await?;
     if let Some(trial) = store.test_mode().await? {
         let n = trial.recipients.len();
         session.out.remark(
@@ -72,7 +77,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         workers: 2,
     };
     let served = run(scheduler, dispatcher, arrivals, beat, stopping).await;
-    if let Some(door) = door {
+    for door in [door, auditors].into_iter().flatten() {
         door.abort();
     }
     // The stop is recorded also when something failed, and never hides why.
@@ -116,6 +121,25 @@ async fn open_door(
     Ok(Some(tokio::spawn(async move {
         if let Err(e) = crate::http::serve_gateway(listener, door).await {
             tracing::error!(error = %e, "the door of the gateway closed");
+        }
+    })))
+}
+
+/// Opens the door for auditors, where the settings name a place for it.
+async fn open_auditor_door(
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    let Some(listen) = &config.auditor.listen else {
+        return Ok(None);
+    };
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("`auditor.listen`: `{listen}` cannot be opened"))?;
+    let store = store.clone();
+    Ok(Some(tokio::spawn(async move {
+        if let Err(e) = crate::http::serve_auditor(listener, store).await {
+            tracing::error!(error = %e, "the door of auditors closed");
         }
     })))
 }

@@ -14,6 +14,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod evidence;
+mod outside;
 mod regimes;
 mod holidays;
 mod replay;
