@@ -34,6 +34,10 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     if args.trust_clock {
         store.clock().trust();
     }
+    // Before anything is written: what is written now would hide that the clock is wrong.
+    if let Some(back) = store.clock().suspect() {
+        return Err(crate::dispatch::DispatchError::Clock(back).into());
+    }
     let notary = ready_notary(session, &store, &config).await?;
     let (rules, founded) = open_rules(&store, words, &policies).await?;
     say_which(session, &store, founded.as_ref(), &policies).await?;
@@ -66,6 +70,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     let mail = super::channel_mail::open(&config, &store).await?;
     let links = links(&config, &store)?;
     let page = open_page(&config, &store, &links).await?;
+    let auditors = open_auditor_door(&config, &store).await?;
     let (stop_printing, printing) = print_batches(&config, &store, &carriers);
     if let Some(trial) = store.test_mode().await? {
         let n = trial.recipients.len();
@@ -83,7 +88,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         workers: 2,
     };
     let served = run(scheduler, dispatcher, arrivals, beat, stopping).await;
-    for door in [texts, letters, page].into_iter().flatten() {
+    for door in [texts, letters, page, auditors].into_iter().flatten() {
         door.abort();
     }
     mail.iter().for_each(tokio::task::JoinHandle::abort);
@@ -179,6 +184,25 @@ async fn open_page(
     Ok(Some(tokio::spawn(async move {
         if let Err(e) = crate::http::serve_unsubscribe(listener, page).await {
             tracing::error!(error = %e, "the page of unsubscribing closed");
+        }
+    })))
+}
+
+/// Opens the door for auditors, where the settings name a place for it.
+async fn open_auditor_door(
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    let Some(listen) = &config.auditor.listen else {
+        return Ok(None);
+    };
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("`auditor.listen`: `{listen}` cannot be opened"))?;
+    let store = store.clone();
+    Ok(Some(tokio::spawn(async move {
+        if let Err(e) = crate::http::serve_auditor(listener, store).await {
+            tracing::error!(error = %e, "the door of auditors closed");
         }
     })))
 }

@@ -172,6 +172,7 @@ pub(super) const KEYS: &[Key] = &[
     key("evidence.timestamp_url", None, Kind::Text),
     key("evidence.timestamp_ca_file", None, Kind::Text),
     key("evidence.timestamp_hours", Some("24"), Kind::Whole(1, 720)),
+    key("auditor.listen", None, Kind::Text),
     key("seal.key_file", Some("seal.key"), Kind::Text),
     key("log.format", Some("text"), Kind::Choice(&["text", "json"])),
     key("log.level", Some("info"), LEVELS),

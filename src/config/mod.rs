@@ -111,6 +111,8 @@ pub struct Config {
     pub inbound_mail: InboundMailSettings,
     /// `[evidence]`: who signs the log and who vouches for it.
     pub evidence: EvidenceSettings,
+    /// `[auditor]`: the door for people from outside who may look for a time.
+    pub auditor: AuditorSettings,
     /// `[seal]`: what opens personal data.
     pub seal: SealSettings,
     /// `[log]`: what the program tells about its work.
@@ -284,6 +286,14 @@ pub struct EvidenceSettings {
     pub timestamp_hours: u32,
 }
 
+/// The door for people from outside who may look for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditorSettings {
+    /// `listen`: address and port of the door for auditors while `dunwell serve` runs; without it there is none. It
+    /// speaks plain HTTP: put what encrypts in front of it.
+    pub listen: Option<String>,
+}
+
 /// What opens personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealSettings {
@@ -365,6 +375,9 @@ impl Config {
                 "smpp" => Some(Carrier::Smpp),
                 "gateway" => Some(Carrier::Gateway),
                 _ => None,
+            },
+            auditor: AuditorSettings {
+                listen: values.optional("auditor.listen"),
             },
             evidence: EvidenceSettings {
                 key_file: values.text("evidence.key_file").into(),
@@ -486,13 +499,17 @@ impl Config {
         if uses(Carrier::Gateway) && self.gateway.description.is_none() {
             return Err(self.conflict("gateway.description", "is needed by the carrier `gateway`"));
         }
-        match &self.gateway.listen {
-            Some(listen) if listen.parse::<std::net::SocketAddr>().is_err() => Err(self.conflict(
-                "gateway.listen",
-                "must be an address and a port, such as `127.0.0.1:8325`",
-            )),
-            _ => Ok(()),
+        for (key, listen) in [
+            ("gateway.listen", &self.gateway.listen),
+            ("auditor.listen", &self.auditor.listen),
+        ] {
+            let address = listen.as_ref().map(|text| text.parse::<std::net::SocketAddr>());
+            if matches!(address, Some(Err(_))) {
+                let expected = "must be an address and a port, such as `127.0.0.1:8325`";
+                return Err(self.conflict(key, expected));
+            }
         }
+        Ok(())
     }
 
     fn conflict(&self, key: &'static str, problem: &'static str) -> ConfigError {

@@ -84,11 +84,11 @@ pub fn decides(rules: &[Keeping], class: RecordClass) -> Option<Decided<'_>> {
 
 /// The rule by which everything about a debt may go: the last of its classes.
 fn decides_all(rules: &[Keeping]) -> Option<&Keeping> {
-    let each = RecordClass::KNOWN
-        .iter()
-        .filter_map(|class| decides(rules, *class));
     decides(rules, RecordClass::Account)?;
-    each.map(|d| d.rule).max_by_key(|r| r.until)
+    let each = RecordClass::KNOWN.iter().rev();
+    each.filter_map(|class| decides(rules, *class))
+        .map(|decided| decided.rule)
+        .max_by_key(|rule| rule.until)
 }
 
 /// How a debt stands with the schedule.

@@ -1082,3 +1082,125 @@ fn key_of_trust(trust: &str) -> String {
         .unwrap()
         .to_owned()
 }
+
+/// What came back for a message of the demo: a receipt that is no text, one that moves nothing, and an answer.
+async fn comes_back(desk: &Desk, attempt: &str, account: &str) {
+    use dunwell::store::{Inbound, KeySource, Receipt, ReceiptStatus, SealFile, Store};
+    let url = format!("sqlite://{}", desk.path("demo/dunwell.sqlite").display());
+    let keys = KeySource::File(SealFile::new(&desk.path("demo/seal.key")));
+    let clock = std::sync::Arc::new(dunwell::clock::SystemClock::new());
+    let store = Store::open(&url, clock, keys).await.unwrap();
+    let account = store.account_id(None, account).await.unwrap();
+    let points = store.timeline(account).await.unwrap().contact_points;
+    let phone = points
+        .iter()
+        .find(|p| p.address.kind().as_str() == "phone")
+        .unwrap();
+    let number = phone.address.normal();
+    for (event, raw) in [("1", &b"stat:DELIVRD \xff\xfe"[..]), ("2", b"stat:DELIVRD again")] {
+        let receipt = Receipt {
+            provider: "sandbox".into(),
+            event: event.into(),
+            references: vec!["theirs".into()],
+            attempt: Some(attempt.parse().unwrap()),
+            status: ReceiptStatus::Delivered,
+            recipient: Some(number.clone()),
+            raw: raw.to_vec(),
+        };
+        store.receipt(receipt).await.unwrap();
+    }
+    let answer = Inbound {
+        provider: "sandbox".into(),
+        event: None,
+        from: number,
+        to: "10690000".into(),
+        text: "周五一定付".into(),
+        part: None,
+    };
+    assert!(store.take_inbound(answer, None).await.unwrap());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_and_answers_lie_in_bundles_as_they_came() {
+    let Some(w) = world() else { return };
+    let (attempt, account) = sent(&w.desk);
+    comes_back(&w.desk, &attempt, &account).await;
+    run(
+        &w.desk,
+        0,
+        &["evidence", "export", "--account", &account, "--out", "answer"],
+    );
+    let files = files_of(&w.desk.path("demo/answer"));
+    let of = |ending: &str| -> Vec<&String> { files.keys().filter(|p| p.ends_with(ending)).collect() };
+    assert_eq!((of(".raw").len(), of(".raw.key").len()), (2, 2), "both receipts");
+    assert_eq!((of(".reply").len(), of(".reply.key").len()), (1, 1), "the answer");
+    let trust = trust_of(&w.trust, &w.roots);
+    let checked = check_bundle(&files, &trust).unwrap();
+    let opened = |field: &str| -> Vec<&str> {
+        let of = checked.opened.iter().filter(|((_, f), _)| f == field);
+        of.map(|(_, words)| words.as_str()).collect()
+    };
+    assert_eq!(
+        opened("raw"),
+        ["stat:DELIVRD \u{fffd}\u{fffd}", "stat:DELIVRD again"]
+    );
+    assert!(opened("reply")[0].contains("周五一定付"), "{:?}", opened("reply"));
+    let told = run(
+        &w.desk,
+        0,
+        &["evidence", "verify", "answer", "--policy", "trusted.policy"],
+    );
+    assert!(told.contains("it holds"), "{told}");
+    // Nobody changes what a provider sent, nor puts one receipt in the place of another.
+    let (first, second) = (of(".raw")[0].clone(), of(".raw")[1].clone());
+    let mut swapped = files.clone();
+    for ending in ["", ".key"] {
+        let other = files[&format!("{second}{ending}")].clone();
+        swapped.insert(format!("{first}{ending}"), other);
+    }
+    let spoilt = changed(&files, &(first, 20, 1, true));
+    for (n, (changed, code)) in [(files, 0), (remade(swapped), 54), (spoilt, 54)]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(ours(&changed, &trust), code, "change {n}");
+        let Some(python) = python() else {
+            require_or_skip("the verifier in Python: there is no `cryptography`");
+            continue;
+        };
+        let folder = w.desk.path(&format!("demo/changed-{n}"));
+        for (name, bytes) in &changed {
+            let place = folder.join(name);
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(place, bytes).unwrap();
+        }
+        let trusted = w.desk.path("demo/trusted.policy");
+        assert_eq!(
+            theirs(&python, &folder, &trusted, &[]),
+            i32::from(code),
+            "change {n}"
+        );
+    }
+    // Whoever is erased takes them along; what was proven before stays so.
+    let erase = [
+        "person",
+        "erase",
+        "--account",
+        &account,
+        "--by",
+        "zhao",
+        "--basis",
+        "request",
+        "--close",
+    ];
+    let done = w
+        .desk
+        .command(&erase)
+        .current_dir(w.desk.path("demo"))
+        .output()
+        .unwrap();
+    if done.status.code() == Some(0) {
+        run(&w.desk, 0, &["evidence", "verify"]);
+    }
+}

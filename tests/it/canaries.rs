@@ -73,7 +73,7 @@ impl Person {
         let mut new = story
             .also(email(&self.mail()))
             .also(postal(&self.street(), "CN"))
-            .overdue(10)
+            .overdue(2)
             .new;
         new.debtor.postal_code = Some(self.code());
         new.digest = Sha256::digest(self.debt()).into();
@@ -228,7 +228,7 @@ async fn take_in(world: &World) {
 
 /// Campaigns, collectors, broken carriers, receipts, answers, payments, disputes.
 async fn everything_happens(world: &World) -> Vec<AttemptRow> {
-    world.at("10:00", "Asia/Shanghai");
+    world.at("15:30", "Asia/Shanghai");
     world.plan().await;
     for n in 0..20 {
         let text = format!("Kanarqx {n}, 请于周五前付款。");

@@ -27,7 +27,7 @@ fn head(desk: &Desk) -> SignedCheckpoint {
 }
 
 /// Changes the database as only somebody with the file can.
-fn tampered(desk: &Desk, sql: &str) {
+pub(crate) fn tampered(desk: &Desk, sql: &str) {
     let url = format!("sqlite://{}", desk.path("dunwell.sqlite").display());
     let sql = sql.to_owned();
     tokio::runtime::Runtime::new().unwrap().block_on(async move {

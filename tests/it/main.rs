@@ -18,6 +18,7 @@ mod crash;
 mod demo;
 mod evidence;
 mod letters;
+mod outside;
 mod power;
 mod print;
 mod regimes;

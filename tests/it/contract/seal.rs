@@ -20,6 +20,7 @@ on_every_database!(
     a_restored_log_stops_everything,
     a_copy_is_put_back_into_an_empty_database,
     whose_time_has_come_is_told_and_erased,
+    records_go_by_class_and_by_the_rule_that_decides,
     somebody_may_look_for_a_time,
     what_was_read_is_written_down,
     retention_knows_when_something_last_happened,
@@ -513,6 +514,106 @@ async fn whose_time_has_come_is_told_and_erased(database: TestDatabase) {
     let (_, erased, kept) = world.store.erase_people(people, "zhao").await.unwrap();
     assert_eq!((erased, kept.len()), (1, 0));
     assert!(told().await.0.is_empty());
+    world.verified().await;
+}
+
+/// The shipped rules, and a house that keeps receipts and answers a month at most.
+fn with_a_ceiling(folder: &Path) -> dunwell::dispatch::InForce {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for found in from.read_dir().unwrap() {
+            let path = found.unwrap().path();
+            match path.is_dir() {
+                true => copy(&path, &to.join(path.file_name().unwrap())),
+                false => _ = std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap(),
+            }
+        }
+    }
+    copy(&from, folder);
+    let path = folder.join("house-safe-default/policy.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let rule = "\n[[retention]]\nid = \"retention.short\"\nlevel = \"house\"\nsureness = \"verified\"\nbasis = \"house rule\"\nwhy = \"not needed longer\"\nzh = \"至多一个月。\"\nen = \"One month at most.\"\nrecords = [\"receipts\", \"replies\"]\nat_most = true\nmonths = 1\n";
+    std::fs::write(path, text + rule).unwrap();
+    let mut config = dunwell::config::Config::defaults();
+    config.policies_dir = Some(folder.to_owned());
+    dunwell::dispatch::InForce {
+        rulebook: std::sync::Arc::new(dunwell::dispatch::Rulebook::load(&config).unwrap()),
+        set: None,
+        templates: None,
+    }
+}
+
+async fn records_go_by_class_and_by_the_rule_that_decides(database: TestDatabase) {
+    let world = World::new(database).await;
+    let folder = tempfile::tempdir().unwrap();
+    let under = with_a_ceiling(folder.path());
+    let mut sent = Vec::new();
+    for reference in ["0001", "0002"] {
+        world.account(reference).import().await;
+        let attempt = world.reserved(reference).await;
+        world.settle(attempt, AttemptState::Accepted, reference).await;
+        let receipt = Receipt {
+            provider: "carrier".into(),
+            event: reference.into(),
+            references: vec![],
+            attempt: Some(attempt),
+            status: ReceiptStatus::Delivered,
+            recipient: None,
+            raw: b"as it came".to_vec(),
+        };
+        world.store.receipt(receipt).await.unwrap();
+        sent.push(attempt);
+    }
+    let held = world.id("0002").await;
+    world
+        .store
+        .set_hold(None, Some(held), "zhao", "case 17")
+        .await
+        .unwrap();
+    let due = async || {
+        dunwell::dispatch::schedule(&world.store, &under, world.now())
+            .await
+            .unwrap()
+            .classes
+    };
+    assert!(due().await.is_empty());
+    // A law that asks for longer beats the house's ceiling; then both are over, although something is owed.
+    let rules = dunwell::dispatch::debt_kept(&world.store, &under, world.id("0001").await, world.now())
+        .await
+        .unwrap()
+        .rules;
+    let decided = dunwell::dispatch::decides(&rules, dunwell::policy::RecordClass::Receipts).unwrap();
+    assert!(decided.cut, "{decided:?}");
+    world.clock.set(decided.rule.until - TimeDelta::days(1));
+    assert!(due().await.is_empty());
+    world.clock.set(decided.rule.until + TimeDelta::days(1));
+    let found = due().await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].class.as_str(), found[0].of.len()),
+        ("receipts", 1),
+        "the hold keeps the other"
+    );
+    assert_eq!(found[0].rule.rule, decided.rule.rule);
+    let gone = dunwell::dispatch::shred(&world.store, &found[0], "zhao", "a set")
+        .await
+        .unwrap();
+    assert_eq!(gone, 1);
+    assert!(world.store.raw_receipts(sent[0]).await.unwrap().is_empty());
+    assert_eq!(world.store.raw_receipts(sent[1]).await.unwrap().len(), 1);
+    assert!(
+        world.store.sealed_content(sent[0]).await.unwrap().is_some(),
+        "everything else stays"
+    );
+    assert!(due().await.is_empty(), "what is gone is not due again");
+    let told = world.store.latest_entries(1).await.unwrap().remove(0);
+    assert_eq!(told.kind, "retention.shredded");
+    assert!(
+        told.bytes.contains("\"class\":\"receipts\"") && told.bytes.contains(&decided.rule.basis),
+        "{}",
+        told.bytes
+    );
     world.verified().await;
 }
 
