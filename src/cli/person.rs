@@ -166,7 +166,11 @@ async fn beats(
             ));
         }
         let kept: DebtKept = debt_kept(store, &under, debt.account, now).await?;
-        if let Some(rule) = kept.rules.iter().find(|r| r.law && r.until > now) {
+        if let Some(rule) = kept
+            .rules
+            .iter()
+            .find(|r| r.law && r.asks_to_keep() && r.until > now)
+        {
             found.push(lang.pick(
                 format!(
                     "{}({}):{}保存至 {}",

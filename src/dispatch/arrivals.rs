@@ -63,7 +63,7 @@ pub async fn take_arrival(store: &Store, what: Arrived) -> Result<(), StoreError
 /// Keeps a message of somebody. A word that opts out, alone, takes effect before it counts as kept; everything else
 /// waits for a person.
 async fn heed(store: &Store, message: Inbound) -> Result<(), StoreError> {
-    let number = number_of(&message.from);
+    let number = PhoneNumber::of_carrier(&message.from);
     let about = match &number {
         Some(number) if message.part.is_none() => store.about_number(number.e164()).await?,
         _ => Vec::new(),
@@ -91,15 +91,6 @@ async fn heed(store: &Store, message: Inbound) -> Result<(), StoreError> {
     }
     store.take_inbound(message, understood).await?;
     Ok(())
-}
-
-/// The number of a sender; centres write it with and without the sign of an international number.
-fn number_of(text: &str) -> Option<PhoneNumber> {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let international = format!("+{}", digits.trim_start_matches('0'));
-    PhoneNumber::parse(&international, "CN")
-        .or_else(|_| PhoneNumber::parse(text, "CN"))
-        .ok()
 }
 
 /// Words that end a conversation everywhere, beside the sender's own.
@@ -145,7 +136,7 @@ mod tests {
     fn a_sender_is_known_however_the_centre_writes_it() {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(
-                number_of(text).as_ref().map(PhoneNumber::e164),
+                PhoneNumber::of_carrier(text).as_ref().map(PhoneNumber::e164),
                 expected,
                 "{text}"
             );

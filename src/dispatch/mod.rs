@@ -23,7 +23,10 @@ pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
-pub use retention::{DebtKept, Keeping, Schedule, debt_kept, keeping, schedule};
+pub use retention::{
+    ClassDue, ClassKept, DebtKept, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
+    strangers_rule,
+};
 pub use rulebook::{Rulebook, RulebookError};
 pub use rules::{InForce, Rules, RulesError};
 pub use worker::{BatchReport, DispatchError, Dispatcher};

@@ -66,6 +66,15 @@ impl PhoneNumber {
         Ok(PhoneNumber { e164, region })
     }
 
+    /// The number of a sender; centres write it with and without the sign of an international number.
+    pub fn of_carrier(text: &str) -> Option<PhoneNumber> {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let international = format!("+{}", digits.trim_start_matches('0'));
+        PhoneNumber::parse(&international, "CN")
+            .or_else(|_| PhoneNumber::parse(text, "CN"))
+            .ok()
+    }
+
     /// A number that was parsed at a door and stored; not parsed again.
     pub(crate) fn stored(e164: &str, region: Option<&str>) -> PhoneNumber {
         PhoneNumber {

@@ -174,6 +174,8 @@ pub struct Audit {
     objects: HashSet<Hash>,
     /// What decisions committed to as their facts, by entry.
     situations: HashMap<u128, Hash>,
+    /// What entries commit to as receipts and answers, by their own ids.
+    arrivals: HashMap<u128, Hash>,
     keys: Vec<KnownKey>,
     /// Entries by kind.
     pub kinds: BTreeMap<String, u64>,
@@ -203,6 +205,7 @@ struct Fields<'a> {
     content: Option<&'a str>,
     facts: Option<&'a str>,
     situation: Option<&'a str>,
+    arrival: Option<&'a str>,
     key: Option<&'a str>,
     retired: Option<&'a str>,
     objects: [Option<&'a str>; 5],
@@ -221,6 +224,7 @@ impl<'a> Fields<'a> {
             "content" => f.content = Some(value),
             "facts" => f.facts = Some(value),
             "situation" => f.situation = Some(value),
+            "raw" | "reply" => f.arrival = Some(value),
             "key" => f.key = Some(value),
             "retired" => f.retired = Some(value),
             "trace" => f.objects[0] = Some(value),
@@ -394,6 +398,9 @@ impl Audit {
         }
         if row.kind == Kind::KeyRotated.as_str() {
             self.key(row, &fields);
+        }
+        if let Some(named) = fields.arrival.and_then(digest_of) {
+            self.arrivals.insert(row.record, named);
         }
         if let Some(attempt) = row.attempt {
             if fields.prev.map(id_of) != last.map(Some) {
@@ -633,6 +640,16 @@ impl Audit {
             .is_ok_and(|salt| named == Some(super::entry::commit(&salt, facts.as_bytes()).0));
         if !fits {
             let what = "the kept facts of this decision are not the ones committed to";
+            self.fault(FaultKind::Content, None, shown(record), what);
+        }
+    }
+
+    /// What a kept receipt or answer hashes to, in hex, with its salt, by its entry; `None`: it cannot be opened.
+    pub fn arrival(&mut self, record: u128, digest: Option<&str>) {
+        self.contents += 1;
+        let named = self.arrivals.remove(&record);
+        if named.is_none() || named != digest.and_then(digest_of) {
+            let what = "the kept receipt or answer is not the one committed to";
             self.fault(FaultKind::Content, None, shown(record), what);
         }
     }

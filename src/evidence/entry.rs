@@ -43,6 +43,10 @@ pub enum Kind {
     ProviderOutcome,
     /// The provider's later word.
     ReceiptReceived,
+    /// Somebody answered.
+    ReplyReceived,
+    /// Who had answered became known.
+    ReplyMatched,
     /// A person decided on a stopped or unknown attempt.
     ReviewAction,
     /// Somebody opted out or asked that contact cease.
@@ -71,6 +75,8 @@ pub enum Kind {
     RestoreResolved,
     /// The retention schedule was executed.
     RetentionRun,
+    /// Records of one class were shredded because their time was over.
+    RetentionShredded,
     /// A backup was made.
     BackupMade,
     /// The keys of people were wrapped by a new master key.
@@ -99,6 +105,8 @@ impl Kind {
         Kind::AttemptCancelled,
         Kind::ProviderOutcome,
         Kind::ReceiptReceived,
+        Kind::ReplyReceived,
+        Kind::ReplyMatched,
         Kind::ReviewAction,
         Kind::OptOutReceived,
         Kind::HoldSet,
@@ -113,6 +121,7 @@ impl Kind {
         Kind::RestoreDetected,
         Kind::RestoreResolved,
         Kind::RetentionRun,
+        Kind::RetentionShredded,
         Kind::BackupMade,
         Kind::SealRotated,
         Kind::AccessGranted,
@@ -137,6 +146,8 @@ impl Kind {
             Kind::AttemptCancelled => "attempt.cancelled",
             Kind::ProviderOutcome => "provider.outcome",
             Kind::ReceiptReceived => "receipt.received",
+            Kind::ReplyReceived => "reply.received",
+            Kind::ReplyMatched => "reply.matched",
             Kind::ReviewAction => "review.action",
             Kind::OptOutReceived => "optout.received",
             Kind::HoldSet => "hold.set",
@@ -151,6 +162,7 @@ impl Kind {
             Kind::RestoreDetected => "restore.detected",
             Kind::RestoreResolved => "restore.resolved",
             Kind::RetentionRun => "retention.run",
+            Kind::RetentionShredded => "retention.shredded",
             Kind::BackupMade => "backup.made",
             Kind::SealRotated => "seal.rotated",
             Kind::AccessGranted => "access.granted",
@@ -162,6 +174,13 @@ impl Kind {
 /// A salted commitment to bytes that lie outside the log: SHA-256(salt ‖ bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Commitment(pub [u8; 32]);
+
+impl Commitment {
+    /// The commitment to bytes whose salt stands in front of them.
+    pub fn to_salted(salted: &[u8]) -> Commitment {
+        Commitment(Sha256::digest(salted).into())
+    }
+}
 
 /// Commits to `bytes` under a random salt that is erased together with the bytes.
 pub fn commit(salt: &[u8; 32], bytes: &[u8]) -> Commitment {

@@ -59,6 +59,12 @@ pub enum SealKind {
     Payment,
     /// A carrier's own words about an attempt; record: the attempt.
     Reason,
+    /// What a provider sent about a message; record: the receipt.
+    Receipt,
+    /// Whom such a receipt names, while its message is not known; record: the receipt.
+    ReceiptTo,
+    /// What somebody answered, with sender and recipient; record: the message.
+    Reply,
 }
 
 impl SealKind {
@@ -78,6 +84,9 @@ impl SealKind {
             SealKind::Dispute => "dispute",
             SealKind::Payment => "payment",
             SealKind::Reason => "reason",
+            SealKind::Receipt => "receipt",
+            SealKind::ReceiptTo => "receipt_to",
+            SealKind::Reply => "reply",
         }
     }
 }

@@ -196,12 +196,19 @@ fn covers(strict: &Rule, loose: &Rule) -> bool {
     match (&strict.body, &loose.body) {
         (Body::CloseMargin { minutes: a }, Body::CloseMargin { minutes: b }) => a >= b,
         (
-            Body::Retention { years, months },
+            Body::Retention {
+                years,
+                months,
+                records,
+                at_most: false,
+            },
             Body::Retention {
                 years: other_years,
                 months: other_months,
+                records: other_records,
+                at_most: false,
             },
-        ) => years * 12 + months >= other_years * 12 + other_months,
+        ) => records == other_records && years * 12 + months >= other_years * 12 + other_months,
         (Body::Cap(a), Body::Cap(b)) => {
             let purposes = strict.purposes.is_empty()
                 || (!loose.purposes.is_empty() && strict.purposes.covers(loose.purposes));

@@ -104,6 +104,7 @@ impl Notary {
         entries.retain(|e| answer.entries.binary_search(&e.index).is_ok());
         let mut gathering = Gathering::of(&self.store, ask.keys, &entries)?;
         gathering.sealed_of(&answer).await?;
+        gathering.arrivals().await?;
         gathering.objects_named().await?;
         let language = gathering.language(ask.language.as_deref());
         let (older, token) = (
@@ -355,10 +356,29 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
+    /// Receipts and answers as they came, each with the entry that commits to it.
+    async fn arrivals(&mut self) -> Result<(), NotaryError> {
+        let of = |(index, (_, fields)): (&u64, &(String, Fields))| {
+            let field = ["raw", "reply"].into_iter().find(|f| fields.contains_key(*f))?;
+            Some((*index, field, text(fields, "record")?.parse().ok()?))
+        };
+        let committing: Vec<(u64, &str, uuid::Uuid)> = self.entries.iter().filter_map(of).collect();
+        for (index, field, record) in committing {
+            let kept = match field {
+                "raw" => self.store.sealed_receipt(record).await?,
+                _ => self.store.sealed_reply(record).await?,
+            };
+            if let Some(kept) = kept {
+                self.keep(index, field, kept);
+            }
+        }
+        Ok(())
+    }
+
     fn keep(&mut self, index: u64, field: &str, value: crate::store::SealedValue) {
-        let fits = value.opened.as_ref().is_none_or(|o| {
-            text(&self.entries[&index].1, field) == Some(hex::encode(o.commitment().0).as_str())
-        });
+        let fits = value
+            .commitment
+            .is_none_or(|c| text(&self.entries[&index].1, field) == Some(hex::encode(c.0).as_str()));
         // What somebody changed is not handed out as if it were what the log committed to.
         if !fits {
             return;

@@ -1,36 +1,24 @@
 //! The file of the log's secret key, and the note beside it of what was signed last.
 
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::evidence::{CheckpointError, NoteError, NoteSigner, SignedCheckpoint};
+use crate::store::{SecretFile, SecretFileError, SecretUse, replace_secret, sync_folder};
+
+/// What the file is for.
+const USED: SecretUse = SecretUse {
+    name: "key",
+    missing: "make one with `dunwell evidence key new`, or bring back the one that was there",
+    danger: "use the key",
+    rotate: "dunwell evidence key rotate",
+};
 
 /// Why the key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// No such file.
-    #[error("there is no key at `{}`\nmake one with `dunwell evidence key new`, or bring back the one that was there", .0.display())]
-    Missing(PathBuf),
-    /// There is a key already.
-    #[error("`{}` is there already; a key is never overwritten", .0.display())]
-    Exists(PathBuf),
-    /// Others than the owner can read it.
-    #[error("`{}` has mode {mode:04o}: others than its owner could use the key\nrun `chmod 600 {}`; if somebody may have read it, also `dunwell evidence key rotate`", path.display(), path.display())]
-    Unsafe {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// It cannot be read or written.
-    #[error("`{}`: {problem}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        problem: String,
-    },
+    /// The file itself.
+    #[error("{0}")]
+    File(#[from] SecretFileError),
     /// A line is no key.
     #[error("{}:{line}: {problem}", path.display())]
     Line {
@@ -80,64 +68,45 @@ pub enum KeyError {
 /// The file of a secret key: one key a line in the form `PRIVATE+KEY+...`, the newest first. All of them sign.
 #[derive(Debug, Clone)]
 pub struct KeyFile {
-    path: PathBuf,
+    file: SecretFile,
 }
 
 impl KeyFile {
     /// The file at `path`; nothing is read yet.
     pub fn new(path: &Path) -> KeyFile {
         KeyFile {
-            path: path.to_owned(),
+            file: SecretFile::new(path, USED),
         }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Where the note of the last signed head is.
     pub fn note_path(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".last");
-        name.into()
+        self.file.beside(".last")
     }
 
     fn fault(&self, e: &std::io::Error) -> KeyError {
-        KeyError::File {
-            path: self.path.clone(),
-            problem: e.to_string(),
-        }
+        self.file.fault(e).into()
     }
 
     /// Reads the keys; refuses a file that others than its owner can read or write.
     pub fn read(&self) -> Result<Vec<NoteSigner>, KeyError> {
-        let about = match std::fs::metadata(&self.path) {
-            Ok(about) => about,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(KeyError::Missing(self.path.clone()));
-            }
-            Err(e) => return Err(self.fault(&e)),
-        };
-        let mode = about.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyError::Unsafe {
-                path: self.path.clone(),
-                mode,
-            });
-        }
-        let text = std::fs::read_to_string(&self.path).map_err(|e| self.fault(&e))?;
+        let text = self.file.read()?;
         let mut keys = Vec::new();
         for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             keys.push(NoteSigner::parse(line).map_err(|problem| KeyError::Line {
-                path: self.path.clone(),
+                path: self.path().to_owned(),
                 line: n + 1,
                 problem,
             })?);
         }
         match keys.is_empty() {
             true => Err(KeyError::Line {
-                path: self.path.clone(),
+                path: self.path().to_owned(),
                 line: 1,
                 problem: NoteError::Key("the file is empty"),
             }),
@@ -147,66 +116,22 @@ impl KeyFile {
 
     /// Writes the first key; one that is there stays.
     pub fn create(&self, key: &NoteSigner) -> Result<(), KeyError> {
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&self.path)
-            .and_then(|mut file| {
-                writeln!(file, "{}", key.to_secret_text())?;
-                file.sync_all()
-            });
-        match written {
-            Ok(()) => self.sync_folder(),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                Err(KeyError::Exists(self.path.clone()))
-            }
-            Err(e) => Err(self.fault(&e)),
-        }
+        Ok(self.file.create(&(key.to_secret_text() + "\n"))?)
     }
 
     /// Renames the note of the last signed head, so that it is kept but no longer compared.
     pub fn put_note_aside(&self, size: u64) -> Result<(), KeyError> {
         let mut aside = self.note_path().into_os_string();
         aside.push(format!(".{size}.given-up"));
-        std::fs::rename(self.note_path(), aside).map_err(|e| self.fault(&e))?;
-        self.sync_folder()
+        std::fs::rename(self.note_path(), aside)
+            .and_then(|()| sync_folder(self.path()))
+            .map_err(|e| self.fault(&e))
     }
 
     /// Replaces the keys as a whole: a reader sees the old file or the new one.
     pub fn replace(&self, keys: &[NoteSigner]) -> Result<(), KeyError> {
         let text: String = keys.iter().map(|k| k.to_secret_text() + "\n").collect();
-        self.put(&self.path, text.as_bytes())
-    }
-
-    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
-        let mut fresh = path.to_owned().into_os_string();
-        fresh.push(".new");
-        let fresh = PathBuf::from(fresh);
-        let _gone_or_never_there = std::fs::remove_file(&fresh);
-        std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&fresh)
-            .and_then(|mut file| {
-                file.write_all(bytes)?;
-                file.sync_all()
-            })
-            .and_then(|()| std::fs::rename(&fresh, path))
-            .map_err(|e| self.fault(&e))?;
-        self.sync_folder()
-    }
-
-    fn sync_folder(&self) -> Result<(), KeyError> {
-        let folder = self
-            .path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        std::fs::File::open(folder)
-            .and_then(|f| f.sync_all())
-            .map_err(|e| self.fault(&e))
+        Ok(self.file.replace(&text)?)
     }
 
     /// Notes what was signed last, beside the key and outside the database.
@@ -217,7 +142,7 @@ impl KeyFile {
         {
             return Ok(());
         }
-        self.put(&self.note_path(), head.to_string().as_bytes())
+        replace_secret(&self.note_path(), head.to_string().as_bytes()).map_err(|e| self.fault(&e))
     }
 
     /// What was signed last.
@@ -227,10 +152,11 @@ impl KeyFile {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => {
-                return Err(KeyError::File {
+                return Err(SecretFileError::File {
                     path,
                     problem: e.to_string(),
-                });
+                }
+                .into());
             }
         };
         match SignedCheckpoint::parse(&text) {
@@ -242,6 +168,8 @@ impl KeyFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::evidence::{Checkpoint, KeyUse};
 
@@ -253,9 +181,15 @@ mod tests {
     fn a_key_is_kept_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = KeyFile::new(&folder.path().join("log.key"));
-        assert!(matches!(file.read(), Err(KeyError::Missing(_))));
+        assert!(matches!(
+            file.read(),
+            Err(KeyError::File(SecretFileError::Missing { .. }))
+        ));
         file.create(&key(1)).unwrap();
-        assert!(matches!(file.create(&key(2)), Err(KeyError::Exists(_))));
+        assert!(matches!(
+            file.create(&key(2)),
+            Err(KeyError::File(SecretFileError::Exists(_)))
+        ));
         let mode = || std::fs::metadata(file.path()).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(), 0o600);
         file.replace(&[key(2), key(1)]).unwrap();
@@ -273,7 +207,7 @@ mod tests {
         for unsafe_mode in [0o640, 0o604, 0o660, 0o606, 0o610] {
             std::fs::set_permissions(file.path(), PermissionsExt::from_mode(unsafe_mode)).unwrap();
             assert!(
-                matches!(file.read(), Err(KeyError::Unsafe { .. })),
+                matches!(file.read(), Err(KeyError::File(SecretFileError::Unsafe { .. }))),
                 "{unsafe_mode:o}"
             );
         }

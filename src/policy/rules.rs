@@ -530,12 +530,16 @@ pub enum Body {
         /// What follows when one is missing.
         outcome: Outcome,
     },
-    /// Records are kept at least so long.
+    /// Records are kept at least, or at most, so long.
     Retention {
         /// Years.
         years: u32,
         /// Months beside the years.
         months: u32,
+        /// Which; empty: everything that is known of a debt and its people.
+        records: Vec<RecordClass>,
+        /// At most, rather than at least.
+        at_most: bool,
     },
     /// A category of prohibited content is on, with the citation of this place.
     Content {

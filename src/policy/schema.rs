@@ -173,6 +173,7 @@ fn of_words(name: &str) -> Value {
         "Counts" => words(Counts::ALL),
         "Exclusion" => words(Exclusion::ALL),
         "CapOn" => words(CapOn::ALL),
+        "RecordClass" => words(RecordClass::ALL),
         "Since" => words(Since::ALL),
         "FactWindow" => words(FactWindow::ALL),
         "Scope" => words(Scope::ALL),

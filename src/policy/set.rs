@@ -125,7 +125,13 @@ impl PolicySet {
     /// Months that records of this situation are kept at least; the longest of all rules that apply.
     pub fn retention_months(&self, f: &Facts, asked: Asked<'_>) -> Option<u32> {
         let months = |r: &Rule| {
-            if let Body::Retention { years, months } = r.body {
+            if let Body::Retention {
+                years,
+                months,
+                at_most: false,
+                ..
+            } = r.body
+            {
                 Some(years * 12 + months)
             } else {
                 None

@@ -31,6 +31,50 @@ words! {
     }
 }
 
+words! {
+    /// A class of records, for how long they are kept.
+    RecordClass as "class of records" {
+        /// Who somebody is and what is owed: names, debts, payments, disputes, fingerprints of imported rows. The last to
+        /// go, with everything else.
+        Account = "account",
+        /// Telephone numbers, e-mail and postal addresses.
+        Addresses = "addresses",
+        /// The words of messages and what they were made from.
+        Content = "content",
+        /// The facts that decisions rest on.
+        Decisions = "decisions",
+        /// What providers sent about messages.
+        Receipts = "receipts",
+        /// What people answered.
+        Replies = "replies",
+        /// Receipts and answers of which nobody knows whom they concern. Only rules that name them speak of them.
+        Strangers = "strangers",
+        /// Recordings of calls; this program holds none.
+        Recordings = "recordings",
+        /// Reports of impact assessments; this program holds none.
+        Assessments = "assessments",
+        /// Logs of networks and machines; this program holds none.
+        NetworkLogs = "network_logs",
+    }
+}
+
+impl RecordClass {
+    /// What this program holds about a debt and the people of it.
+    pub const KNOWN: &'static [RecordClass] = &[
+        RecordClass::Content,
+        RecordClass::Decisions,
+        RecordClass::Receipts,
+        RecordClass::Replies,
+        RecordClass::Addresses,
+        RecordClass::Account,
+    ];
+
+    /// Whether records of it belong to a person rather than to one debt.
+    pub fn of_people(self) -> bool {
+        matches!(self, RecordClass::Replies | RecordClass::Addresses)
+    }
+}
+
 impl From<Channel> for Medium {
     fn from(channel: Channel) -> Medium {
         match channel {

@@ -1,5 +1,6 @@
 //! What comes back: the later word of providers, each kept as it came and merged into one state that only moves forward,
-//! and messages of people. A receipt whose message is not known yet waits aside and is matched later.
+//! and messages of people. A receipt whose message is not known yet waits aside and is matched later. What came is
+//! sealed in `arrivals_sealed.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +12,16 @@ use super::people::address_hash;
 use super::settle::{Settlement, settle_in};
 use super::to_ledger::Opened;
 use super::types::{Ts, word};
-use super::{Store, StoreError};
+use super::{Store, StoreError, arrivals_sealed as back};
 use crate::clock::Clock;
 use crate::domain::{AttemptId, AttemptState, Moment};
-use crate::evidence::{Commitment, Kind, commit};
+use crate::evidence::Kind;
 
 pub(super) mod sql {
     super::statements! {
-        RECEIPT = "INSERT INTO receipt (provider, event, attempt_id, status, received_at, raw) VALUES ($1, $2, NULL, $3, $4, $5) ON CONFLICT (provider, event) DO NOTHING";
-        SETTLE_RECEIPT = "UPDATE receipt SET attempt_id = $1 WHERE provider = $2 AND event = $3";
+        RECEIPT = "INSERT INTO receipt (provider, event, attempt_id, status, received_at, id) VALUES ($1, $2, NULL, $3, $4, $5) ON CONFLICT (provider, event) DO NOTHING";
+        SETTLE_RECEIPT = "UPDATE receipt SET attempt_id = $1, id = $2, raw = $3, stranger = NULL, recipient = NULL WHERE provider = $4 AND event = $5";
+        LAY_ASIDE = "UPDATE receipt SET raw = $1, stranger = $2, recipient = $3 WHERE provider = $4 AND event = $5";
         // The newest first: centres use their numbers again.
         NAMED = {
             sqlite: "SELECT attempt_id, reference FROM provider_part WHERE provider = $1 AND reference IN (SELECT value FROM json_each($2)) UNION SELECT id, provider_ref FROM attempt WHERE provider = $1 AND provider_ref IN (SELECT value FROM json_each($2)) ORDER BY 1 DESC",
@@ -34,19 +36,18 @@ pub(super) mod sql {
         PUT_ASIDE = "INSERT INTO receipt_aside (provider, spelling, event, recipient) VALUES ($1, $2, $3, $4) ON CONFLICT (provider, spelling, event) DO NOTHING";
         NO_LONGER_ASIDE = "DELETE FROM receipt_aside WHERE provider = $1 AND event = $2";
         ASIDE = {
-            sqlite: "SELECT a.provider, a.event, a.spelling, a.recipient, r.status FROM receipt_aside a JOIN receipt r ON r.provider = a.provider AND r.event = a.event WHERE a.provider = $1 AND a.spelling IN (SELECT value FROM json_each($2)) ORDER BY r.received_at",
-            postgres: "SELECT a.provider, a.event, a.spelling, a.recipient, r.status FROM receipt_aside a JOIN receipt r ON r.provider = a.provider AND r.event = a.event WHERE a.provider = $1 AND a.spelling IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))) ORDER BY r.received_at",
+            sqlite: "SELECT a.provider, a.event, a.spelling, a.recipient, r.status, r.id, r.raw, r.stranger FROM receipt_aside a JOIN receipt r ON r.provider = a.provider AND r.event = a.event WHERE a.provider = $1 AND a.spelling IN (SELECT value FROM json_each($2)) ORDER BY r.received_at",
+            postgres: "SELECT a.provider, a.event, a.spelling, a.recipient, r.status, r.id, r.raw, r.stranger FROM receipt_aside a JOIN receipt r ON r.provider = a.provider AND r.event = a.event WHERE a.provider = $1 AND a.spelling IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))) ORDER BY r.received_at",
         };
-        ASIDE_AND_KNOWN = "SELECT a.provider, a.event, a.spelling, a.recipient, r.status FROM receipt_aside a JOIN receipt r ON r.provider = a.provider AND r.event = a.event WHERE EXISTS (SELECT 1 FROM attempt t WHERE t.provider = a.provider AND t.provider_ref = a.spelling) OR EXISTS (SELECT 1 FROM provider_part p WHERE p.provider = a.provider AND p.reference = a.spelling) ORDER BY r.received_at LIMIT $1";
+        ASIDE_AND_KNOWN = "SELECT a.provider, a.event, a.spelling, a.recipient, r.status, r.id, r.raw, r.stranger FROM receipt_aside a JOIN receipt r ON r.provider = a.provider AND r.event = a.event WHERE EXISTS (SELECT 1 FROM attempt t WHERE t.provider = a.provider AND t.provider_ref = a.spelling) OR EXISTS (SELECT 1 FROM provider_part p WHERE p.provider = a.provider AND p.reference = a.spelling) ORDER BY r.received_at LIMIT $1";
         PARTS = bulk super::PartRow => "INSERT INTO provider_part (provider, reference, attempt_id, status) SELECT provider, reference, attempt_id, status FROM {batch} AS r WHERE TRUE ON CONFLICT (provider, reference) DO UPDATE SET attempt_id = excluded.attempt_id, status = excluded.status";
         PARTS_OF = "SELECT reference, status FROM provider_part WHERE attempt_id = $1 ORDER BY reference";
         PART_STANDS = "UPDATE provider_part SET status = $1 WHERE provider = $2 AND reference = $3";
-        INBOUND = "INSERT INTO inbound (id, provider, event, sender, recipient, words, part_reference, part, parts, understood, received_at, handled_at, handled_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (provider, event) DO NOTHING";
-        OPEN_INBOUND = "SELECT id, provider, sender, words, part_reference, part, parts, received_at FROM inbound WHERE handled_at IS NULL ORDER BY received_at, part, id LIMIT $1";
+        INBOUND = "INSERT INTO inbound (id, provider, event, sender, recipient, words, part_reference, part, parts, understood, received_at, handled_at, handled_by, keeper, sealed, record) VALUES ($1, $2, $3, $4, '', '', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (provider, event) DO NOTHING";
+        OPEN_INBOUND = "SELECT id, provider, sender, keeper, sealed, part_reference, part, parts, received_at FROM inbound WHERE handled_at IS NULL ORDER BY received_at, part, id LIMIT $1";
         HANDLED = "UPDATE inbound SET handled_at = $1, handled_by = $2 WHERE id = $3 AND handled_at IS NULL";
         // Whom the number belongs to, and the debts that messages to it were about; the latest first.
         ABOUT = "SELECT p.name, a.reference, s.opt_out_word, MAX(t.requested_at) AS latest FROM address d JOIN contact_point c ON c.address_id = d.id JOIN attempt t ON t.contact_point_id = c.id JOIN account a ON a.id = t.account_id JOIN portfolio p ON p.id = a.portfolio_id JOIN sender s ON s.id = p.sender_id WHERE d.kind = 'phone' AND d.normal = $1 GROUP BY p.name, a.reference, s.opt_out_word ORDER BY latest DESC LIMIT 20";
-        RAW = "SELECT raw FROM receipt WHERE attempt_id = $1 ORDER BY received_at, event";
     }
 }
 
@@ -198,25 +199,19 @@ impl Store {
             .await
     }
 
-    /// Matches receipts that wait aside with messages that are known by now; on PostgreSQL two transactions can miss
-    /// each other. Returns how many attempts moved.
+    /// Matches receipts that wait aside with messages that are known by now, since on PostgreSQL two transactions can
+    /// miss each other, and messages of strangers with people. Returns how many attempts moved.
     pub async fn match_aside(&self) -> Result<usize, StoreError> {
         let clock = self.clock.clone();
         self.write(move |tx| {
             Box::pin(async move {
                 let found = q!(&mut *tx, sql::ASIDE_AND_KNOWN, [500i64] => all AsideRow)?;
-                matched(tx, &*clock, found).await
+                let moved = matched(tx, &*clock, found).await?;
+                back::match_replies(tx, &*clock).await?;
+                Ok(moved)
             })
         })
         .await
-    }
-
-    /// What providers said about an attempt, as it came, oldest first. Personal data.
-    pub async fn raw_receipts(&self, attempt: AttemptId) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut tx = self.db.read().await?;
-        let rows = q!(&mut tx, sql::RAW, [attempt.0] => all (Option<Vec<u8>>,))?;
-        let bare = |(raw,): (Option<Vec<u8>>,)| raw.and_then(|r| Some(r.get(32..)?.to_vec()));
-        Ok(rows.into_iter().filter_map(bare).collect())
     }
 
     /// Keeps a message of somebody; `understood` is what was made of it, and settles it. Returns whether it is new.
@@ -231,15 +226,19 @@ impl Store {
             Box::pin(async move {
                 let (id, now) = (clock.fresh(), clock.now());
                 let event = message.event.clone().unwrap_or_else(|| id.to_string());
+                let event = tx.seals().hash("inbound.event", &event)?;
                 let (reference, part, parts) = match message.part {
                     Some((r, p, n)) => (Some(i64::from(r)), Some(i64::from(p)), Some(i64::from(n))),
                     None => (None, None, None),
                 };
-                let clean = |text: &str| text.replace('\0', "");
                 let handled = understood.map(|_| Ts(now));
                 let by = understood.map(|_| "dunwell");
-                let rows = q!(&mut *tx, sql::INBOUND, [id, &message.provider, clean(&event), clean(&message.from),
-                    clean(&message.to), clean(&message.text), reference, part, parts, understood, Ts(now), handled, by] => rows)?;
+                let reply = back::seal_reply(tx, &*clock, (id, now), &message).await?;
+                let rows = q!(&mut *tx, sql::INBOUND, [id, &message.provider, event, reply.sender, reference, part, parts,
+                    understood, Ts(now), handled, by, reply.keeper, reply.sealed, reply.entry.record.0] => rows)?;
+                if rows == 1 {
+                    super::log::append(tx, &[reply.entry]).await?;
+                }
                 Ok(rows == 1)
             })
         })
@@ -250,13 +249,18 @@ impl Store {
     pub async fn open_inbound(&self, limit: i64) -> Result<Vec<OpenInbound>, StoreError> {
         let mut tx = self.db.read().await?;
         let rows = q!(&mut tx, sql::OPEN_INBOUND, [limit] => all InboundRow)?;
+        let sealed: Vec<_> = rows.iter().map(|r| (r.id, r.keeper, r.sealed.clone())).collect();
+        let mut opened = back::open_replies(&mut tx, &sealed).await?;
         let mut together: BTreeMap<(String, String, i64, i64), usize> = BTreeMap::new();
         let mut open: Vec<OpenInbound> = Vec::new();
         for r in rows {
+            let Some(said) = opened.remove(&r.id) else {
+                continue;
+            };
             let key = r.part_reference.zip(r.parts);
             let key = key.map(|(reference, parts)| (r.provider.clone(), r.sender.clone(), reference, parts));
             if let Some(at) = key.as_ref().and_then(|k| together.get(k)) {
-                open[*at].text.push_str(&r.words);
+                open[*at].text.push_str(&said.text);
                 open[*at].missing = open[*at].missing.saturating_sub(1);
                 continue;
             }
@@ -267,8 +271,8 @@ impl Store {
             open.push(OpenInbound {
                 id: r.id,
                 provider: r.provider,
-                from: r.sender,
-                text: r.words,
+                from: said.from,
+                text: said.text,
                 missing,
                 at: r.received_at.0,
             });
@@ -315,7 +319,8 @@ struct InboundRow {
     id: Uuid,
     provider: String,
     sender: String,
-    words: String,
+    keeper: Option<Uuid>,
+    sealed: Option<Vec<u8>>,
     part_reference: Option<i64>,
     #[allow(dead_code, reason = "the rows come sorted by it")]
     part: Option<i64>,
@@ -330,6 +335,9 @@ pub(super) struct AsideRow {
     spelling: String,
     recipient: Option<String>,
     status: String,
+    id: Option<Uuid>,
+    raw: Option<Vec<u8>>,
+    stranger: Option<Uuid>,
 }
 
 /// One word about one part, or the whole, of a message.
@@ -342,11 +350,10 @@ struct Word<'a> {
 }
 
 async fn take_in(tx: &mut Tx, clock: &dyn Clock, receipt: &Receipt) -> Result<Option<AttemptId>, StoreError> {
-    let salt = clock.salt();
-    let Commitment(hash) = commit(&salt, &receipt.raw);
-    let raw = [&salt[..], &receipt.raw].concat();
-    let (provider, event) = (&receipt.provider, receipt.event.replace('\0', ""));
-    let fresh = q!(&mut *tx, sql::RECEIPT, [provider, &event, receipt.status.as_str(), Ts(clock.now()), raw] => rows)?;
+    let salted = [&clock.salt()[..], &receipt.raw].concat();
+    let (id, now, provider) = (clock.fresh(), clock.now(), &receipt.provider);
+    let event = tx.seals().hash("receipt.event", &receipt.event)?;
+    let fresh = q!(&mut *tx, sql::RECEIPT, [provider, &event, receipt.status.as_str(), Ts(now), id] => rows)?;
     if fresh == 0 {
         return Ok(None);
     }
@@ -367,20 +374,50 @@ async fn take_in(tx: &mut Tx, clock: &dyn Clock, receipt: &Receipt) -> Result<Op
         if !addressed(tx, attempt, receipt.recipient.as_deref()).await? {
             continue;
         }
-        q!(&mut *tx, sql::SETTLE_RECEIPT, [attempt, provider, &event] => rows)?;
         let word = Word {
             provider,
             reference: &reference,
             status: receipt.status,
-            raw: Some(hex::encode(hash)),
+            raw: Some(back::committed(&salted)),
         };
-        return apply(tx, clock, AttemptId(attempt), word).await;
+        let kept = (id, event.as_str(), Some(salted.as_slice()));
+        return settle_word(tx, clock, AttemptId(attempt), kept, word).await;
     }
     let recipient = receipt.recipient.as_deref().map(|r| r.replace('\0', ""));
+    let stranger = back::strangers(tx, clock, now).await?;
+    let (raw, sealed) = back::seal_aside(tx, (stranger, id), &salted, recipient.as_deref()).await?;
+    let hash = recipient
+        .as_deref()
+        .map(|to| back::said_hash(tx.seals(), to))
+        .transpose()?;
+    q!(&mut *tx, sql::LAY_ASIDE, [raw, stranger, hash, provider, &event] => rows)?;
+    let recipient = sealed;
     for spelling in &references {
         q!(&mut *tx, sql::PUT_ASIDE, [provider, spelling, &event, recipient.as_deref()] => rows)?;
     }
     Ok(None)
+}
+
+/// Puts a receipt under the keys of its attempt, merges its word, and notes the entry that commits to it.
+async fn settle_word(
+    tx: &mut Tx,
+    clock: &dyn Clock,
+    attempt: AttemptId,
+    (id, event, salted): (Uuid, &str, Option<&[u8]>),
+    word: Word<'_>,
+) -> Result<Option<AttemptId>, StoreError> {
+    let raw = match salted {
+        Some(salted) => back::seal_receipt(tx, attempt.0, id, salted).await?,
+        None => None,
+    };
+    q!(&mut *tx, sql::SETTLE_RECEIPT, [attempt.0, id, raw, word.provider, event] => rows)?;
+    let (provider, status, raw) = (word.provider, word.status.as_str(), word.raw.clone());
+    let moved = apply(tx, clock, attempt, word).await?;
+    if moved.is_none() {
+        back::note_word(tx, clock, attempt, (provider, status, raw.as_deref())).await?;
+    }
+    back::note_entry(tx, attempt, id).await?;
+    Ok(moved)
 }
 
 /// Whether a receipt that names a recipient can be about this attempt.
@@ -457,19 +494,27 @@ async fn matched(tx: &mut Tx, clock: &dyn Clock, found: Vec<AsideRow>) -> Result
             continue;
         }
         let list = json_list(std::slice::from_ref(&row.spelling));
+        let under = (row.stranger, row.id);
+        let (salted, recipient) =
+            back::open_aside(tx, under, row.raw.as_deref(), row.recipient.as_deref()).await?;
         for (attempt, reference) in q!(&mut *tx, sql::NAMED, [&row.provider, list] => all (Uuid, String))? {
-            if !addressed(tx, attempt, row.recipient.as_deref()).await? {
+            if !addressed(tx, attempt, recipient.as_deref()).await? {
                 continue;
             }
-            q!(&mut *tx, sql::SETTLE_RECEIPT, [attempt, &row.provider, &row.event] => rows)?;
             q!(&mut *tx, sql::NO_LONGER_ASIDE, [&row.provider, &row.event] => rows)?;
             let word = Word {
                 provider: &row.provider,
                 reference: &reference,
                 status: ReceiptStatus::stored(&row.status)?,
-                raw: None,
+                raw: salted.as_deref().map(back::committed),
             };
-            moved += usize::from(apply(tx, clock, AttemptId(attempt), word).await?.is_some());
+            let kept = (
+                row.id.unwrap_or_else(|| clock.fresh()),
+                row.event.as_str(),
+                salted.as_deref(),
+            );
+            let found = settle_word(tx, clock, AttemptId(attempt), kept, word).await?;
+            moved += usize::from(found.is_some());
             done.insert((row.provider.clone(), row.event.clone()));
             break;
         }

@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use super::arrivals_sealed::kept_digest;
 use super::db::{Tx, q, statements};
 use super::seals::{Keys, shared_key};
 use super::{Store, StoreError};
@@ -30,6 +31,8 @@ pub(super) mod sql {
         HEADS_AFTER = "SELECT size, root, note FROM evidence_head WHERE size > $1 ORDER BY size LIMIT 100";
         TILES = "SELECT tile, hashes FROM evidence_tile WHERE level = $1 AND tile >= $2 AND tile <= $3 ORDER BY tile";
         ATTEMPTS = "SELECT t.id, t.state, t.recipient_id, a.debtor_id, c.body, c.facts FROM attempt t JOIN account a ON a.id = t.account_id LEFT JOIN content c ON c.attempt_id = t.id WHERE t.id > $1 ORDER BY t.id LIMIT $2";
+        RECEIPTS = "SELECT r.record, r.id, t.recipient_id, a.debtor_id, r.raw FROM receipt r JOIN attempt t ON t.id = r.attempt_id JOIN account a ON a.id = t.account_id WHERE r.record > $1 AND r.id IS NOT NULL AND r.raw IS NOT NULL ORDER BY r.record LIMIT $2";
+        REPLIES = "SELECT record, id, keeper, keeper AS also, sealed FROM inbound WHERE record > $1 AND keeper IS NOT NULL AND sealed IS NOT NULL ORDER BY record LIMIT $2";
         OBJECTS = "SELECT digest, bytes FROM trace WHERE digest > $1 ORDER BY digest LIMIT $2";
         ANCHORS = "SELECT n.id, n.size, n.kind, n.name, n.body, h.note FROM evidence_anchor n LEFT JOIN evidence_head h ON h.size = n.size WHERE n.id > $1 ORDER BY n.id LIMIT $2";
     }
@@ -257,6 +260,29 @@ async fn feed_decisions(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError
     }
 }
 
+async fn feed_arrivals(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
+    type Row = (Uuid, Uuid, Uuid, Uuid, Vec<u8>);
+    for (text, kind) in [
+        (sql::RECEIPTS, SealKind::Receipt),
+        (sql::REPLIES, SealKind::Reply),
+    ] {
+        let mut after = Uuid::nil();
+        loop {
+            let page = q!(&mut *tx, text, [after, 1000i64] => all Row)?;
+            let Some(last) = page.last() else { break };
+            after = last.0;
+            let keys = tx.keys_of(page.iter().flat_map(|row| [row.2, row.3])).await?;
+            for (record, id, recipient, debtor, sealed) in &page {
+                let digest = kept_digest(&keys, (*recipient, *debtor), (kind, *id), sealed);
+                if let Some(digest) = digest {
+                    audit.arrival(record.as_u128(), digest.as_deref());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn feed_objects(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
     let mut after: Vec<u8> = Vec::new();
     loop {
@@ -418,6 +444,7 @@ impl Store {
         feed_waiting(&mut tx, &mut audit).await?;
         feed_attempts(&mut tx, &mut audit).await?;
         feed_decisions(&mut tx, &mut audit).await?;
+        feed_arrivals(&mut tx, &mut audit).await?;
         feed_objects(&mut tx, &mut audit).await?;
         feed_anchors(&mut tx, &mut audit, outside).await?;
         compare_keys(&mut tx, &mut audit, outside).await?;

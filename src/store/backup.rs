@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::bulk::{Bytes, Id, bulk, row};
 use super::db::{Db, Tx, q, statements};
 use super::erase::Erased;
-use super::seal_file::replace_secret;
 use super::seals::Seals;
+use super::secret_file::replace_secret;
 use super::types::Ts;
 use super::{Store, StoreError};
 use crate::domain::{Moment, PersonId};
@@ -23,7 +23,7 @@ use crate::evidence::{Kind, WRAPPED_BYTES};
 
 pub(super) mod sql {
     super::statements! {
-        SEALED_BEFORE = "SELECT done FROM seal_state WHERE one = 1";
+        SEALED_BEFORE = "SELECT done AND arrivals AS done FROM seal_state WHERE one = 1";
         EVERY_KEY = "SELECT person_id, master, wrapped FROM person_key ORDER BY n";
         NO_KEYS = {
             sqlite: "UPDATE person_key SET wrapped = zeroblob(72)",
@@ -524,6 +524,9 @@ pub(super) async fn wipe_postgres(pool: &PgPool) -> Result<(), StoreError> {
         "VACUUM contact_point",
         "VACUUM account",
         "VACUUM attempt",
+        "VACUUM (TRUNCATE) receipt",
+        "VACUUM (TRUNCATE) receipt_aside",
+        "VACUUM (TRUNCATE) inbound",
     ] {
         sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await?;
     }

@@ -132,6 +132,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
     vec![
         ("access", super::access::sql::all()),
         ("arrivals", super::arrivals::sql::all()),
+        ("arrivals_sealed", super::arrivals_sealed::sql::all()),
         ("audit", super::audit::sql::all()),
         ("claim", super::claim::sql::all()),
         ("decide", super::decide::sql::all()),
@@ -152,6 +153,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("backup", super::backup::sql::all()),
         ("bundles", super::bundles::sql::all()),
         ("seal_old", super::seal_old::sql::all()),
+        ("seal_old_arrivals", super::seal_old_arrivals::sql::all()),
         ("sealed", super::sealed::sql::all()),
         ("seals", super::seals::sql::all()),
         ("settle", super::settle::sql::all()),

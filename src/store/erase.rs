@@ -80,6 +80,8 @@ pub struct Erased {
     pub accounts: u64,
     /// Waiting attempts that were withdrawn.
     pub withdrawn: u64,
+    /// Receipts and messages that are gone.
+    pub arrivals: u64,
     /// Backups out of whose key files the key was taken.
     pub backups: Vec<String>,
     /// Backups that could not be reached: they can still open what was sealed until the master key is rotated.
@@ -167,6 +169,7 @@ impl Store {
                     all.messages += one.messages;
                     all.accounts += one.accounts;
                     all.withdrawn += one.withdrawn;
+                    all.arrivals += one.arrivals;
                 }
                 Err(StoreError::Refused(why)) => kept.push((person, why)),
                 Err(e) => return Err(e),
@@ -374,15 +377,9 @@ async fn clear(
     erased.messages = q!(&mut *tx, sql::DROP_CONTENT, [person] => rows)?;
     q!(&mut *tx, sql::DROP_DECISIONS, [person] => rows)?;
     q!(&mut *tx, sql::CLEAR_ATTEMPTS, [person] => rows)?;
-    for (address,) in q!(&mut *tx, sql::LONELY_ADDRESSES, [person] => all (Uuid,))? {
-        q!(&mut *tx, sql::CLEAR_ADDRESS, [format!("{ERASED}-{}", hex_id(address)), address] => rows)?;
-    }
-    for text in [
-        sql::CLEAR_PERSON,
-        sql::CLEAR_POINTS,
-        sql::CLEAR_DISPUTES,
-        sql::CLEAR_PAYMENTS,
-    ] {
+    erased.arrivals = super::arrivals_sealed::clear_arrivals(tx, person, clock.now()).await?;
+    clear_addresses(tx, person).await?;
+    for text in [sql::CLEAR_PERSON, sql::CLEAR_DISPUTES, sql::CLEAR_PAYMENTS] {
         q!(&mut *tx, text, [person] => rows)?;
     }
     for account in owed {
@@ -390,6 +387,14 @@ async fn clear(
         erased.accounts += q!(&mut *tx, sql::CLEAR_ACCOUNT, [name, account] => rows)?;
     }
     Ok(erased)
+}
+
+/// Removes the addresses of a person; what somebody stopped stays as a keyed hash. How many there were.
+pub(super) async fn clear_addresses(tx: &mut Tx, person: Uuid) -> Result<u64, StoreError> {
+    for (address,) in q!(&mut *tx, sql::LONELY_ADDRESSES, [person] => all (Uuid,))? {
+        q!(&mut *tx, sql::CLEAR_ADDRESS, [format!("{ERASED}-{}", hex_id(address)), address] => rows)?;
+    }
+    Ok(q!(&mut *tx, sql::CLEAR_POINTS, [person] => rows)?)
 }
 
 /// Applies an erasure to a database that was put back to before it.
@@ -424,6 +429,7 @@ async fn note(
         .with("messages", n(erased.messages))
         .with("debts", n(erased.accounts))
         .with("withdrawn", n(erased.withdrawn))
+        .with("arrivals", n(erased.arrivals))
         .seal();
     let record = entry.record.0;
     q!(&mut *tx, sql::NOTE, [person.0, Ts(now), by, basis, record] => rows)?;

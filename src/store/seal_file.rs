@@ -2,44 +2,34 @@
 //! database and is readable by its owner alone.
 
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::secret_file::{SecretFile, SecretFileError, SecretUse, sync_folder};
 use crate::clock::{Clock, SystemClock};
 use crate::evidence::{LookupKey, MasterKey};
 
 const MASTER: &str = "DUNWELL+MASTER+";
 const LOOKUP: &str = "DUNWELL+LOOKUP+";
 
+/// What the file is for.
+const USED: SecretUse = SecretUse {
+    name: "key for personal data",
+    missing: "bring back the file that was there: without it names, addresses and messages cannot be read",
+    danger: "read personal data",
+    rotate: "dunwell seal rotate",
+};
+
 /// Why the keys cannot be used. Never says what a key is.
 #[derive(Debug, thiserror::Error)]
 pub enum SealFileError {
-    /// No such file.
-    #[error("there is no key for personal data at `{}`\nbring back the file that was there: without it names, addresses and messages cannot be read", .0.display())]
-    Missing(PathBuf),
-    /// There is one already.
-    #[error("`{}` is there already; a key is never overwritten", .0.display())]
-    Exists(PathBuf),
-    /// Others than the owner can read it.
-    #[error("`{}` has mode {mode:04o}: others than its owner could read personal data\nrun `chmod 600 {}`; if somebody may have read it, also `dunwell seal rotate`", path.display(), path.display())]
-    Unsafe {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// It cannot be read or written.
-    #[error("`{}`: {problem}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        problem: String,
-    },
+    /// The file itself.
+    #[error("{0}")]
+    File(#[from] SecretFileError),
     /// A line is no key.
     #[error("{}:{line}: {problem}", path.display())]
     Line {
@@ -129,32 +119,25 @@ impl From<SealFile> for KeySource {
 /// The file of the keys.
 #[derive(Debug, Clone)]
 pub struct SealFile {
-    path: PathBuf,
+    file: SecretFile,
 }
 
 impl SealFile {
     /// The file at `path`; nothing is read yet.
     pub fn new(path: &Path) -> SealFile {
         SealFile {
-            path: path.to_owned(),
+            file: SecretFile::new(path, USED),
         }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// The list of erased people beside it, by random id.
     pub fn erased_path(&self) -> PathBuf {
-        beside(&self.path, ".erased")
-    }
-
-    fn fault(&self, e: &std::io::Error) -> SealFileError {
-        SealFileError::File {
-            path: self.path.clone(),
-            problem: e.to_string(),
-        }
+        self.file.beside(".erased")
     }
 
     /// Reads the keys; refuses a file that others than its owner can read or write.
@@ -162,23 +145,8 @@ impl SealFile {
     /// # Errors
     /// Each its own sentence; see [`SealFileError`].
     pub fn read(&self) -> Result<SealKeys, SealFileError> {
-        let about = match std::fs::metadata(&self.path) {
-            Ok(about) => about,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(SealFileError::Missing(self.path.clone()));
-            }
-            Err(e) => return Err(self.fault(&e)),
-        };
-        let mode = about.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(SealFileError::Unsafe {
-                path: self.path.clone(),
-                mode,
-            });
-        }
-        let text = std::fs::read_to_string(&self.path).map_err(|e| self.fault(&e))?;
-        parse(&text).map_err(|(line, problem)| SealFileError::Line {
-            path: self.path.clone(),
+        parse(&self.file.read()?).map_err(|(line, problem)| SealFileError::Line {
+            path: self.path().to_owned(),
             line,
             problem,
         })
@@ -189,22 +157,7 @@ impl SealFile {
     /// # Errors
     /// There is one already, or it cannot be written.
     pub fn create(&self, keys: &SealKeys) -> Result<(), SealFileError> {
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&self.path)
-            .and_then(|mut file| {
-                file.write_all(keys.to_text().as_bytes())?;
-                file.sync_all()
-            });
-        match written {
-            Ok(()) => sync_folder(&self.path).map_err(|e| self.fault(&e)),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                Err(SealFileError::Exists(self.path.clone()))
-            }
-            Err(e) => Err(self.fault(&e)),
-        }
+        Ok(self.file.create(&keys.to_text())?)
     }
 
     /// Replaces the keys as a whole: a reader sees the old file or the new one. The bytes of the old one are
@@ -213,7 +166,7 @@ impl SealFile {
     /// # Errors
     /// It cannot be written.
     pub fn replace(&self, keys: &SealKeys) -> Result<(), SealFileError> {
-        replace_secret(&self.path, keys.to_text().as_bytes()).map_err(|e| self.fault(&e))
+        Ok(self.file.replace(&keys.to_text())?)
     }
 
     /// Adds a person to the list of erased people.
@@ -227,7 +180,7 @@ impl SealFile {
             writeln!(file, "{}", person.hyphenated())?;
         }
         file.sync_all()?;
-        sync_folder(&self.path)
+        sync_folder(self.path())
     }
 
     /// Everybody on that list.
@@ -238,40 +191,6 @@ impl SealFile {
             Err(e) => Err(e),
         }
     }
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.to_owned().into_os_string();
-    name.push(ending);
-    name.into()
-}
-
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    std::fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|f| f.sync_all())
-}
-
-/// Puts `bytes` in the place of a file of secrets: the new one is durable under its name before the bytes of the old
-/// one are overwritten.
-pub(super) fn replace_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let fresh = beside(path, ".new");
-    let _gone_or_never_there = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    let old = std::fs::OpenOptions::new().write(true).open(path).ok();
-    std::fs::rename(&fresh, path)?;
-    sync_folder(path)?;
-    if let Some(mut old) = old {
-        let length = old.metadata()?.len();
-        old.write_all(&vec![0; usize::try_from(length).unwrap_or(0)])?;
-        old.sync_all()?;
-    }
-    Ok(())
 }
 
 fn parse(text: &str) -> Result<SealKeys, (usize, &'static str)> {
@@ -348,19 +267,23 @@ mod tests {
     fn files_that_others_can_read_are_refused_and_none_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let file = SealFile::new(&folder.path().join("seal.key"));
-        assert!(matches!(file.read(), Err(SealFileError::Missing(_))));
+        assert!(matches!(
+            file.read(),
+            Err(SealFileError::File(SecretFileError::Missing { .. }))
+        ));
         file.create(&SealKeys::known()).unwrap();
         assert!(matches!(
             file.create(&SealKeys::known()),
-            Err(SealFileError::Exists(_))
+            Err(SealFileError::File(SecretFileError::Exists(_)))
         ));
         assert!(file.read().is_ok());
-        let mode =
-            |mode| std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap()
+        };
         mode(0o640);
         assert!(matches!(
             file.read(),
-            Err(SealFileError::Unsafe { mode: 0o640, .. })
+            Err(SealFileError::File(SecretFileError::Unsafe { mode: 0o640, .. }))
         ));
         mode(0o600);
         file.replace(&SealKeys::known()).unwrap();

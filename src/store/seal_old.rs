@@ -14,10 +14,10 @@ const PAGE: i64 = 1000;
 pub(super) mod sql {
     super::statements! {
         STATE = {
-            sqlite: "SELECT done FROM seal_state WHERE one = 1",
-            postgres: "SELECT done FROM seal_state WHERE one = 1 FOR UPDATE",
+            sqlite: "SELECT done, arrivals FROM seal_state WHERE one = 1",
+            postgres: "SELECT done, arrivals FROM seal_state WHERE one = 1 FOR UPDATE",
         };
-        DONE = "UPDATE seal_state SET done = TRUE WHERE one = 1";
+        DONE = "UPDATE seal_state SET done = TRUE, arrivals = TRUE WHERE one = 1";
         PEOPLE = "SELECT id, ref, name, postal_code FROM person WHERE id > $1 ORDER BY id LIMIT $2";
         PUT_PEOPLE = bulk super::OldPerson => "UPDATE person SET ref = r.hashed, ref_sealed = r.ref_sealed, name = r.name, postal_code = r.postal_code FROM {batch} AS r WHERE person.id = r.id";
         POINTS = "SELECT c.id, c.person_id, a.normal FROM contact_point c JOIN address a ON a.id = c.address_id WHERE c.id > $1 ORDER BY c.id LIMIT $2";
@@ -113,31 +113,36 @@ impl Store {
         if done {
             return Ok(());
         }
-        let people = self
-            .write(|tx| {
-                Box::pin(async move {
-                    let (done,) = q!(&mut *tx, sql::STATE, [] => one (bool,))?;
-                    if done {
-                        return Ok(0);
-                    }
-                    let people = people(tx).await?;
-                    if people > 0 {
-                        points(tx).await?;
-                        money(tx).await?;
-                        attempts(tx).await?;
-                        kept(tx).await?;
-                        digests(tx).await?;
-                    }
-                    q!(&mut *tx, sql::DONE, [] => rows)?;
-                    Ok(people)
-                })
-            })
+        let clock = self.clock.clone();
+        let sealed = self
+            .write(move |tx| Box::pin(async move { seal_all(tx, &*clock).await }))
             .await?;
-        match people {
+        match sealed {
             0 => Ok(()),
             _ => self.wipe_free_space().await,
         }
     }
+}
+
+/// Seals what has not been sealed; says how much there was.
+async fn seal_all(tx: &mut Tx, clock: &dyn crate::clock::Clock) -> Result<usize, StoreError> {
+    let (done, arrivals) = q!(&mut *tx, sql::STATE, [] => one (bool, bool))?;
+    let mut sealed = 0;
+    if !done {
+        sealed = people(tx).await?;
+        if sealed > 0 {
+            points(tx).await?;
+            money(tx).await?;
+            attempts(tx).await?;
+            kept(tx).await?;
+            digests(tx).await?;
+        }
+    }
+    if !arrivals {
+        sealed += super::seal_old_arrivals::seal(tx, clock).await?;
+    }
+    q!(&mut *tx, sql::DONE, [] => rows)?;
+    Ok(sealed)
 }
 
 async fn people(tx: &mut Tx) -> Result<usize, StoreError> {

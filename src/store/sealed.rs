@@ -6,7 +6,7 @@ use super::db::{Tx, q, statements};
 use super::seals::{Keys, shared_key};
 use super::{Store, StoreError};
 use crate::domain::{AccountId, AttemptId, PersonId};
-use crate::evidence::{Kind, Opened, RecordKey, SealKind};
+use crate::evidence::{Commitment, Kind, Opened, RecordKey, SealKind};
 
 pub(super) mod sql {
     super::statements! {
@@ -23,8 +23,10 @@ pub struct SealedValue {
     pub key: Option<[u8; 32]>,
     /// What the seal binds beside the value.
     pub aad: String,
-    /// What is inside, with the salt of its commitment; personal data.
+    /// What is inside, with the salt of its commitment, where it is text; personal data.
     pub opened: Option<Opened>,
+    /// What is inside hashes to this, with its salt; `None`: whoever it concerns was erased.
+    pub commitment: Option<Commitment>,
 }
 
 /// The words of an attempt and what they were made from.
@@ -38,22 +40,27 @@ pub struct SealedContent {
     pub facts: SealedValue,
 }
 
-fn value(
+/// A value as it lies there, opened as far as the keys are there.
+pub(super) fn sealed_value(
     keys: &Keys,
     (recipient, debtor): (Uuid, Uuid),
     (kind, record): (SealKind, Uuid),
     sealed: Vec<u8>,
 ) -> Result<SealedValue, StoreError> {
     let corrupt = StoreError::Corrupt { what: "sealed value" };
-    let (mut handed_out, mut opened) = (None, None);
+    let (mut handed_out, mut opened, mut commitment) = (None, None, None);
     if let Some(key) = shared_key(keys, (recipient, debtor), kind, record) {
-        opened = Some(key.open_committed(&sealed).map_err(|_| corrupt)?);
+        let plain = key.open(&sealed).map_err(|_| corrupt)?;
+        commitment = Some(Commitment::to_salted(&plain));
+        // What a provider sent need not be text.
+        opened = key.open_committed(&sealed).ok();
         handed_out = key.handed_out(&sealed).ok().map(|k| *k);
     }
     Ok(SealedValue {
         aad: RecordKey::aad(PersonId(recipient), kind, record),
         key: handed_out,
         opened,
+        commitment,
         sealed,
     })
 }
@@ -81,8 +88,8 @@ impl Store {
         let keys = tx.keys_of([people.0, people.1]).await?;
         Ok(Some(SealedContent {
             person: PersonId(people.0),
-            body: value(&keys, people, (SealKind::Body, attempt.0), body)?,
-            facts: value(&keys, people, (SealKind::Facts, attempt.0), facts)?,
+            body: sealed_value(&keys, people, (SealKind::Body, attempt.0), body)?,
+            facts: sealed_value(&keys, people, (SealKind::Facts, attempt.0), facts)?,
         }))
     }
 
@@ -100,7 +107,7 @@ impl Store {
         let kept = q!(&mut tx, super::kept::sql::FACTS, [attempt.0, record] => opt (Vec<u8>,))?;
         let Some((facts,)) = kept else { return Ok(None) };
         let keys = tx.keys_of([people.0, people.1]).await?;
-        value(&keys, people, (SealKind::Situation, record), facts).map(Some)
+        sealed_value(&keys, people, (SealKind::Situation, record), facts).map(Some)
     }
 
     /// Records that somebody was shown sealed text: who, what, and about which attempt or debt. Durable when it returns.

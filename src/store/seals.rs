@@ -266,7 +266,7 @@ pub(super) async fn settle_keys(store: &super::Store) -> Result<(), StoreError> 
         let made = file.create(&SealKeys::fresh());
         // Of several programs that start together one makes it.
         if let Err(e) = made
-            && !matches!(e, super::SealFileError::Exists(_))
+            && !matches!(e, super::SealFileError::File(super::SecretFileError::Exists(_)))
         {
             return Err(StoreError::Open(e.to_string()));
         }

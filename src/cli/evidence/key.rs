@@ -97,7 +97,7 @@ async fn show(session: &Session) -> anyhow::Result<Answer> {
     // The file need not be here: an auditor may look too.
     let in_file: Vec<VerifierKey> = match notary.key_file().read() {
         Ok(keys) => keys.iter().map(|k| k.verifier().clone()).collect(),
-        Err(crate::notary::KeyError::Missing(_)) => Vec::new(),
+        Err(crate::notary::KeyError::File(crate::store::SecretFileError::Missing { .. })) => Vec::new(),
         Err(e) => return Err(e.into()),
     };
     let known = store.log_keys().await?;

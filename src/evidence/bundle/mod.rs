@@ -5,6 +5,7 @@
 //! `docs/evidence.md` says, as does `tools/verify_bundle.py`, which shares no code with it. `notary` gathers the parts
 //! from the store, `cli` reads and writes folders.
 
+mod arrivals;
 mod check;
 mod complete;
 mod fault;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::arrivals::came_back;
 use super::make::Parts;
 use crate::domain::Moment;
 use crate::evidence::canonical::{Value, parse};
@@ -27,6 +28,8 @@ pub struct StoryWords {
     words_closed: String,
     words_gone: String,
     words_stopped: String,
+    receipts_title: String,
+    replies_title: String,
     objections: String,
     no_objections: String,
     objected: String,
@@ -330,6 +333,12 @@ impl Story<'_> {
             .map(|(index, fields)| self.step(*index, fields, told.zone));
         blocks.push(self.steps_table(rows.collect()));
         self.said(told, blocks);
+        let came = came_back(
+            told.entries.iter().copied(),
+            self.opened,
+            &self.words.receipts_title,
+        );
+        blocks.extend(came);
         self.findings(told, blocks);
     }
 
@@ -506,6 +515,12 @@ impl Story<'_> {
             .collect();
         if !rows.is_empty() {
             blocks.extend([heading(&self.words.others), self.steps_table(rows)]);
+            let others = self.entries.iter().map(|(index, fields)| (*index, fields));
+            blocks.extend(came_back(
+                others.filter(|(_, fields)| fields.contains_key("reply")),
+                self.opened,
+                &self.words.replies_title,
+            ));
         }
     }
 

@@ -233,6 +233,10 @@ rules!(RawRetention {
     years: u32,
     #[serde(default)]
     months: u32,
+    #[serde(default)]
+    records: Words<RecordClass>,
+    #[serde(default)]
+    at_most: bool,
 });
 rules!(RawContent { category: Word<Category> });
 rules!(RawNote {});
@@ -393,6 +397,8 @@ fn all(raw: RawPolicy, cx: &Context<'_>) -> Result<Vec<Rule>, PolicyError> {
         Ok(Body::Retention {
             years: t.years,
             months: t.months,
+            records: plain(t.records),
+            at_most: t.at_most,
         })
     });
     each!(raw.content, any, |t: RawContent, _: &mut Rule| {

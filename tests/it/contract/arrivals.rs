@@ -4,7 +4,7 @@
 use dunwell::channels::{Arrived, Outcome};
 use dunwell::dispatch::take_arrival;
 use dunwell::domain::{AttemptId, AttemptState};
-use dunwell::store::{Inbound, Receipt, ReceiptStatus, Settlement};
+use dunwell::store::{Inbound, Receipt, ReceiptStatus, Settlement, Shredding};
 
 use super::on_every_database;
 use super::world::{World, settlement};
@@ -23,6 +23,9 @@ on_every_database!(
     a_late_answer_settles_what_was_unknown,
     an_opting_out_word_takes_effect_before_it_counts_as_kept,
     long_replies_are_put_together,
+    what_came_back_stands_under_seal,
+    strangers_who_become_known_keep_what_they_said,
+    what_was_changed_by_hand_is_found,
 );
 
 fn receipt(event: &str, references: &[&str], status: ReceiptStatus) -> Receipt {
@@ -84,7 +87,7 @@ async fn a_receipt_before_the_settling_waits_for_it(database: TestDatabase) {
     // Where two transactions missed each other, the next round finds them.
     let late = world.reserved("0001").await;
     world.settle(late, Accepted, "77").await;
-    world.raw.run("INSERT INTO receipt (provider, event, status, received_at) SELECT 'carrier', 'e-9', 'delivered', received_at FROM receipt WHERE event = 'e-1'").await.unwrap();
+    world.raw.run("INSERT INTO receipt (provider, event, status, received_at) SELECT 'carrier', 'e-9', 'delivered', received_at FROM receipt WHERE attempt_id IS NOT NULL").await.unwrap();
     world
         .raw
         .run("INSERT INTO receipt_aside (provider, spelling, event) VALUES ('carrier', '77', 'e-9')")
@@ -292,4 +295,185 @@ async fn long_replies_are_put_together(database: TestDatabase) {
     open.sort_by(|a, b| a.text.cmp(&b.text));
     let shown: Vec<_> = open.iter().map(|m| (m.text.as_str(), m.missing)).collect();
     assert_eq!(shown, [("alone", 0), ("first second", 0), ("half", 1)]);
+}
+
+/// What came stands nowhere in the clear, in text or in hex.
+async fn nowhere(world: &World, words: &[&str]) {
+    for table in ["receipt", "receipt_aside", "inbound"] {
+        let all = super::seal::everything_of(world, table).await.to_lowercase();
+        for word in words {
+            assert!(!all.contains(&word.to_lowercase()), "`{word}` stands in {table}");
+            assert!(
+                !all.contains(&hex::encode(word)),
+                "`{word}` stands in {table}, in hex"
+            );
+        }
+    }
+}
+
+async fn what_came_back_stands_under_seal(database: TestDatabase) {
+    let world = World::new(database).await;
+    world.account("0001").import().await;
+    let attempt = taken(&world, &["m"]).await;
+    let number = number_of(&world).await;
+    let digits = number.trim_start_matches('+').to_owned();
+    let about = |event: &str, reference: &str| Receipt {
+        recipient: Some(digits.clone()),
+        raw: [format!("{digits} canary-raw ").as_bytes(), &[0xff, 0xfe]].concat(),
+        ..receipt(event, &[reference], Says::Delivered)
+    };
+    world.store.receipt(about("canary-event", "m")).await.unwrap();
+    world
+        .store
+        .receipt(about("canary-aside", "not-yet"))
+        .await
+        .unwrap();
+    let said = reply(&digits, "canary-words", Some("canary-inbound"), None);
+    assert!(world.store.take_inbound(said.clone(), None).await.unwrap());
+    assert!(!world.store.take_inbound(said, None).await.unwrap(), "once");
+    let secret = [digits.as_str(), "canary"];
+    nowhere(&world, &secret).await;
+    let open = world.store.open_inbound(10).await.unwrap();
+    assert_eq!(
+        (open[0].from.as_str(), open[0].text.as_str()),
+        (digits.as_str(), "canary-words")
+    );
+    // Each receipt of an attempt has an entry that commits to it, also one that moves nothing.
+    world.store.receipt(about("canary-again", "m")).await.unwrap();
+    let raws = world.store.raw_receipts(attempt).await.unwrap();
+    assert_eq!(raws.len(), 2);
+    assert!(
+        raws.iter().all(|raw| raw.ends_with(&[0xff, 0xfe])),
+        "as they came"
+    );
+    let story = world.store.story(attempt).await.unwrap();
+    let committed: Vec<_> = story
+        .entries
+        .iter()
+        .filter(|(kind, _, _)| kind == "receipt.received")
+        .collect();
+    assert_eq!(committed.len(), 2);
+    for (_, _, bytes) in committed {
+        let fields: serde_json::Value = serde_json::from_str(bytes).unwrap();
+        let record = fields["record"].as_str().unwrap().parse().unwrap();
+        let sealed = world.store.sealed_receipt(record).await.unwrap().unwrap();
+        assert_eq!(
+            Some(hex::encode(sealed.commitment.unwrap().0).as_str()),
+            fields["raw"].as_str()
+        );
+        assert!(sealed.opened.is_none(), "what is no text is not shown as one");
+    }
+    world.verified().await;
+    let who = world.store.person_by_reference("P-0001").await.unwrap();
+    let told = world.store.erase(who, "zhao", "request").await.unwrap();
+    assert_eq!(told.arrivals, 4, "two receipts, one aside, one message");
+    assert!(world.store.raw_receipts(attempt).await.unwrap().is_empty());
+    assert!(world.store.open_inbound(10).await.unwrap().is_empty());
+    assert_eq!(
+        world
+            .raw
+            .count("SELECT COUNT(*) FROM receipt WHERE raw IS NOT NULL")
+            .await,
+        0
+    );
+    assert_eq!(world.raw.count("SELECT COUNT(*) FROM receipt_aside").await, 0);
+    world.verified().await;
+}
+
+async fn strangers_who_become_known_keep_what_they_said(database: TestDatabase) {
+    let world = World::new(database).await;
+    let number = "13800004712";
+    let take = async |from: &str, text: &str| {
+        let said = reply(from, text, None, None);
+        assert!(world.store.take_inbound(said, None).await.unwrap());
+    };
+    take(&format!("86{number}"), "who are you").await;
+    take("nobody@example.com", "wrong address").await;
+    let strangers = || {
+        world
+            .raw
+            .count("SELECT COUNT(*) FROM inbound i JOIN stranger s ON s.id = i.keeper")
+    };
+    assert_eq!(strangers().await, 2);
+    assert_eq!(
+        world.raw.count("SELECT COUNT(*) FROM stranger").await,
+        1,
+        "one key for a day"
+    );
+    world.account("0001").phone(number).import().await;
+    world.store.match_aside().await.unwrap();
+    assert_eq!(strangers().await, 1);
+    let open = world.store.open_inbound(10).await.unwrap();
+    assert_eq!(open.len(), 2, "both can still be read");
+    let who = world.store.person_by_reference("P-0001").await.unwrap();
+    let entries = world.store.latest_entries(50).await.unwrap();
+    let matched = entries.iter().find(|e| e.kind == "reply.matched").unwrap();
+    assert!(matched.bytes.contains(&who.to_string()));
+    assert!(
+        world
+            .store
+            .sealed_reply(matched.record.0)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    world.verified().await;
+    // The strangers of that day are forgotten when their time is over; whoever is known stays.
+    let day = world.now().utc().date_naive();
+    assert!(world.store.stale_strangers(day).await.unwrap().is_empty());
+    let stale = world
+        .store
+        .stale_strangers(day + chrono::Days::new(1))
+        .await
+        .unwrap();
+    assert_eq!((stale.len(), stale[0].things), (1, 1));
+    let why = Shredding {
+        class: "strangers",
+        rule: "house/retention.strangers".into(),
+        basis: "house rule".into(),
+        policy: "a set".into(),
+    };
+    let gone = world
+        .store
+        .shred_strangers(vec![stale[0].id], "zhao", why)
+        .await
+        .unwrap();
+    assert_eq!(gone, 1);
+    let open = world.store.open_inbound(10).await.unwrap();
+    assert_eq!(
+        open.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(),
+        ["who are you"]
+    );
+    assert!(
+        world
+            .store
+            .stale_strangers(day + chrono::Days::new(1))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    world.verified().await;
+}
+
+async fn what_was_changed_by_hand_is_found(database: TestDatabase) {
+    let world = World::new(database).await;
+    world.account("0001").import().await;
+    taken(&world, &["m"]).await;
+    says(&world, "e-1", &["m"], Says::Delivered).await;
+    let said = reply(&number_of(&world).await, "wait a week", None, None);
+    world.store.take_inbound(said, None).await.unwrap();
+    world.verified().await;
+    let zeros = match world.raw.is_sqlite() {
+        true => "zeroblob(80)",
+        false => "decode(repeat('00', 80), 'hex')",
+    };
+    for text in [
+        format!("UPDATE receipt SET raw = {zeros}"),
+        format!("UPDATE inbound SET sealed = {zeros}"),
+    ] {
+        world.raw.run(Box::leak(text.into_boxed_str())).await.unwrap();
+    }
+    let found = world.store.verify_log().await.unwrap().faults;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|f| f.kind.as_str() == "content"), "{found:?}");
 }

@@ -75,22 +75,29 @@ async fn everything(world: &World) -> String {
     };
     let mut all = String::new();
     for table in world.raw.words(tables).await {
-        let columns = match world.raw.is_sqlite() {
-            true => format!("SELECT name FROM pragma_table_info('{table}')"),
-            false => format!(
-                "SELECT CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_name = '{table}'"
+        all += &everything_of(world, &table).await;
+    }
+    all
+}
+
+/// Every column of one table, as text and as hex.
+pub(super) async fn everything_of(world: &World, table: &str) -> String {
+    let mut all = String::new();
+    let columns = match world.raw.is_sqlite() {
+        true => format!("SELECT name FROM pragma_table_info('{table}')"),
+        false => format!(
+            "SELECT CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_name = '{table}'"
+        ),
+    };
+    for column in world.raw.words(&columns).await {
+        let shown = match world.raw.is_sqlite() {
+            true => format!(
+                "SELECT CASE typeof(\"{column}\") WHEN 'blob' THEN hex(\"{column}\") ELSE COALESCE(CAST(\"{column}\" AS TEXT), '') END FROM {table}"
             ),
+            false => format!("SELECT COALESCE(CAST(\"{column}\" AS TEXT), '') FROM {table}"),
         };
-        for column in world.raw.words(&columns).await {
-            let shown = match world.raw.is_sqlite() {
-                true => format!(
-                    "SELECT CASE typeof(\"{column}\") WHEN 'blob' THEN hex(\"{column}\") ELSE COALESCE(CAST(\"{column}\" AS TEXT), '') END FROM {table}"
-                ),
-                false => format!("SELECT COALESCE(CAST(\"{column}\" AS TEXT), '') FROM {table}"),
-            };
-            all += &world.raw.words(&shown).await.join("\n");
-            all.push('\n');
-        }
+        all += &world.raw.words(&shown).await.join("\n");
+        all.push('\n');
     }
     all
 }
