@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::breaker::{Breaker, Readiness};
 use super::carrier::{Asked, BoxFuture, Capability, Carrier, Found, Inbox, NotSentProof, Outcome};
 use super::parcel::Parcel;
-use crate::domain::{AttemptId, Channel, Moment};
+use crate::domain::{Address, AttemptId, Channel, Moment};
 
 /// How fast a provider wants its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Pace {
 pub struct Terms {
     /// Its pace; `None`: as fast as it answers.
     pub pace: Option<Pace>,
+    /// The pace for one domain of recipients of e-mail; `None`: none of its own.
+    pub domain_pace: Option<Pace>,
     /// Messages under way at the same time.
     pub concurrency: usize,
     /// How long a reserved parcel may wait here for its turn; older ones are withheld, never sent late.
@@ -49,6 +51,7 @@ impl Default for Terms {
     fn default() -> Terms {
         Terms {
             pace: None,
+            domain_pace: None,
             concurrency: 8,
             longest_wait_seconds: 60,
             open_after: 5,
@@ -233,6 +236,14 @@ impl Carriers {
     }
 }
 
+/// The domain of the recipient of an e-mail.
+fn domain_of(parcel: &Parcel) -> Option<String> {
+    match &parcel.to {
+        Address::Email(to) => Some(to.domain().to_lowercase()),
+        _ => None,
+    }
+}
+
 fn misconfigured(reason: &str) -> Outcome {
     Outcome::not_sent(NotSentProof::Misconfigured, reason)
 }
@@ -253,6 +264,7 @@ struct Lane {
     capability: Capability,
     terms: Terms,
     limiter: Option<DefaultDirectRateLimiter>,
+    by_domain: Option<DefaultKeyedRateLimiter<String>>,
     permits: Semaphore,
     breaker: Mutex<Breaker>,
     /// The provider asked to be left alone until then.
@@ -261,12 +273,11 @@ struct Lane {
 
 impl Lane {
     fn new(carrier: Arc<dyn Carrier>, terms: Terms) -> Lane {
-        let limiter = terms
-            .pace
-            .map(|pace| RateLimiter::direct(Quota::per_second(pace.per_second).allow_burst(pace.burst)));
+        let quota = |pace: Pace| Quota::per_second(pace.per_second).allow_burst(pace.burst);
         Lane {
             capability: carrier.capability(),
-            limiter,
+            limiter: terms.pace.map(|pace| RateLimiter::direct(quota(pace))),
+            by_domain: terms.domain_pace.map(|pace| RateLimiter::keyed(quota(pace))),
             permits: Semaphore::new(terms.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             breaker: Mutex::new(Breaker::new(
                 terms.open_after,
@@ -316,6 +327,10 @@ impl Lane {
     /// Starts one task for each message, or one for each group where the carrier likes groups.
     fn start(self: Arc<Lane>, parcels: Vec<(usize, Parcel)>) -> Vec<(Vec<usize>, JoinHandle<Vec<Outcome>>)> {
         let deadline = Instant::now() + Duration::from_secs(self.terms.longest_wait_seconds.into());
+        if let Some(by_domain) = &self.by_domain {
+            // Domains that are not written to any more are forgotten.
+            by_domain.retain_recent();
+        }
         let burst = self
             .terms
             .pace
@@ -336,7 +351,7 @@ impl Lane {
 
     /// Waits for the turn of `group`, asks the breaker, and sends what it admits.
     async fn send(&self, group: Vec<Parcel>, deadline: Instant) -> Vec<Outcome> {
-        let Ok(_permit) = timeout_at(deadline, self.turn(group.len())).await else {
+        let Ok(_permit) = timeout_at(deadline, self.turn(&group)).await else {
             return vec![withheld(TOO_LATE); group.len()];
         };
         let admitted: Vec<bool> = {
@@ -383,10 +398,16 @@ impl Lane {
             .collect()
     }
 
-    /// A free place and, where there is a pace, the right to so many messages.
-    async fn turn(&self, messages: usize) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    /// A free place and, where there is a pace, the right to so many messages. Who waits for the turn of a domain keeps
+    /// nobody else from a place.
+    async fn turn(&self, group: &[Parcel]) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        if let Some(by_domain) = &self.by_domain {
+            for domain in group.iter().filter_map(domain_of) {
+                by_domain.until_key_ready(&domain).await;
+            }
+        }
         let permit = self.permits.acquire().await.ok();
-        let messages = u32::try_from(messages).ok().and_then(NonZeroU32::new);
+        let messages = u32::try_from(group.len()).ok().and_then(NonZeroU32::new);
         if let (Some(limiter), Some(messages)) = (&self.limiter, messages) {
             // Groups are never larger than the burst, so the wait is always possible.
             let _ = limiter.until_n_ready(messages).await;
@@ -435,6 +456,7 @@ mod tests {
     use super::*;
     use crate::channels::carrier::{Idempotency, Lookup};
     use crate::channels::{Null, sample};
+    use crate::domain::EmailAddress;
     use crate::store::Reservation;
 
     /// Answers by script; notes how many were under way at once.
@@ -607,6 +629,34 @@ mod tests {
         let mut words = proofs(&outcomes);
         words.sort_unstable();
         assert_eq!(words, ["accepted", "withheld", "withheld"]);
+    }
+
+    #[tokio::test]
+    async fn a_domain_has_a_pace_of_its_own_and_holds_nobody_else_up() {
+        let one = NonZeroU32::MIN;
+        let terms = Terms {
+            domain_pace: Some(Pace {
+                per_second: one,
+                burst: one,
+            }),
+            longest_wait_seconds: 0,
+            ..one_at_a_time()
+        };
+        let carriers = Carriers::new().with(Arc::new(Null::new(Channel::Email)), terms);
+        let to = |n, domain: &str| Parcel {
+            to: Address::Email(EmailAddress::parse(&format!("a@{domain}")).unwrap()),
+            ..sample::email(n)
+        };
+        let parcels = vec![
+            to(1, "one.example"),
+            to(2, "ONE.example"),
+            to(3, "two.example"),
+            to(4, "one.example"),
+        ];
+        let words = proofs(&carriers.send_all(parcels).await);
+        assert_eq!(words[2], "accepted");
+        assert_eq!(words.iter().filter(|w| **w == "accepted").count(), 2, "{words:?}");
+        assert_eq!(words.iter().filter(|w| **w == "withheld").count(), 2, "{words:?}");
     }
 
     #[tokio::test]

@@ -1,11 +1,13 @@
 //! An e-mail as bytes: the same for the wire and for the sandbox, and the same every time it is built.
 //!
 //! Exactly one recipient; text and HTML with the same words; Message-ID, date and boundary come from the parcel, so
-//! nothing random or present gets in. What could smuggle in a header is refused before the builder sees it.
+//! nothing random or present gets in. What could smuggle in a header is refused before the builder sees it. Domains
+//! leave in ASCII (IDNA, RFC 5891), so that only a local part beyond ASCII needs a server that takes it (RFC 6531).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::SystemTime;
 
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
@@ -16,8 +18,10 @@ use crate::domain::{Address, Draft, EmailAddress};
 /// A message ready for the wire.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Mail {
-    /// Envelope sender.
+    /// Envelope sender: where bounces go.
     pub(super) from: lettre::Address,
+    /// The domain of the sender's own address, in ASCII.
+    pub(super) domain: String,
     /// The one envelope recipient.
     pub(super) to: lettre::Address,
     /// Header and body, lines ending in CR LF.
@@ -26,25 +30,23 @@ pub(super) struct Mail {
 
 const UNBUILDABLE: &str = "the message builder refused the content";
 
-/// Builds the message of `parcel`, or says why it can never be sent.
-pub(super) fn build(parcel: &Parcel) -> Result<Mail, Outcome> {
+/// Builds the message of `parcel`, or says why it can never be sent. `from_name` stands beside the sender's address in
+/// place of the sender's own name.
+pub(super) fn build(parcel: &Parcel, from_name: Option<&str>) -> Result<Mail, Outcome> {
     // The builder panics on some texts that the checks below are there to keep out; a panic proves nothing was sent.
-    catch_unwind(AssertUnwindSafe(|| build_checked(parcel)))
+    catch_unwind(AssertUnwindSafe(|| build_checked(parcel, from_name)))
         .unwrap_or_else(|_| Err(Outcome::not_sent(NotSentProof::ContentRefused, UNBUILDABLE)))
 }
 
-fn build_checked(parcel: &Parcel) -> Result<Mail, Outcome> {
+fn build_checked(parcel: &Parcel, from_name: Option<&str>) -> Result<Mail, Outcome> {
     let (Draft::Email(email), Address::Email(to)) = (&*parcel.draft, &parcel.to) else {
         return Err(misconfigured("the parcel is no e-mail"));
     };
     let Some(from) = &parcel.sender.email else {
         return Err(misconfigured("the sender has no e-mail address"));
     };
-    let one_line = [
-        &parcel.sender.name,
-        parcel.recipient_name.as_str(),
-        &email.subject,
-    ];
+    let from_name = from_name.unwrap_or(&parcel.sender.name);
+    let one_line = [from_name, parcel.recipient_name.as_str(), &email.subject];
     if one_line.iter().any(|text| text.chars().any(char::is_control)) {
         return Err(refused(
             "a name or the subject holds a line break or another control character",
@@ -54,22 +56,27 @@ fn build_checked(parcel: &Parcel) -> Result<Mail, Outcome> {
         return Err(refused("the text holds a NUL character"));
     }
     let (from_address, to_address) = (address(from)?, address(to)?);
-    let from_box = Mailbox::new(Some(parcel.sender.name.clone()), from_address.clone());
+    let domain = from_address.domain().to_owned();
+    let returns_to = match &parcel.return_path {
+        Some(path) => address(path)?,
+        None => from_address.clone(),
+    };
+    let from_box = Mailbox::new(Some(from_name.to_owned()), from_address);
     let to_box = Mailbox::new(
         Some(parcel.recipient_name.as_str().to_owned()),
         to_address.clone(),
     );
     let mut message = Message::builder()
-        .message_id(Some(format!("<{}@{}>", parcel.attempt(), from.domain())))
+        .message_id(Some(format!("<{}@{domain}>", parcel.attempt())))
         .date(SystemTime::from(parcel.at().utc()))
         .from(from_box.clone())
         .reply_to(from_box)
         .to(to_box)
         .subject(email.subject.clone())
         .header(AutoSubmitted);
-    if let Some(uri) = &parcel.unsubscribe {
-        message = message.header(ListUnsubscribe::parse(uri)?);
-        if uri.starts_with("https://") {
+    if !parcel.unsubscribe.is_empty() {
+        message = message.header(ListUnsubscribe::parse(&parcel.unsubscribe)?);
+        if parcel.unsubscribe.iter().any(|uri| uri.starts_with("https://")) {
             message = message.header(ListUnsubscribePost);
         }
     }
@@ -82,17 +89,26 @@ fn build_checked(parcel: &Parcel) -> Result<Mail, Outcome> {
     };
     let message = message.multipart(parts).map_err(|_| refused(UNBUILDABLE))?;
     Ok(Mail {
-        from: from_address,
+        from: returns_to,
+        domain,
         to: to_address,
         bytes: message.formatted(),
     })
 }
 
+/// The address as it goes on the wire: its domain in ASCII.
 fn address(address: &EmailAddress) -> Result<lettre::Address, Outcome> {
-    address
-        .as_str()
-        .parse()
-        .map_err(|_| refused("an e-mail address has a form that cannot be sent to"))
+    let unsendable = || refused("an e-mail address has a form that cannot be sent to");
+    let (local, domain) = address.as_str().rsplit_once('@').ok_or_else(unsendable)?;
+    let domain = Uts46::new()
+        .to_ascii(
+            domain.as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            DnsLength::Verify,
+        )
+        .map_err(|_| unsendable())?;
+    lettre::Address::new(local, domain).map_err(|_| unsendable())
 }
 
 fn misconfigured(reason: &str) -> Outcome {
@@ -107,7 +123,7 @@ fn refused(reason: &str) -> Outcome {
 #[derive(Clone)]
 struct AutoSubmitted;
 
-/// How to unsubscribe (RFC 2369): one `mailto:` or `https:` URI in printable ASCII.
+/// How to unsubscribe (RFC 2369): `https:` and `mailto:` URIs in printable ASCII, the best one first.
 #[derive(Clone)]
 struct ListUnsubscribe(String);
 
@@ -116,13 +132,17 @@ struct ListUnsubscribe(String);
 struct ListUnsubscribePost;
 
 impl ListUnsubscribe {
-    fn parse(uri: &str) -> Result<ListUnsubscribe, Outcome> {
-        let known = uri.starts_with("https://") || uri.starts_with("mailto:");
-        let plain = uri
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"<>,\"".contains(&b));
-        if known && plain && uri.len() <= 900 {
-            Ok(ListUnsubscribe(format!("<{uri}>")))
+    fn parse(uris: &[String]) -> Result<ListUnsubscribe, Outcome> {
+        let usable = |uri: &String| {
+            let known = uri.starts_with("https://") || uri.starts_with("mailto:");
+            let plain = uri
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"<>,\"".contains(&b));
+            known && plain && uri.len() <= 450
+        };
+        if uris.len() <= 2 && uris.iter().all(usable) {
+            let each: Vec<String> = uris.iter().map(|uri| format!("<{uri}>")).collect();
+            Ok(ListUnsubscribe(each.join(", ")))
         } else {
             Err(misconfigured(
                 "the unsubscribe address is neither a `mailto:` nor an `https:` URI",
@@ -168,11 +188,11 @@ mod tests {
     use crate::domain::{Email, Sender};
 
     fn text_of(parcel: &Parcel) -> String {
-        String::from_utf8(build(parcel).unwrap().bytes).unwrap()
+        String::from_utf8(build(parcel, None).unwrap().bytes).unwrap()
     }
 
     fn proof_of(parcel: &Parcel) -> NotSentProof {
-        match build(parcel) {
+        match build(parcel, None) {
             Err(Outcome::NotSent { proof, .. }) => proof,
             _ => panic!("expected a refusal"),
         }
@@ -206,7 +226,7 @@ mod tests {
     fn unsubscribing() {
         let check = |uri: &str, list: &str, one_click: bool| {
             let text = text_of(&Parcel {
-                unsubscribe: Some(uri.to_owned()),
+                unsubscribe: uri.split(' ').map(str::to_owned).collect(),
                 ..sample::email(1)
             });
             assert!(
@@ -220,6 +240,11 @@ mod tests {
         };
         check("https://pay.example/u/abc", "<https://pay.example/u/abc>", true);
         check("mailto:stop@ruian.example", "<mailto:stop@ruian.example>", false);
+        check(
+            "https://pay.example/u/abc mailto:stop@ruian.example",
+            "<https://pay.example/u/abc>, <mailto:stop@ruian.example>",
+            true,
+        );
         for bad in [
             "http://pay.example/u",
             "https://pay.example/a b",
@@ -227,7 +252,7 @@ mod tests {
             "stop",
         ] {
             let parcel = Parcel {
-                unsubscribe: Some(bad.to_owned()),
+                unsubscribe: vec![bad.to_owned()],
                 ..sample::email(1)
             };
             assert_eq!(proof_of(&parcel), NotSentProof::Misconfigured, "{bad}");
@@ -270,5 +295,42 @@ mod tests {
             ..sample::email(1)
         };
         assert_eq!(proof_of(&parcel), NotSentProof::Misconfigured);
+    }
+
+    #[test]
+    fn bounces_go_where_they_are_expected_and_the_shown_name_may_be_another() {
+        let parcel = sample::email(1);
+        let mail = build(&parcel, None).unwrap();
+        assert_eq!(
+            (mail.from.to_string().as_str(), mail.domain.as_str()),
+            ("accounts@ruian.example", "ruian.example")
+        );
+        let path = EmailAddress::parse("bounce+abc@mail.ruian.example").unwrap();
+        let mail = build(&parcel.with_return_path(Some(path)), Some("Ruian Trading")).unwrap();
+        assert_eq!(mail.from.to_string(), "bounce+abc@mail.ruian.example");
+        let text = String::from_utf8(mail.bytes).unwrap();
+        assert!(
+            text.contains("From: \"Ruian Trading\" <accounts@ruian.example>\r\n"),
+            "{text}"
+        );
+        let broken = build(&sample::email(1), Some("a\r\nBcc: c@example.com"));
+        assert!(broken.is_err());
+    }
+
+    #[test]
+    fn domains_leave_in_ascii_and_local_parts_as_they_are() {
+        let check = |given: &str, expected: Option<&str>| {
+            let given = EmailAddress::parse(given).unwrap();
+            assert_eq!(
+                address(&given).ok().map(|a| a.to_string()).as_deref(),
+                expected,
+                "{given:?}"
+            );
+        };
+        check("li.wei@Example.com", Some("li.wei@example.com"));
+        check("li.wei@例子.example", Some("li.wei@xn--fsqu00a.example"));
+        check("李伟@例子.example", Some("李伟@xn--fsqu00a.example"));
+        check("li+tag@bücher.example", Some("li+tag@xn--bcher-kva.example"));
+        check("a@xn--a.example", None);
     }
 }

@@ -8,18 +8,23 @@
 mod breaker;
 mod carrier;
 mod carriers;
+mod dkim;
 mod gateway;
+pub mod inbound_mail;
 #[cfg(feature = "letters")]
 pub mod letters;
+mod links;
 mod mail;
 mod null;
 mod parcel;
+pub mod returned;
 #[cfg(test)]
 mod sample;
 mod sandbox;
 mod smpp;
 mod smtp;
 mod tls;
+pub mod verp;
 
 pub use breaker::Readiness;
 pub use carrier::{
@@ -27,10 +32,12 @@ pub use carrier::{
     Outcome, Partly,
 };
 pub use carriers::{Carriers, Pace, Terms};
+pub use dkim::{Dkim, DkimKey, DkimKeyError, dns_name, dns_value};
 pub use gateway::{
     Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, Knock, NotTaken, Registered,
     RegisteredError,
 };
+pub use links::{Links, UNSUBSCRIBE_PATH, unsubscribe_by_mail};
 pub use null::Null;
 pub use parcel::Parcel;
 pub use sandbox::Sandbox;

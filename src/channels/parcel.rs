@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Address, AttemptId, Channel, Draft, Moment, PersonName, Sender};
+use crate::domain::{Address, AttemptId, Channel, Draft, EmailAddress, Moment, PersonName, Sender};
 use crate::store::Reservation;
 
 /// One reserved attempt, ready to leave. Nobody makes one without a reservation; `Debug` shows ids and the channel
@@ -19,8 +19,10 @@ pub struct Parcel {
     pub recipient_name: PersonName,
     /// Who speaks.
     pub sender: Arc<Sender>,
-    /// `mailto:` or `https:` URI by which an e-mail is unsubscribed.
-    pub unsubscribe: Option<String>,
+    /// `https:` and `mailto:` URIs by which an e-mail is unsubscribed, the best one first.
+    pub unsubscribe: Vec<String>,
+    /// Where bounces of an e-mail go; `None`: to the sender's own address.
+    pub return_path: Option<EmailAddress>,
 }
 
 impl Parcel {
@@ -30,7 +32,7 @@ impl Parcel {
         draft: Arc<Draft>,
         (to, recipient_name): (Address, PersonName),
         sender: Arc<Sender>,
-        unsubscribe: Option<String>,
+        unsubscribe: impl IntoIterator<Item = String>,
     ) -> Parcel {
         Parcel {
             reservation,
@@ -38,8 +40,14 @@ impl Parcel {
             to,
             recipient_name,
             sender,
-            unsubscribe,
+            unsubscribe: unsubscribe.into_iter().collect(),
+            return_path: None,
         }
+    }
+
+    /// The same, with an address of its own for bounces.
+    pub fn with_return_path(self, return_path: Option<EmailAddress>) -> Parcel {
+        Parcel { return_path, ..self }
     }
 
     /// Which attempt; also the idempotency key and the Message-ID.

@@ -133,7 +133,7 @@ fn place_of(parcel: &Parcel) -> String {
 fn content_of(parcel: &Parcel) -> Result<Vec<u8>, Outcome> {
     match &*parcel.draft {
         Draft::Sms(sms) => Ok(sms_text(parcel, sms).into_bytes()),
-        Draft::Email(_) => mail::build(parcel).map(|mail| mail.bytes),
+        Draft::Email(_) => mail::build(parcel, None).map(|mail| mail.bytes),
         Draft::Letter(letter) => pdf(parcel, letter),
     }
 }

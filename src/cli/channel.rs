@@ -14,7 +14,7 @@ use super::session::Session;
 use super::words::{Lang, word};
 use crate::channels::{Capability, NotSentProof, Readiness};
 use crate::dispatch::carriers;
-use crate::domain::{Address, Channel, EmailAddress, PhoneNumber};
+use crate::domain::{Address, Channel, EmailAddress, PhoneNumber, ReturnKind};
 
 /// What can be done with channels.
 #[derive(Debug, Subcommand)]
@@ -37,6 +37,21 @@ pub(super) enum ChannelCommand {
         #[arg(long, short = 'n', default_value_t = 100)]
         number: u32,
     },
+    /// What came back by e-mail: bounces, complaints, answers of machines, the latest first
+    #[command(
+        after_help = "Examples:\n  dunwell channel bounces\n  dunwell channel bounces --kind hard --json\n\nKinds: hard, soft, delayed, delivered, complaint, auto_reply, reply, loop, junk, unreadable."
+    )]
+    Bounces {
+        /// Only of this kind
+        #[arg(long)]
+        kind: Option<ReturnKind>,
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 100)]
+        number: u32,
+    },
+    /// Takes in one message that came back by e-mail, as a mail system hands it over
+    #[command(after_help = super::channel_mail::TAKE_EXAMPLES)]
+    TakeMail(super::channel_mail::TakeArgs),
     /// Notes that somebody has dealt with a message
     #[command(
         after_help = "Examples:\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --by mei"
@@ -125,6 +140,8 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> anyhow::R
             });
             Ok(Answer::new(table(&head, 99, rows), Value::Array(json.collect())))
         }
+        ChannelCommand::Bounces { kind, number } => super::channel_mail::bounces(session, kind, number).await,
+        ChannelCommand::TakeMail(args) => Ok(super::channel_mail::take_mail(session, &args).await),
         ChannelCommand::Handled { id, by } => {
             session.store().await?.inbound_handled(id, &by).await?;
             Ok(Answer::new(

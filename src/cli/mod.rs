@@ -9,6 +9,7 @@ mod backup;
 mod campaign;
 mod campaign_why;
 mod channel;
+mod channel_mail;
 mod check;
 pub mod demo;
 mod doctor;

@@ -19,6 +19,8 @@ pub(super) enum Code {
     Violation,
     /// Some rows were set aside; the rest is done.
     Partial,
+    /// Not now: a mail system keeps the message and offers it again (`EX_TEMPFAIL` of sysexits).
+    Later,
     /// The log or a proof does not hold; from 10 on, one number for each kind of fault.
     Fault(u8),
 }
@@ -31,6 +33,7 @@ impl Code {
             Code::Error => 1,
             Code::Violation => 3,
             Code::Partial => 4,
+            Code::Later => 75,
             Code::Fault(number) => number,
         }
     }

@@ -95,6 +95,15 @@ pub(super) async fn run(session: &Session, command: ProviderCommand) -> anyhow::
                     found.push(json!({"channel": channel.as_str(), "carrier": name, "ok": said.is_ok(), "reason": reason}));
                 }
             }
+            if channel.is_none_or(|only| only == Channel::Email) {
+                for (door, said) in super::channel_mail::check(&config).await {
+                    bad |= said.is_err();
+                    let state = told_door(lang, &said);
+                    let reason = said.err().unwrap_or_default();
+                    found.push(json!({"channel": "email", "carrier": door, "ok": reason.is_empty(), "reason": &reason}));
+                    rows.push(vec![word(lang, "email"), door.to_owned(), state.to_owned(), reason]);
+                }
+            }
             all.close().await;
             let head = lang.pick(
                 ["渠道", "承运方", "结果", "说明"],
@@ -115,6 +124,13 @@ fn told(lang: Lang, said: &Result<(), Outcome>) -> (&'static str, String) {
         ),
         Err(Outcome::Unknown { reason, .. }) => (lang.pick("不明", "unclear"), reason.clone()),
         Err(Outcome::Accepted { .. }) => (lang.pick("正常", "ok"), String::new()),
+    }
+}
+
+fn told_door(lang: Lang, said: &Result<(), String>) -> &'static str {
+    match said {
+        Ok(()) => lang.pick("正常", "ok"),
+        Err(_) => lang.pick("失败", "failed"),
     }
 }
 

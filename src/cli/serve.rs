@@ -57,6 +57,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     let (inbox, arrivals) = tokio::sync::mpsc::channel(1024);
     carriers.listen(&inbox);
     let door = open_door(&config, gateway, inbox).await?;
+    let mail = super::channel_mail::open(&config, &store).await?;
     if let Some(trial) = store.test_mode().await? {
         let n = trial.recipients.len();
         session.out.remark(
@@ -75,6 +76,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     if let Some(door) = door {
         door.abort();
     }
+    mail.iter().for_each(tokio::task::JoinHandle::abort);
     // The stop is recorded also when something failed, and never hides why.
     let recorded = store.record_system_state("stop", digest).await;
     // Signs the stop too.

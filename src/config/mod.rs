@@ -6,7 +6,9 @@
 //! program. `cli` and `http` load the settings once and hand them down.
 
 mod error;
+mod inbound;
 mod keys;
+mod mail;
 mod read;
 mod shipped;
 
@@ -17,6 +19,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::domain::Channel;
 
 pub use error::ConfigError;
+pub use inbound::InboundMailSettings;
+pub use mail::{DkimSettings, SmtpSecurity, SmtpSettings, UnsubscribeSettings};
 pub use read::Sources;
 pub use shipped::{file_bytes, gateway_file, gateway_names, policies, templates};
 
@@ -85,6 +89,8 @@ pub struct Config {
     pub sandbox: SandboxSettings,
     /// `[smtp]`: the carrier that hands e-mail to a mail server.
     pub smtp: SmtpSettings,
+    /// `[unsubscribe]`: the page by which e-mails are unsubscribed.
+    pub unsubscribe: UnsubscribeSettings,
     /// `[smpp]`: the carrier that hands texts to a message centre.
     pub smpp: SmppSettings,
     /// `[gateway]`: the carrier that hands texts to a gateway that speaks HTTP.
@@ -92,6 +98,8 @@ pub struct Config {
     /// `channels.sms.next`: who carries texts while the first carrier is in trouble: `smpp`, `gateway` or `none`. Default
     /// `none`.
     pub sms_next: Option<Carrier>,
+    /// `[inbound_mail]`: where mail that comes back enters.
+    pub inbound_mail: InboundMailSettings,
     /// `[evidence]`: who signs the log and who vouches for it.
     pub evidence: EvidenceSettings,
     /// `[seal]`: what opens personal data.
@@ -123,6 +131,9 @@ pub struct ChannelSettings {
     /// `pace_per_second`: the most messages handed over in a second; the provider's limit, not the law's. Above 0 up
     /// to 10000, default 100.
     pub pace_per_second: f64,
+    /// `domain_pace_per_second` (e-mail only): the most messages for one domain of recipients in a second. Above 0 up to
+    /// 10000; without it there is no such limit.
+    pub domain_pace_per_second: Option<f64>,
 }
 
 /// Who carries a channel.
@@ -147,29 +158,6 @@ pub enum Carrier {
 pub struct SandboxSettings {
     /// `dir`: the folder. Default `outbox`.
     pub dir: PathBuf,
-}
-
-/// The carrier that hands e-mail to a mail server.
-#[derive(Debug, Clone)]
-pub struct SmtpSettings {
-    /// `host`: name of the mail server. Needed when a channel has `carrier = "smtp"`.
-    pub host: Option<String>,
-    /// `port`: 1 to 65535, default 587.
-    pub port: u16,
-    /// `security`: `starttls`, `tls` (from the first byte, usually port 465) or `plain-loopback` (no encryption, only
-    /// towards this machine itself). Default `starttls`.
-    pub security: SmtpSecurity,
-    /// `username`: the account at the mail server, if it wants one.
-    pub username: Option<String>,
-    /// `password_file`: a file that holds the password and nothing else; or set `DUNWELL_SMTP__PASSWORD`. The password
-    /// itself is not accepted in the settings file.
-    pub password: Option<SecretString>,
-    /// `from_name`: the name shown beside the sender's address; without it the sender's own name.
-    pub from_name: Option<String>,
-    /// `timeout_seconds`: how long to wait for the mail server. 1 to 600, default 30.
-    pub timeout_seconds: u32,
-    /// `connections`: connections kept open. 1 to 64, default 2.
-    pub connections: u32,
 }
 
 /// The carrier that hands texts to a message centre.
@@ -244,17 +232,6 @@ pub struct GatewaySettings {
     pub ca_file: Option<PathBuf>,
 }
 
-/// How the connection to the mail server is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SmtpSecurity {
-    /// Encrypted after a plain greeting; refused if the server does not offer it.
-    StartTls,
-    /// Encrypted from the first byte.
-    Tls,
-    /// Not encrypted, and only towards this machine itself.
-    PlainLoopback,
-}
-
 /// Who signs the log of every step, and who vouches for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceSettings {
@@ -323,11 +300,16 @@ impl Config {
                 concurrency: values.whole("dispatch.concurrency"),
             },
             sms: channel(&values, "channels.sms.carrier", "channels.sms.pace_per_second"),
-            email: channel(
-                &values,
-                "channels.email.carrier",
-                "channels.email.pace_per_second",
-            ),
+            email: ChannelSettings {
+                domain_pace_per_second: values
+                    .optional("channels.email.domain_pace_per_second")
+                    .and_then(|n| n.parse().ok()),
+                ..channel(
+                    &values,
+                    "channels.email.carrier",
+                    "channels.email.pace_per_second",
+                )
+            },
             letter: channel(
                 &values,
                 "channels.letter.carrier",
@@ -336,7 +318,9 @@ impl Config {
             sandbox: SandboxSettings {
                 dir: values.text("sandbox.dir").into(),
             },
-            smtp: smtp(&values)?,
+            smtp: mail::smtp(&values)?,
+            unsubscribe: mail::unsubscribe(&values),
+            inbound_mail: inbound::inbound_mail(&values),
             smpp: smpp(&values)?,
             gateway: gateway(&values)?,
             sms_next: match values.text("channels.sms.next").as_str() {
@@ -410,28 +394,8 @@ impl Config {
             }
         }
         self.check_texts()?;
-        let Some(host) = &self.smtp.host else {
-            return match self.email.carrier {
-                Carrier::Smtp => {
-                    Err(self.conflict("smtp.host", "is needed by `channels.email.carrier = \"smtp\"`"))
-                }
-                _ => Ok(()),
-            };
-        };
-        let loopback = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-        if self.smtp.security == SmtpSecurity::PlainLoopback && !loopback {
-            return Err(self.conflict(
-                "smtp.host",
-                "must be this machine itself, because `smtp.security = \"plain-loopback\"`",
-            ));
-        }
-        if self.smtp.username.is_some() != self.smtp.password.is_some() {
-            return Err(self.conflict(
-                "smtp.username",
-                "and a password belong together: set both or neither",
-            ));
-        }
-        Ok(())
+        inbound::check(self)?;
+        mail::check(self)
     }
 
     /// What the carriers of texts need.
@@ -492,6 +456,7 @@ fn channel(values: &read::Values, carrier: &str, pace: &str) -> ChannelSettings 
     ChannelSettings {
         carrier,
         pace_per_second: values.number(pace),
+        domain_pace_per_second: None,
     }
 }
 
@@ -561,23 +526,5 @@ fn gateway(values: &read::Values) -> Result<GatewaySettings, ConfigError> {
         public_url: values.optional("gateway.public_url"),
         token: secret(values, "gateway.token")?,
         ca_file: values.path("gateway.ca_file"),
-    })
-}
-
-fn smtp(values: &read::Values) -> Result<SmtpSettings, ConfigError> {
-    let security = match values.text("smtp.security").as_str() {
-        "tls" => SmtpSecurity::Tls,
-        "plain-loopback" => SmtpSecurity::PlainLoopback,
-        _ => SmtpSecurity::StartTls,
-    };
-    Ok(SmtpSettings {
-        host: values.optional("smtp.host"),
-        port: u16::try_from(values.whole("smtp.port")).expect("the key's limits are those of a port"),
-        security,
-        username: values.optional("smtp.username"),
-        password: secret(values, "smtp.password")?,
-        from_name: values.optional("smtp.from_name"),
-        timeout_seconds: values.whole("smtp.timeout_seconds"),
-        connections: values.whole("smtp.connections"),
     })
 }

@@ -4,13 +4,15 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::channels::verp::{TOKEN_LABEL, TokenKey};
 use crate::channels::{
-    Carrier, Carriers, Description, Gateway, GatewayError, GatewayFileError, GatewaySettings, MessageIds,
-    Null, Pace, Registered, RegisteredError, Sandbox, Segmentation, Smpp, SmppError, SmppSecurity,
-    SmppSettings, Smtp, SmtpError, SmtpSecurity, SmtpSettings, Terms,
+    Carrier, Carriers, Description, Dkim, DkimKey, DkimKeyError, Gateway, GatewayError, GatewayFileError,
+    GatewaySettings, Links, MessageIds, Null, Pace, Registered, RegisteredError, Sandbox, Segmentation, Smpp,
+    SmppError, SmppSecurity, SmppSettings, Smtp, SmtpError, SmtpSecurity, SmtpSettings, Terms,
 };
 use crate::config::{self, ChannelSettings, Config, ConfigError, file_bytes, gateway_file};
 use crate::domain::Channel;
+use crate::store::{Store, StoreError};
 
 /// Why a carrier cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,9 @@ pub enum CarrierError {
     /// The mail settings are wrong.
     #[error("[smtp]: {0}")]
     Smtp(#[from] SmtpError),
+    /// A key that signs mail cannot be used.
+    #[error("[smtp.dkim]: {0}")]
+    Dkim(#[from] DkimKeyError),
     /// A mail server is wanted and none is named.
     #[error("[smtp]: `host` is missing\nname the mail server, or set `channels.email.carrier = \"sandbox\"`")]
     NoHost,
@@ -146,22 +151,31 @@ fn gateway(config: &Config) -> Result<Arc<Gateway>, CarrierError> {
     })?))
 }
 
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked when the settings were read"
+)]
+fn whole(number: f64) -> NonZeroU32 {
+    NonZeroU32::new(number.ceil() as u32).unwrap_or(NonZeroU32::MIN)
+}
+
 fn terms(settings: &ChannelSettings, config: &Config) -> Terms {
     // What stays on this machine has no provider whose pace must be kept.
     let local = matches!(settings.carrier, config::Carrier::Null | config::Carrier::Sandbox);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked when the settings were read"
-    )]
-    let per_second = NonZeroU32::new(settings.pace_per_second.ceil() as u32).unwrap_or(NonZeroU32::MIN);
+    let per_second = whole(settings.pace_per_second);
     Terms {
+        domain_pace: settings.domain_pace_per_second.map(|n| Pace {
+            per_second: whole(n),
+            burst: whole(n),
+        }),
         pace: (!local).then_some(Pace {
             per_second,
             burst: per_second,
         }),
         // A message centre wants its window filled, whoever else waits.
         concurrency: match settings.carrier {
+            config::Carrier::Smtp => config.smtp.connections as usize,
             config::Carrier::Smpp => config.smpp.window.max(config.dispatch.concurrency) as usize,
             _ => config.dispatch.concurrency as usize,
         },
@@ -181,5 +195,33 @@ fn smtp(config: &Config) -> Result<SmtpSettings, CarrierError> {
     settings.login = found.username.clone().zip(found.password.clone());
     settings.kept_connections = found.connections as usize;
     settings.answer_seconds = found.timeout_seconds;
+    settings.extra_roots = found.ca_file.as_deref().map(file_bytes).transpose()?;
+    settings.from_name.clone_from(&found.from_name);
+    if let Some(name) = &found.hello_name {
+        settings.hello_name.clone_from(name);
+    }
+    settings.dkim = dkim(config)?;
     Ok(settings)
+}
+
+/// What signs e-mails, where the settings name a key.
+pub fn dkim(config: &Config) -> Result<Option<Dkim>, CarrierError> {
+    let settings = &config.smtp.dkim;
+    let mut keys = Vec::new();
+    for (selector, file) in &settings.keys {
+        keys.push(DkimKey::read(selector, file)?);
+    }
+    Ok((!keys.is_empty()).then(|| Dkim::new(settings.domain.clone(), keys)))
+}
+
+/// What e-mails carry so that what comes back finds its attempt.
+///
+/// # Errors
+/// The key of this installation cannot be read.
+pub fn links(config: &Config, store: &Store) -> Result<Links, StoreError> {
+    Ok(Links::new(
+        TokenKey::new(store.key_for(TOKEN_LABEL)?),
+        config.smtp.return_path.clone(),
+        config.unsubscribe.public_url.clone(),
+    ))
 }

@@ -12,21 +12,27 @@ mod reconcile;
 mod record;
 mod replay;
 mod retention;
+mod returned;
 mod rulebook;
 mod rules;
 mod worker;
 
 pub use arrivals::{receive, take_arrival};
-pub use carriers::{CarrierError, carriers, outfit};
+pub use carriers::{CarrierError, carriers, dkim, links, outfit};
 pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
+<<<<<<< HEAD
 pub use retention::{
     ClassDue, ClassKept, DebtKept, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
     strangers_rule,
 };
+=======
+pub use retention::{DebtKept, Keeping, Schedule, debt_kept, keeping, schedule};
+pub use returned::{MailRoom, TakenMail};
+>>>>>>> 966d199
 pub use rulebook::{Rulebook, RulebookError};
 pub use rules::{InForce, Rules, RulesError};
 pub use worker::{BatchReport, DispatchError, Dispatcher};

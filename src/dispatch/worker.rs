@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::judge::{Judged, NO_CARRIER, TEST_MODE, expired, judge, kept_back};
 use super::record::Kept;
 use super::rules::{InForce, Rules, RulesError};
-use crate::channels::{Carriers, NotSentProof, Outcome, Parcel, Readiness};
-use crate::domain::{AttemptId, AttemptState, Channel, Moment};
+use crate::channels::{Carriers, Links, NotSentProof, Outcome, Parcel, Readiness, unsubscribe_by_mail};
+use crate::domain::{Address, AttemptId, AttemptState, Channel, Moment};
 use crate::render::Rendered;
 use crate::store::{
     Action, Claimed, Decision, Recorded, Reservation, Settlement, Store, StoreError, TestMode,
@@ -101,6 +101,7 @@ pub struct Dispatcher {
     store: Store,
     rules: Rules,
     carriers: Arc<Carriers>,
+    links: Option<Arc<Links>>,
     worker: Uuid,
     batch: usize,
 }
@@ -123,8 +124,17 @@ impl Dispatcher {
             store,
             rules: rules.into(),
             carriers,
+            links: None,
             worker,
             batch,
+        }
+    }
+
+    /// The same, whose e-mails carry these addresses and links for what comes back.
+    pub fn with_links(self, links: Links) -> Dispatcher {
+        Dispatcher {
+            links: Some(Arc::new(links)),
+            ..self
         }
     }
 
@@ -255,7 +265,7 @@ impl Dispatcher {
                     let stage = claimed.situation.attempt.stage.clone();
                     // INVARIANT: what was reserved had been rendered.
                     let rendered = rendered.expect("a reservation follows a rendered draft");
-                    parcels.push((parcel(reservation, claimed, rendered), stage));
+                    parcels.push((self.parcel(reservation, claimed, rendered), stage));
                 }
                 Recorded::Held => *report.held.entry(reason).or_default() += 1,
                 Recorded::InReview => *report.in_review.entry(reason).or_default() += 1,
@@ -266,6 +276,23 @@ impl Dispatcher {
             }
         }
         Ok(parcels)
+    }
+
+    /// What the carrier is handed for a reserved attempt.
+    fn parcel(&self, reservation: Reservation, claimed: Claimed, rendered: Rendered) -> Parcel {
+        let s = claimed.situation;
+        let attempt = reservation.attempt();
+        let (mut unsubscribe, mut return_path) = (Vec::new(), None);
+        if matches!(s.contact_point.address, Address::Email(_)) {
+            let links = self.links.as_ref();
+            return_path = links.and_then(|links| links.return_path(attempt));
+            unsubscribe.extend(links.and_then(|links| links.unsubscribe(attempt)));
+            let sender = s.sender.email.as_ref();
+            unsubscribe.extend(sender.map(|e| unsubscribe_by_mail(e, &s.sender.opt_out_word, attempt)));
+        }
+        let to = (s.contact_point.address, s.recipient.name);
+        Parcel::new(reservation, Arc::new(rendered.draft), to, s.sender, unsubscribe)
+            .with_return_path(return_path)
     }
 
     /// Point of no return: from here on a message may be on its way.
@@ -305,16 +332,6 @@ impl Dispatcher {
         self.store.settle(settlements).await?;
         Ok(())
     }
-}
-
-fn parcel(reservation: Reservation, claimed: Claimed, rendered: Rendered) -> Parcel {
-    let s = claimed.situation;
-    let unsubscribe = s.sender.email.as_ref().map(|e| {
-        let word = &s.sender.opt_out_word;
-        format!("mailto:{}?subject={word}%20{}", e.as_str(), reservation.attempt())
-    });
-    let to = (s.contact_point.address, s.recipient.name);
-    Parcel::new(reservation, Arc::new(rendered.draft), to, s.sender, unsubscribe)
 }
 
 /// What is recorded of an outcome that became known at `now`.

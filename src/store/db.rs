@@ -134,6 +134,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("arrivals", super::arrivals::sql::all()),
         ("arrivals_sealed", super::arrivals_sealed::sql::all()),
         ("audit", super::audit::sql::all()),
+        ("bounces", super::bounces::sql::all()),
         ("claim", super::claim::sql::all()),
         ("decide", super::decide::sql::all()),
         ("erase", super::erase::sql::all()),

@@ -322,7 +322,8 @@ impl Store {
     }
 }
 
-async fn take(
+/// Takes in one event with everything that follows from it; whom it concerns is locked.
+pub(super) async fn take(
     tx: &mut Tx,
     clock: &dyn crate::clock::Clock,
     event: NewEvent,
@@ -417,7 +418,7 @@ fn is_foreign(account: &Account, event: &NewEvent) -> bool {
 
 /// Locks everybody whom any of the events concerns, once and in the order that reserving uses: people, then debts.
 /// The events themselves then take effect in any order and nobody waits in a circle.
-async fn lock_concerned(tx: &mut Tx, events: &[NewEvent]) -> Result<(), StoreError> {
+pub(super) async fn lock_concerned(tx: &mut Tx, events: &[NewEvent]) -> Result<(), StoreError> {
     if !tx.is_postgres() {
         return Ok(());
     }

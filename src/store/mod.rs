@@ -10,6 +10,7 @@ mod arrivals;
 mod arrivals_sealed;
 mod audit;
 mod backup;
+mod bounces;
 mod bulk;
 mod bundles;
 mod claim;
@@ -51,6 +52,7 @@ pub use arrivals::{About, Inbound, OpenInbound, Receipt, ReceiptStatus};
 pub use arrivals_sealed::StaleStrangers;
 pub use audit::Outside;
 pub use backup::{Backup, Rotated, backup_in, put_back};
+pub use bounces::{KeptMail, ReturnedMail, ReturnedRow, SoftLimit};
 pub use bundles::Anchored;
 pub use claim::Claimed;
 pub use db::{Stmt, statements_by_file};
@@ -118,6 +120,15 @@ impl Store {
     /// The clock that stamps what the store records.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// A secret of this installation for the purpose of `label`, always the same: derived from the key by which people
+    /// are found, which outlives every change of the master key.
+    ///
+    /// # Errors
+    /// The key file cannot be read.
+    pub fn key_for(&self, label: &str) -> Result<[u8; 32], StoreError> {
+        Ok(self.db.seals().keys()?.lookup.hash("derived", label.as_bytes()))
     }
 
     /// `sqlite` or `postgres`.

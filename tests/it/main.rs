@@ -1,6 +1,7 @@
 //! The one test binary; one file per topic.
 #![allow(clippy::unwrap_used)]
 
+mod bounces;
 mod bundles;
 mod channels_real;
 mod channels_sms;

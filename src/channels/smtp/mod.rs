@@ -1,24 +1,25 @@
 //! E-mail over SMTP: kept connections without Nagle's delay, one message a transaction, and an honest answer.
 //!
-//! Here: settings, the shelf of idle connections, one conversation step by step. What each way of failing means
-//! stands in `answer`; opening and encrypting a connection in `wire`. Messages are built by `mail`.
+//! Here: settings, the shelf of idle connections, one message from bytes to outcome. The words exchanged with a server
+//! stand in `talk`, what each way of failing means in `answer`, opening and encrypting a connection in `wire`. Messages
+//! are built by `mail` and signed by `dkim`.
 
 mod answer;
+mod talk;
 mod wire;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt, Rset};
-use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout};
 
 use self::answer::{Failure, Step, outcome_of};
+use self::talk::{Broken, Talk};
 use self::wire::Wire;
-use super::carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, Outcome};
+use super::carrier::{BoxFuture, Capability, Carrier, Idempotency, Lookup, NotSentProof, Outcome};
+use super::dkim::Dkim;
 use super::mail::{self, Mail};
 use super::parcel::Parcel;
 use crate::domain::Channel;
@@ -62,6 +63,10 @@ pub struct SmtpSettings {
     pub answer_seconds: u32,
     /// How long it may take to say whether it took the message over.
     pub final_answer_seconds: u32,
+    /// Signs every message; `None`: the mail server does, or nobody.
+    pub dkim: Option<Dkim>,
+    /// The name shown beside the sender's address; `None`: the sender's own.
+    pub from_name: Option<String>,
 }
 
 impl SmtpSettings {
@@ -78,6 +83,8 @@ impl SmtpSettings {
             messages_per_connection: 100,
             answer_seconds: 60,
             final_answer_seconds: 600,
+            dkim: None,
+            from_name: None,
         }
     }
 }
@@ -114,15 +121,9 @@ impl std::fmt::Debug for Smtp {
 
 /// A connection between two messages.
 struct Kept {
-    connection: AsyncSmtpConnection,
+    talk: Talk,
     messages: u32,
     idle_since: Instant,
-}
-
-/// A message that did not get through, and where.
-struct Broken {
-    step: Step,
-    failure: Failure,
 }
 
 impl Smtp {
@@ -138,10 +139,18 @@ impl Smtp {
 
     async fn deliver(&self, parcel: &Parcel) -> Outcome {
         // A panic of the builder comes back as an outcome, so what is below runs for whole messages only.
-        let mail = match mail::build(parcel) {
+        let mut mail = match mail::build(parcel, self.settings.from_name.as_deref()) {
             Ok(mail) => mail,
             Err(outcome) => return outcome,
         };
+        if let Some(dkim) = &self.settings.dkim {
+            match dkim.sign(&mail.domain, parcel.at(), &mail.bytes) {
+                Some(signed) => mail.bytes = signed,
+                None => {
+                    return Outcome::not_sent(NotSentProof::Misconfigured, "the mail could not be signed");
+                }
+            }
+        }
         match self.transact(&mail).await {
             Ok(response) => Outcome::accepted(NAME, answer::queue_name(&response)),
             Err(broken) => outcome_of(broken.step, &broken.failure),
@@ -150,28 +159,23 @@ impl Smtp {
 
     /// One message over a kept connection, or over a new one.
     ///
-    /// A kept connection that turns out to be dead at the very first command is replaced once: no server has seen
-    /// the message then.
+    /// A kept connection that turns out to be dead at the very first answer is replaced once: no server has seen a byte
+    /// of the message then.
     async fn transact(&self, mail: &Mail) -> Result<Response, Broken> {
         if let Some(kept) = self.take() {
             match self.converse(kept, mail).await {
                 Err(Broken {
                     step: Step::From,
                     failure,
+                    ..
                 }) if failure.is_lost_connection() => {}
                 other => return other,
             }
         }
-        let limit = self.answer_limit();
-        let opening = timeout(limit, self.wire.open(&self.settings)).await;
-        let connection = opening.unwrap_or(Err(Failure::Silent));
-        let connection = connection.map_err(|failure| Broken {
-            step: Step::Open,
-            failure,
-        })?;
+        let talk = self.open().await.map_err(Broken::opening)?;
         self.converse(
             Kept {
-                connection,
+                talk,
                 messages: 0,
                 idle_since: Instant::now(),
             },
@@ -180,16 +184,23 @@ impl Smtp {
         .await
     }
 
-    /// MAIL, RCPT, DATA and the message; afterwards the connection goes back on the shelf if it is sound.
+    /// A connection that has greeted, is encrypted as set, and has logged in.
+    async fn open(&self) -> Result<Talk, Failure> {
+        let opening = async {
+            let connection = self.wire.open(&self.settings).await?;
+            Talk::new(connection, &self.settings).await
+        };
+        timeout(self.answer_limit(), opening)
+            .await
+            .unwrap_or(Err(Failure::Silent))
+    }
+
+    /// One message; afterwards the connection goes back on the shelf if it is sound.
     async fn converse(&self, mut kept: Kept, mail: &Mail) -> Result<Response, Broken> {
-        let said = self.say(&mut kept.connection, mail).await;
+        let said = kept.talk.hand_over(mail).await;
         let sound = match &said {
             Ok(_) => true,
-            Err(broken) if broken.failure.keeps_connection() && broken.step != Step::Message => {
-                let reset = timeout(self.answer_limit(), kept.connection.command(Rset)).await;
-                matches!(reset, Ok(Ok(_)))
-            }
-            Err(_) => false,
+            Err(broken) => broken.sound && kept.talk.reset().await,
         };
         kept.messages += 1;
         if sound && kept.messages < self.settings.messages_per_connection {
@@ -197,77 +208,6 @@ impl Smtp {
             self.put(kept);
         }
         said
-    }
-
-    async fn say(&self, connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<Response, Broken> {
-        let mut options = Vec::new();
-        let server = connection.server_info();
-        if !(mail.from.to_string().is_ascii() && mail.to.to_string().is_ascii()) {
-            if !server.supports_feature(Extension::SmtpUtfEight) {
-                return Err(Broken {
-                    step: Step::From,
-                    failure: Failure::NoForeignAddresses,
-                });
-            }
-            options.push(MailParameter::SmtpUtfEight);
-        }
-        if !mail.bytes.is_ascii() {
-            if !server.supports_feature(Extension::EightBitMime) {
-                return Err(Broken {
-                    step: Step::From,
-                    failure: Failure::NoEightBit,
-                });
-            }
-            options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
-        }
-        self.ask(
-            connection,
-            Step::From,
-            MailFrom::new(Some(mail.from.clone()), options),
-        )
-        .await?;
-        self.ask(connection, Step::To, Rcpt::new(mail.to.clone(), Vec::new()))
-            .await?;
-        let go = self.ask(connection, Step::Data, Data).await?;
-        if !go.has_code(354) {
-            return Err(Broken {
-                step: Step::Data,
-                failure: Failure::Unclear,
-            });
-        }
-        // Point of no return: from here on only a negative answer proves that the message was not taken over.
-        let limit = Duration::from_secs(self.settings.final_answer_seconds.into());
-        let broken = |failure| Broken {
-            step: Step::Message,
-            failure,
-        };
-        let response = match timeout(limit, connection.message(&mail.bytes)).await {
-            Ok(answer) => answer.map_err(|e| broken(Failure::of(&e)))?,
-            Err(_) => return Err(broken(Failure::Silent)),
-        };
-        if u16::from(response.code()) / 100 == 2 {
-            Ok(response)
-        } else {
-            Err(broken(Failure::Unclear))
-        }
-    }
-
-    async fn ask(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        step: Step,
-        command: impl std::fmt::Display,
-    ) -> Result<Response, Broken> {
-        match timeout(self.answer_limit(), connection.command(command)).await {
-            Ok(answer) => answer.map_err(|e| Broken {
-                step,
-                failure: Failure::of(&e),
-            }),
-            Err(_) => Err(Broken {
-                step,
-                failure: Failure::Silent,
-            }),
-        }
     }
 
     fn answer_limit(&self) -> Duration {
@@ -305,11 +245,35 @@ impl Carrier for Smtp {
                 "5xx at any step",
                 "connection lost before the message",
             ],
-            refuses: &["control characters in names and subjects"],
+            refuses: &[
+                "control characters in names and subjects",
+                "addresses beyond ASCII where the server does not take them (SMTPUTF8)",
+            ],
         }
     }
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Outcome> {
         Box::pin(self.deliver(parcel))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), Outcome>> {
+        Box::pin(async {
+            match self.open().await {
+                Ok(talk) => {
+                    talk.goodbye().await;
+                    Ok(())
+                }
+                Err(failure) => Err(outcome_of(Step::Open, &failure)),
+            }
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let kept = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
+            for kept in kept {
+                kept.talk.goodbye().await;
+            }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! What the store promises, on every database: each scenario takes a fresh one and runs on SQLite and on PostgreSQL.
 
 mod arrivals;
+pub(crate) mod bounces;
 mod claim;
 mod contention;
 mod events;

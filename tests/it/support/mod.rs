@@ -2,6 +2,7 @@
 
 mod databases;
 pub(crate) mod faulty_http;
+pub(crate) mod postfix;
 pub(crate) mod smsc;
 
 use std::collections::BTreeSet;
