@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test soak-evidence bench bench-sms bench-policy demo guard-report
+.PHONY: help check format test soak-evidence bench bench-sms bench-policy demo guard-report reply-report
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -35,6 +35,11 @@ bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an eq
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo
+
+reply-report: ## learn the model of answers, measure their understanding, write docs/reply-quality.md
+	python3 corpus/replies/expand.py --check
+	cargo run --locked -- replies train corpus/replies/train.jsonl --out src/replies/weights.bin
+	cargo run --locked -- replies report corpus/replies/heldout.jsonl --into docs/reply-quality.md
 
 guard-report: ## learn the classifier, measure the content guard, write docs/guard-quality.md
 	python3 corpus/expand.py --check

@@ -20,6 +20,7 @@ mod explain_decision;
 mod export;
 mod guard;
 mod import;
+mod inbox;
 mod init;
 mod labelled;
 mod ladder;
@@ -33,6 +34,7 @@ mod policy_versions;
 mod policy_eval;
 mod portfolio;
 pub mod portfolios;
+mod replies;
 mod retention;
 mod provider;
 mod queue;
@@ -144,6 +146,9 @@ enum Command {
     /// How good the judgement of words is, on labelled messages
     #[command(subcommand)]
     Guard(guard::GuardCommand),
+    /// How answers of people are understood: one text, labelled ones, learning
+    #[command(subcommand)]
+    Replies(replies::RepliesCommand),
     /// The stages that accounts walk through
     #[command(subcommand)]
     Ladder(ladder::LadderCommand),
@@ -249,6 +254,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Auditor(args) => access::auditor(&session, &args).await,
         Command::Witness(command) => witness::run(&session, command).await,
         Command::Guard(command) => guard::run(&session, command),
+        Command::Replies(command) => replies::run(&session, command),
         Command::Doctor => doctor::doctor(&session).await,
         Command::Config(command) => settings::run(&session, &command),
         Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),

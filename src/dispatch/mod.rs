@@ -10,6 +10,7 @@ mod judge;
 mod publish;
 mod reconcile;
 mod record;
+mod replies;
 mod replay;
 mod retention;
 mod returned;
@@ -23,16 +24,13 @@ pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
+pub use replies::{Decided as ReplyDecision, decide_reply, meanings_of};
 pub use replay::{Difference, Replay, ReplayError, replay};
-<<<<<<< HEAD
 pub use retention::{
     ClassDue, ClassKept, DebtKept, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
     strangers_rule,
 };
-=======
-pub use retention::{DebtKept, Keeping, Schedule, debt_kept, keeping, schedule};
 pub use returned::{MailRoom, TakenMail};
->>>>>>> 966d199
 pub use rulebook::{Rulebook, RulebookError};
 pub use rules::{InForce, Rules, RulesError};
 pub use worker::{BatchReport, DispatchError, Dispatcher};

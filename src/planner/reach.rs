@@ -43,7 +43,10 @@ pub fn choose_contact<'a>(
                     SuppressionScope::Address(a) => a == point.address_id,
                     // What covers a person wholly is not for the planner to route around: it queues nothing.
                     SuppressionScope::Person(_) | SuppressionScope::Account(_) => {
-                        s.reason != SuppressionReason::Hardship
+                        !matches!(
+                            s.reason,
+                            SuppressionReason::Hardship | SuppressionReason::OpenReply
+                        )
                     }
                 }
         });

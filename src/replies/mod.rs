@@ -15,6 +15,8 @@ mod report;
 mod rules;
 mod samples;
 mod train;
+#[cfg(test)]
+mod tests;
 mod understand;
 mod whole;
 
@@ -29,9 +31,7 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-use crate::domain::{Channel, Currency};
-
-use crate::domain::words;
+use crate::domain::{Channel, Currency, words};
 
 words! {
     /// What somebody means by an answer.
@@ -145,6 +145,11 @@ pub struct Understood {
 }
 
 impl Understood {
+    /// A meaning that a person reads in an answer.
+    pub fn said_by_a_person(meaning: Meaning) -> Understood {
+        Understood::new(meaning, true, 0..0, "person")
+    }
+
     /// A meaning without particulars.
     pub(crate) fn new(meaning: Meaning, sure: bool, span: Range<usize>, rule: &str) -> Understood {
         Understood {

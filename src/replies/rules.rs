@@ -45,6 +45,8 @@ pub struct ReplyRules {
     pub(super) rules: Vec<ReplyRule>,
     pub(super) lexicons: Lexicons,
     pub(super) whole: WholeWords,
+    /// Words that are a whole message and mean nothing: `ok`, `收到`.
+    courtesy: WholeWords,
     pub(super) parts: Parts,
     /// The rule of the sender's own opting-out word.
     pub(super) own_word: Option<usize>,
@@ -56,6 +58,7 @@ struct RawMeanings {
     #[serde(default)]
     meaning: Vec<RawMeaning>,
     fillers: Vec<String>,
+    courtesy: Vec<String>,
     not_typos: Vec<String>,
 }
 
@@ -145,6 +148,7 @@ impl ReplyRules {
             rules: Vec::new(),
             lexicons: Lexicons::compile(&[]),
             whole: WholeWords::default(),
+            courtesy: WholeWords::default(),
             parts: parts(&file("replies/parts.toml")?)?,
             own_word: None,
         };
@@ -166,6 +170,10 @@ impl ReplyRules {
         let raw: RawMeanings =
             toml::from_str(file.text).map_err(|e| PolicyError::of_toml(file.name, file.text, &e))?;
         self.whole.set_lists(&raw.fillers, &raw.not_typos);
+        self.courtesy.set_lists(&raw.fillers, &[]);
+        for word in &raw.courtesy {
+            self.courtesy.add(word, false, 0);
+        }
         let mut entries = Vec::with_capacity(raw.meaning.len());
         for one in raw.meaning {
             let byte = one.id.span().start;
@@ -201,6 +209,11 @@ impl ReplyRules {
     /// Every rule.
     pub fn rules(&self) -> &[ReplyRule] {
         &self.rules
+    }
+
+    /// Whether a message is politeness and nothing else, or nothing at all.
+    pub fn is_courtesy(&self, text: &str) -> bool {
+        super::whole::bare(text).is_empty() || self.courtesy.read(text, None).is_some()
     }
 
     /// A rule by its id.

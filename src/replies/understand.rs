@@ -112,7 +112,9 @@ fn by_patterns(rules: &ReplyRules, text: &str, all: &mut Vec<Understood>) {
                 && (h.span.end <= span.start || span.end <= h.span.start)
         })
     };
-    for hit in found.hits.iter().filter(|h| !h.excused) {
+    // What only sounds like a word counts where nothing is written.
+    let written = found.hits.iter().any(|h| !h.by_sound);
+    for hit in found.hits.iter().filter(|h| !h.excused && !(h.by_sound && written)) {
         let mut one = of_rule(rules, hit.entry, folded.original(hit.span.clone()));
         one.sure &= !hit.by_sound && !denied(one.meaning, &hit.span);
         all.push(one);
@@ -142,6 +144,10 @@ fn merged(all: Vec<Understood>) -> Vec<Understood> {
             *known = one;
         }
         (known.reach, known.need) = (reach, need);
+    }
+    // Who opts out asks in form only: `could you please stop`.
+    if out.iter().any(|u| u.meaning == Meaning::OptOut && u.sure) {
+        out.retain(|u| u.meaning != Meaning::Question);
     }
     out.sort_by_key(|u| u.meaning);
     out

@@ -147,6 +147,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("plan", super::plan::sql::all()),
         ("queue", super::queue::sql::all()),
         ("registry", super::registry::sql::all()),
+        ("replies", super::replies::sql::all()),
         ("restoration", super::restoration::sql::all()),
         ("retention", super::retention::sql::all()),
         ("review", super::review::sql::all()),
