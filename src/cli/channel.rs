@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::out::{Answer, table};
@@ -13,8 +13,9 @@ use super::queue::suspended;
 use super::session::Session;
 use super::words::{Lang, word};
 use crate::channels::{Capability, NotSentProof, Readiness};
-use crate::dispatch::carriers;
-use crate::domain::{Address, Channel, EmailAddress, PhoneNumber, ReturnKind};
+use crate::dispatch::{ReplyDecision as Decided, carriers, decide_reply};
+use crate::domain::{Address, Channel, EmailAddress, PhoneNumber, ReturnKind, UnknownWord};
+use crate::replies::Meaning;
 
 /// What can be done with channels.
 #[derive(Debug, Subcommand)]
@@ -85,7 +86,10 @@ struct Said(Option<Meaning>);
 fn meaning(text: &str) -> Result<Said, String> {
     match text {
         "none" => Ok(Said(None)),
-        other => other.parse().map(|m| Said(Some(m))).map_err(|e: UnknownWord| format!("{e}, `none`")),
+        other => other
+            .parse()
+            .map(|m| Said(Some(m)))
+            .map_err(|e: UnknownWord| format!("{e}, `none`")),
     }
 }
 
@@ -138,11 +142,12 @@ fn address(text: &str) -> Result<Address, String> {
 }
 
 pub(super) async fn run(session: &Session, command: ChannelCommand) -> anyhow::Result<Answer> {
-    let lang = session.out.lang;
     match command {
         ChannelCommand::Explain { channel } => explain(session, channel).await,
         ChannelCommand::TestMode(command) => test_mode(session, command).await,
         ChannelCommand::Inbox { number } => super::inbox::inbox(session, number).await,
+        ChannelCommand::Bounces { kind, number } => super::channel_mail::bounces(session, kind, number).await,
+        ChannelCommand::TakeMail(args) => Ok(super::channel_mail::take_mail(session, &args).await),
         ChannelCommand::Handled(args) => handled(session, args).await,
     }
 }
@@ -151,13 +156,17 @@ async fn handled(session: &Session, args: HandledArgs) -> anyhow::Result<Answer>
     let (store, lang, id) = (session.store().await?, session.out.lang, args.id);
     let decided = match (args.means, args.on.zip(args.amount)) {
         (Some(Said(None)), _) => Decided::Nothing,
-        (Some(Said(Some(Meaning::Promise))), Some((on, amount_minor))) => Decided::Promise { on, amount_minor },
+        (Some(Said(Some(Meaning::Promise))), Some((on, amount_minor))) => {
+            Decided::Promise { on, amount_minor }
+        }
         (Some(Said(Some(meaning))), None) => Decided::Means(meaning),
         (Some(_), Some(_)) => bail!("`--on` and `--amount` belong to `--as promise`"),
         (None, _) => {
             let waiting = store.waiting_replies().await?;
             if waiting.iter().any(|w| w.id == id && w.held > 0) {
-                bail!("this message holds further contact\n  say what it means: `--as MEANING`, or `--as none` to let contact go on");
+                bail!(
+                    "this message holds further contact\n  say what it means: `--as MEANING`, or `--as none` to let contact go on"
+                );
             }
             if !waiting.iter().any(|w| w.id == id) {
                 store.inbound_handled(id, &args.by).await?;
@@ -174,7 +183,10 @@ async fn handled(session: &Session, args: HandledArgs) -> anyhow::Result<Answer>
 fn dealt_with(lang: Lang, id: Uuid, by: &str, means: Option<&str>) -> Answer {
     let text = match means {
         None => lang.pick("已处理", "dealt with").to_owned(),
-        Some(means) => lang.pick(format!("已处理,判定为 {means}"), format!("dealt with, as {means}")),
+        Some(means) => lang.pick(
+            format!("已处理,判定为 {means}"),
+            format!("dealt with, as {means}"),
+        ),
     };
     Answer::new(text, json!({"id": id.to_string(), "by": by, "as": means}))
 }

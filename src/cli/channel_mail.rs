@@ -128,9 +128,13 @@ pub(super) async fn bounces(
             r.at.to_text(),
             kind_word(lang, r.kind).to_owned(),
             r.status.clone().unwrap_or_default(),
-            r.cause.map(|c| cause_word(lang, c).to_owned()).unwrap_or_default(),
+            r.cause
+                .map(|c| cause_word(lang, c).to_owned())
+                .unwrap_or_default(),
             r.attempt.map(|a| a.to_string()).unwrap_or_default(),
-            r.matched_by.map(|m| match_word(lang, m).to_owned()).unwrap_or_default(),
+            r.matched_by
+                .map(|m| match_word(lang, m).to_owned())
+                .unwrap_or_default(),
             super::provider::yes_no(lang, r.suppressed).to_owned(),
         ]
     });
@@ -195,7 +199,11 @@ pub(super) async fn open(config: &Config, store: &Store) -> anyhow::Result<Vec<J
             .await
             .with_context(|| format!("`inbound_mail.listen`: `{listen}` cannot be opened"))?;
         let settings = ListenerSettings {
-            name: config.smtp.hello_name.clone().unwrap_or_else(|| "localhost".to_owned()),
+            name: config
+                .smtp
+                .hello_name
+                .clone()
+                .unwrap_or_else(|| "localhost".to_owned()),
             ..ListenerSettings::default()
         };
         let listener = Listener::new(room.clone(), settings);
@@ -233,7 +241,9 @@ async fn greets(listen: &str) -> Result<(), String> {
     use tokio::io::AsyncReadExt;
     let Ok(mut stream) = tokio::net::TcpStream::connect(listen).await else {
         let free = tokio::net::TcpListener::bind(listen).await;
-        return free.map(|_| ()).map_err(|e| format!("`{listen}` cannot be opened: {e}"));
+        return free
+            .map(|_| ())
+            .map_err(|e| format!("`{listen}` cannot be opened: {e}"));
     };
     let mut greeting = [0_u8; 4];
     let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await;

@@ -17,8 +17,28 @@ pub(super) async fn inbox(session: &Session, number: u32) -> anyhow::Result<Answ
     let waiting = store.waiting_replies().await?;
     let read: HashMap<Uuid, &WaitingReply> = waiting.iter().map(|w| (w.id, w)).collect();
     let head = lang.pick(
-        ["编号", "时间", "承运方", "来自", "内容", "缺少部分", "理解为", "原因", "暂缓账户"],
-        ["id", "at", "carrier", "from", "text", "parts missing", "understood as", "why", "debts held"],
+        [
+            "编号",
+            "时间",
+            "承运方",
+            "来自",
+            "内容",
+            "缺少部分",
+            "理解为",
+            "原因",
+            "暂缓账户",
+        ],
+        [
+            "id",
+            "at",
+            "carrier",
+            "from",
+            "text",
+            "parts missing",
+            "understood as",
+            "why",
+            "debts held",
+        ],
     );
     let rows = open.iter().map(|m| {
         let meanings = read.get(&m.id).map(|w| meanings(w)).unwrap_or_default();
@@ -29,8 +49,16 @@ pub(super) async fn inbox(session: &Session, number: u32) -> anyhow::Result<Answ
             m.from.clone(),
             m.text.replace(['\n', '\r'], " "),
             m.missing.to_string(),
-            meanings.iter().map(|one| in_short(one, lang)).collect::<Vec<_>>().join(", "),
-            meanings.iter().map(|one| why(one, lang)).collect::<Vec<_>>().join(" "),
+            meanings
+                .iter()
+                .map(|one| in_short(one, lang))
+                .collect::<Vec<_>>()
+                .join(", "),
+            meanings
+                .iter()
+                .map(|one| why(one, lang))
+                .collect::<Vec<_>>()
+                .join(" "),
             read.get(&m.id).map_or(0, |w| w.held).to_string(),
         ]
     });
@@ -49,7 +77,10 @@ fn meanings(w: &WaitingReply) -> Vec<Value> {
 
 fn in_short(one: &Value, lang: Lang) -> String {
     let sure = one["sure"] == true;
-    let degree = lang.pick(if sure { "确定" } else { "不确定" }, if sure { "sure" } else { "unsure" });
+    let degree = lang.pick(
+        if sure { "确定" } else { "不确定" },
+        if sure { "sure" } else { "unsure" },
+    );
     format!("{} ({degree})", one["meaning"].as_str().unwrap_or(""))
 }
 
@@ -58,6 +89,11 @@ fn why(one: &Value, lang: Lang) -> String {
     let id = one["rule"].as_str().unwrap_or("");
     match shipped().rule(id) {
         Some(rule) => format!("{} [{id}]", lang.pick(&rule.head.zh, &rule.head.en)),
-        None => lang.pick("没有规则识别,分类模型提示。", "No rule reads it; the model suggests it.").to_owned(),
+        None => lang
+            .pick(
+                "没有规则识别,分类模型提示。",
+                "No rule reads it; the model suggests it.",
+            )
+            .to_owned(),
     }
 }

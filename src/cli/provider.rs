@@ -101,7 +101,12 @@ pub(super) async fn run(session: &Session, command: ProviderCommand) -> anyhow::
                     let state = told_door(lang, &said);
                     let reason = said.err().unwrap_or_default();
                     found.push(json!({"channel": "email", "carrier": door, "ok": reason.is_empty(), "reason": &reason}));
-                    rows.push(vec![word(lang, "email"), door.to_owned(), state.to_owned(), reason]);
+                    rows.push(vec![
+                        word(lang, "email"),
+                        door.to_owned(),
+                        state.to_owned(),
+                        reason,
+                    ]);
                 }
             }
             all.close().await;

@@ -9,25 +9,32 @@ use serde_json::{Value, json};
 use super::out::{Answer, table};
 use super::session::Session;
 use super::words::Lang;
+use crate::clock::{Clock, SystemClock};
 use crate::config::policies;
 use crate::dispatch::meanings_of;
 use crate::domain::{Channel, Currency};
 use crate::replies::{
-    ClaimFacts, Figures, Line, Meaning, ReplyContext, ReplyRules, Sample, Understood, figures, samples, shipped_model,
-    train, understand,
+    ClaimFacts, Figures, Line, Meaning, ReplyContext, ReplyRules, Sample, Understood, figures, samples,
+    shipped_model, train, understand,
 };
 
 /// What can be done with the reading of answers.
 #[derive(Debug, Subcommand)]
 pub(super) enum RepliesCommand {
     /// Says what a text would be understood as; nothing is kept
-    #[command(after_help = "Examples:\n  dunwell replies read \"别再发了\"\n  dunwell replies read \"I'll pay 200 on Friday\" --balance 50000 --currency USD --today 2026-03-11")]
+    #[command(
+        after_help = "Examples:\n  dunwell replies read \"别再发了\"\n  dunwell replies read \"I'll pay 200 on Friday\" --balance 50000 --currency USD --today 2026-03-11"
+    )]
     Read(ReadArgs),
     /// Reads labelled answers and shows recall and precision of each meaning
-    #[command(after_help = "Examples:\n  dunwell replies report corpus/replies/heldout.jsonl\n  dunwell replies report mine.jsonl --wrong\n  dunwell replies report corpus/replies/heldout.jsonl --into docs/reply-quality.md")]
+    #[command(
+        after_help = "Examples:\n  dunwell replies report corpus/replies/heldout.jsonl\n  dunwell replies report mine.jsonl --wrong\n  dunwell replies report corpus/replies/heldout.jsonl --into docs/reply-quality.md"
+    )]
     Report(ReportArgs),
     /// Learns the weights of the model from labelled answers; the same answers give the same bytes
-    #[command(after_help = "Examples:\n  dunwell replies train corpus/replies/train.jsonl --out src/replies/weights.bin")]
+    #[command(
+        after_help = "Examples:\n  dunwell replies train corpus/replies/train.jsonl --out src/replies/weights.bin"
+    )]
     Train {
         /// Labelled answers
         file: PathBuf,
@@ -86,7 +93,11 @@ pub(super) fn run(session: &Session, command: RepliesCommand) -> anyhow::Result<
     match command {
         RepliesCommand::Read(args) => read(session, &args),
         RepliesCommand::Report(args) => report(session, &args),
-        RepliesCommand::Train { file, out, false_alarms } => {
+        RepliesCommand::Train {
+            file,
+            out,
+            false_alarms,
+        } => {
             let taught = train(&labelled(&file)?, false_alarms);
             let bytes = taught.model.to_bytes();
             std::fs::write(&out, &bytes).with_context(|| format!("cannot write `{}`", out.display()))?;
@@ -108,30 +119,50 @@ fn labelled(file: &Path) -> anyhow::Result<Vec<Sample>> {
 
 fn read(session: &Session, args: &ReadArgs) -> anyhow::Result<Answer> {
     let (rules, lang) = (rules(session)?, session.out.lang);
-    let today = args.today.unwrap_or_else(|| session.clock().now().utc().date_naive());
+    let today = args
+        .today
+        .unwrap_or_else(|| SystemClock::new().now().utc().date_naive());
     let cx = ReplyContext {
         channel: args.channel,
         locale: &args.locale,
         opt_out_word: &args.opt_out_word,
         today,
-        claim: args.balance.map(|balance_minor| ClaimFacts { balance_minor, currency: args.currency, due_on: today }),
+        claim: args.balance.map(|balance_minor| ClaimFacts {
+            balance_minor,
+            currency: args.currency,
+            due_on: today,
+        }),
     };
     let all = understand(&rules, Some(shipped_model()), &args.text, &cx);
     let head = lang.pick(
         ["含义", "把握", "依据的文字", "规则", "日期", "金额(最小单位)"],
-        ["meaning", "degree", "the words", "rule", "day", "amount (minor units)"],
+        [
+            "meaning",
+            "degree",
+            "the words",
+            "rule",
+            "day",
+            "amount (minor units)",
+        ],
     );
     let row = |u: &Understood| {
         vec![
             u.meaning.to_string(),
-            lang.pick(if u.sure { "确定" } else { "不确定" }, if u.sure { "sure" } else { "unsure" }).to_owned(),
+            lang.pick(
+                if u.sure { "确定" } else { "不确定" },
+                if u.sure { "sure" } else { "unsure" },
+            )
+            .to_owned(),
             args.text.get(u.span.clone()).unwrap_or("").to_owned(),
             u.rule.clone(),
             u.on.map(|d| d.to_string()).unwrap_or_default(),
             u.amount_minor.map(|a| a.to_string()).unwrap_or_default(),
         ]
     };
-    Ok(Answer::new(table(&head, 99, all.iter().map(row)), meanings_of(&all)))
+    Ok(Answer::new(
+        table(&head, 99, all.iter().map(row)),
+        meanings_of(&all),
+    ))
 }
 
 /// A day in the middle of a week and a month; the samples speak of days to come.
@@ -162,17 +193,26 @@ fn report(session: &Session, args: &ReportArgs) -> anyhow::Result<Answer> {
     let (mut shown, mut pages, mut list) = (String::new(), String::new(), Vec::new());
     for file in &args.files {
         let all = labelled(file)?;
-        let read: Vec<_> =
-            all.iter().map(|s| understood(&rules, s, !args.rules_only)).collect::<anyhow::Result<_>>()?;
+        let read: Vec<_> = all
+            .iter()
+            .map(|s| understood(&rules, s, !args.rules_only))
+            .collect::<anyhow::Result<_>>()?;
         let found = figures(&all, &read);
-        let name = file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let name = file
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         shown += &format!("{name}: {}\n{}\n", found.samples, plain(&found, lang));
         pages += &format!("`{name}`, {} answers\n\n{}\n", found.samples, markdown(&found));
         if args.wrong {
             for (at, missed, extra) in &found.wrong {
                 let words = |all: &[Meaning]| all.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(",");
                 let text = all[*at].text.replace('\n', " ");
-                shown += &format!("{} -[{}] +[{}] {text}\n", all[*at].id, words(missed), words(extra));
+                shown += &format!(
+                    "{} -[{}] +[{}] {text}\n",
+                    all[*at].id,
+                    words(missed),
+                    words(extra)
+                );
             }
         }
         list.push(json!({"file": name, "samples": found.samples, "figures": found.lines.iter().map(json_of).collect::<Vec<_>>()}));
@@ -200,10 +240,31 @@ fn cells(((meaning, lang), line): (&(Meaning, String), &Line)) -> Vec<String> {
     ]
 }
 
-const HEAD: [&str; 8] = ["meaning", "language", "meant", "recall", "of it sure", "precision", "precision of sure", "surely wrong"];
+const HEAD: [&str; 8] = [
+    "meaning",
+    "language",
+    "meant",
+    "recall",
+    "of it sure",
+    "precision",
+    "precision of sure",
+    "surely wrong",
+];
 
 fn plain(found: &Figures, lang: Lang) -> String {
-    let head = lang.pick(["含义", "语言", "应有", "召回", "其中确定", "精确", "确定的精确", "确定而错"], HEAD);
+    let head = lang.pick(
+        [
+            "含义",
+            "语言",
+            "应有",
+            "召回",
+            "其中确定",
+            "精确",
+            "确定的精确",
+            "确定而错",
+        ],
+        HEAD,
+    );
     table(&head, 99, found.lines.iter().map(cells))
 }
 
@@ -222,9 +283,15 @@ fn json_of(((meaning, lang), line): (&(Meaning, String), &Line)) -> Value {
 fn put_into(path: &Path, figures: &str) -> anyhow::Result<()> {
     let (begin, end) = ("<!-- figures -->\n", "<!-- end of figures -->");
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let parts = text.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let parts = text
+        .split_once(begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
     let Some((before, after)) = parts else {
-        bail!("`{}` has no lines `{}` and `{end}`", path.display(), begin.trim_end());
+        bail!(
+            "`{}` has no lines `{}` and `{end}`",
+            path.display(),
+            begin.trim_end()
+        );
     };
     std::fs::write(path, format!("{before}{begin}\n{figures}\n{end}{after}"))
         .with_context(|| format!("cannot write `{}`", path.display()))

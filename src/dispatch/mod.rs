@@ -24,8 +24,8 @@ pub use judge::{Judgement, judge};
 pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
-pub use replies::{Decided as ReplyDecision, decide_reply, meanings_of};
 pub use replay::{Difference, Replay, ReplayError, replay};
+pub use replies::{Decided as ReplyDecision, decide_reply, meanings_of};
 pub use retention::{
     ClassDue, ClassKept, DebtKept, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
     strangers_rule,

@@ -29,13 +29,23 @@ pub(super) async fn heed(store: &Store, mut message: Inbound) -> Result<(), Stor
     let channel = channel_of(&whole.from);
     let now = store.clock().now();
     let read = read(&whole, &whom, channel, now);
-    let effect = Reader { whom: &whom, from: &whole.from, channel, now }.effect(&read, &whole.text);
+    let effect = Reader {
+        whom: &whom,
+        from: &whole.from,
+        channel,
+        now,
+    }
+    .effect(&read, &whole.text);
     store.reply_understood(whole.id, effect).await?;
     Ok(())
 }
 
 fn channel_of(from: &str) -> Channel {
-    if from.contains('@') { Channel::Email } else { Channel::Sms }
+    if from.contains('@') {
+        Channel::Email
+    } else {
+        Channel::Sms
+    }
 }
 
 fn address_of(from: &str) -> Option<Address> {
@@ -64,7 +74,15 @@ fn read(whole: &WholeReply, whom: &[Concerned], channel: Channel, now: Moment) -
     // The senders of several debts may each have a word of their own.
     let words: BTreeSet<&str> = whom.iter().map(|c| c.opt_out_word.as_str()).collect();
     for word in words.into_iter().filter(|w| *w != cx.opt_out_word) {
-        let other = understand(shipped(), None, &whole.text, &ReplyContext { opt_out_word: word, ..cx.clone() });
+        let other = understand(
+            shipped(),
+            None,
+            &whole.text,
+            &ReplyContext {
+                opt_out_word: word,
+                ..cx.clone()
+            },
+        );
         let sure = other.into_iter().find(|u| u.meaning == Meaning::OptOut && u.sure);
         if let Some(sure) = sure.filter(|_| !all.iter().any(|u| u.meaning == Meaning::OptOut && u.sure)) {
             all.retain(|u| u.meaning != Meaning::OptOut);
@@ -134,7 +152,10 @@ impl Reader<'_> {
             match (one.sure, one.meaning) {
                 (_, Meaning::Question) => effect.waits = true,
                 // What somebody else says about a debt that is not theirs proves nothing about it.
-                (true, m) if stranger && !matches!(m, Meaning::WrongPerson | Meaning::OptOut | Meaning::Complaint) => {
+                (true, m)
+                    if stranger
+                        && !matches!(m, Meaning::WrongPerson | Meaning::OptOut | Meaning::Complaint) =>
+                {
                     effect.waits = true;
                 }
                 (true, _) => self.sure(one, stranger, &mut effect),
@@ -150,10 +171,20 @@ impl Reader<'_> {
             Meaning::OptOut => self.opt_out(one.reach, stranger, effect),
             Meaning::Dispute => {
                 let open = self.each_account().filter(|c| !c.disputed);
-                effect.events.extend(open.map(|c| self.event(c, Occurrence::DisputeOpened { reason: "reply".to_owned() })));
+                effect.events.extend(open.map(|c| {
+                    self.event(
+                        c,
+                        Occurrence::DisputeOpened {
+                            reason: "reply".to_owned(),
+                        },
+                    )
+                }));
             }
             Meaning::AlreadyPaid => {
-                effect.tasks = self.each_account().map(|c| (c.account, "verify_payment")).collect();
+                effect.tasks = self
+                    .each_account()
+                    .map(|c| (c.account, "verify_payment"))
+                    .collect();
                 hold(effect);
             }
             Meaning::WrongPerson => match address_of(self.from) {
@@ -163,9 +194,14 @@ impl Reader<'_> {
                 }
                 None => hold(effect),
             },
-            Meaning::Hardship => effect.events.extend(self.each_account().map(|c| self.stop(c, R::Hardship, None, None))),
+            Meaning::Hardship => effect
+                .events
+                .extend(self.each_account().map(|c| self.stop(c, R::Hardship, None, None))),
             Meaning::Complaint => {
-                effect.events.extend(self.each_account().map(|c| self.stop(c, R::Complaint, None, None)));
+                effect.events.extend(
+                    self.each_account()
+                        .map(|c| self.stop(c, R::Complaint, None, None)),
+                );
                 effect.waits = true;
             }
             Meaning::Counsel => self.of_person(R::Counsel, effect),
@@ -177,12 +213,16 @@ impl Reader<'_> {
             Meaning::Minor => {
                 let address = address_of(self.from);
                 let stop = |c| self.stop(c, R::Minor, None, address.clone());
-                effect.events.extend(self.whom.first().filter(|_| address.is_some()).map(stop));
+                effect
+                    .events
+                    .extend(self.whom.first().filter(|_| address.is_some()).map(stop));
                 hold(effect);
             }
             Meaning::Promise => match (only_claim(self.whom), one.amount_minor, one.on) {
                 (Some(c), Some(amount_minor), Some(due_on)) => {
-                    effect.events.push(self.event(c, Occurrence::Promise { amount_minor, due_on }));
+                    effect
+                        .events
+                        .push(self.event(c, Occurrence::Promise { amount_minor, due_on }));
                 }
                 _ => hold(effect),
             },
@@ -196,7 +236,9 @@ impl Reader<'_> {
         if matches!(reach, Reach::Here | Reach::Everything)
             && let (Some(first), Some(address)) = (self.whom.first(), address_of(self.from))
         {
-            effect.events.push(self.stop(first, R::OptOut, None, Some(address)));
+            effect
+                .events
+                .push(self.stop(first, R::OptOut, None, Some(address)));
         }
         if stranger {
             return;
@@ -210,7 +252,9 @@ impl Reader<'_> {
             Reach::Letters => (R::OptOut, Some(Channel::Letter)),
         };
         let debtors: Vec<_> = self.each_person().filter(|c| c.person == c.debtor).collect();
-        effect.events.extend(debtors.iter().map(|c| self.stop(c, reason, channel, None)));
+        effect
+            .events
+            .extend(debtors.iter().map(|c| self.stop(c, reason, channel, None)));
         if debtors.is_empty() && reach != Reach::Here {
             hold(effect);
         }
@@ -244,7 +288,15 @@ impl Reader<'_> {
         channel: Option<Channel>,
         address: Option<Address>,
     ) -> NewEvent {
-        self.event(about, Occurrence::Suppressed { reason, channel, address, until: None })
+        self.event(
+            about,
+            Occurrence::Suppressed {
+                reason,
+                channel,
+                address,
+                until: None,
+            },
+        )
     }
 
     fn event(&self, about: &Concerned, what: Occurrence) -> NewEvent {
@@ -289,7 +341,10 @@ pub enum Decided {
 /// `Missing` where there is no such message; `Refused` where its words are gone, or a promise lacks day or amount.
 pub async fn decide_reply(store: &Store, id: Uuid, decided: Decided, by: &str) -> Result<(), StoreError> {
     let found = store.reply_words(id).await?;
-    let missing = || StoreError::Missing { what: "message", name: id.to_string() };
+    let missing = || StoreError::Missing {
+        what: "message",
+        name: id.to_string(),
+    };
     let whole = found.ok_or_else(missing)?;
     let whom = store.concerned_by(&whole.from).await?;
     let (channel, now) = (channel_of(&whole.from), store.clock().now());
@@ -298,7 +353,9 @@ pub async fn decide_reply(store: &Store, id: Uuid, decided: Decided, by: &str) -
         Decided::Means(meaning) => Some(meaning),
         Decided::Promise { .. } => Some(Meaning::Promise),
     };
-    let mut one = read(&whole, &whom, channel, now).into_iter().find(|u| Some(u.meaning) == meaning);
+    let mut one = read(&whole, &whom, channel, now)
+        .into_iter()
+        .find(|u| Some(u.meaning) == meaning);
     if let (None, Some(meaning)) = (&one, meaning) {
         one = Some(Understood::said_by_a_person(meaning));
     }
@@ -308,11 +365,19 @@ pub async fn decide_reply(store: &Store, id: Uuid, decided: Decided, by: &str) -
             (one.on, one.amount_minor) = (Some(on), Some(amount_minor));
         }
         if one.meaning == Meaning::Promise && (one.on.is_none() || one.amount_minor.is_none()) {
-            return Err(StoreError::Refused("a promise needs its day and its amount".to_owned()));
+            return Err(StoreError::Refused(
+                "a promise needs its day and its amount".to_owned(),
+            ));
         }
     }
     let read: Vec<Understood> = one.into_iter().collect();
-    let mut effect = Reader { whom: &whom, from: &whole.from, channel, now }.effect(&read, "");
+    let mut effect = Reader {
+        whom: &whom,
+        from: &whole.from,
+        channel,
+        now,
+    }
+    .effect(&read, "");
     effect.waits = false;
     if decided == Decided::Nothing {
         effect.hold.clear();

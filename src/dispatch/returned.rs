@@ -78,7 +78,12 @@ impl MailRoom {
         Ok(MailRoom {
             store,
             key,
-            addresses: settings.addresses.iter().map(|a| a.to_lowercase()).chain(also).collect(),
+            addresses: settings
+                .addresses
+                .iter()
+                .map(|a| a.to_lowercase())
+                .chain(also)
+                .collect(),
             limit: SoftLimit {
                 messages: settings.soft_messages,
                 days: settings.soft_days,
@@ -201,11 +206,16 @@ impl MailRoom {
             KeptMail::Kept { address, .. } => address.as_ref().map(Address::normal),
             _ => None,
         };
-        let matched = matches!(kept, KeptMail::Kept { suppressed: true, .. } | KeptMail::Seen { suppressed: true });
+        let matched = matches!(
+            kept,
+            KeptMail::Kept { suppressed: true, .. } | KeptMail::Seen { suppressed: true }
+        );
         let message = Inbound {
             provider: PROVIDER.to_owned(),
             event: Some(hex::encode(digest)),
-            from: address.or_else(|| returned.named.first().cloned()).unwrap_or_default(),
+            from: address
+                .or_else(|| returned.named.first().cloned())
+                .unwrap_or_default(),
             to: returned.to.clone().unwrap_or_default(),
             text: if matched { COMPLAINED } else { COMPLAINED_UNMATCHED }.to_owned(),
             part: None,

@@ -25,14 +25,19 @@ impl Alternatives {
         let mut rest = source;
         while let Some((before, after)) = rest.split_once('[') {
             let (inside, after) = after.split_once(']').ok_or("`]` after alternatives")?;
-            let (groups, words): (Vec<&str>, Vec<&str>) =
-                inside.split('|').map(str::trim).filter(|w| !w.is_empty()).partition(|w| w.starts_with('<'));
+            let (groups, words): (Vec<&str>, Vec<&str>) = inside
+                .split('|')
+                .map(str::trim)
+                .filter(|w| !w.is_empty())
+                .partition(|w| w.starts_with('<'));
             let mut ways: Vec<String> = groups.iter().map(|g| (*g).to_owned()).collect();
             if !words.is_empty() {
                 ways.push(format!("<{}>", self.group(&words, place)));
             }
             if ways.is_empty() || done.len() * ways.len() > MOST {
-                return Err(format!("alternatives between `[` and `]`, at most {MOST} patterns in all"));
+                return Err(format!(
+                    "alternatives between `[` and `]`, at most {MOST} patterns in all"
+                ));
             }
             done = done
                 .iter()
@@ -52,7 +57,8 @@ impl Alternatives {
             return name.clone();
         }
         let name = format!("alternative_{}", self.names.len());
-        self.groups.push(WordGroup::of_words(name.clone(), &key, place.clone()));
+        self.groups
+            .push(WordGroup::of_words(name.clone(), &key, place.clone()));
         self.names.insert(key, name.clone());
         name
     }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::ClaimFacts;
-use super::parts::{ONE, PartKind as K, Parts, Piece, What};
+use super::PartKind as K;
+use super::parts::{ONE, Parts, Piece, What};
 
 /// A sum in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,12 @@ pub(super) struct Sum {
 }
 
 /// Every sum that a text names; numbers inside `taken` pieces belong to days.
-pub(super) fn sums(parts: &Parts, pieces: &[Piece], taken: &[Range<usize>], claim: Option<&ClaimFacts>) -> Vec<Sum> {
+pub(super) fn sums(
+    parts: &Parts,
+    pieces: &[Piece],
+    taken: &[Range<usize>],
+    claim: Option<&ClaimFacts>,
+) -> Vec<Sum> {
     let kind = |i: usize| match pieces.get(i).map(|p| &p.what) {
         Some(What::Part(kind, at)) => Some((*kind, *at)),
         _ => None,
@@ -44,14 +50,23 @@ pub(super) fn sums(parts: &Parts, pieces: &[Piece], taken: &[Range<usize>], clai
                 continue;
             }
         };
-        out.push(Sum { minor: share.filter(|m| *m > 0), marked: true, each });
+        out.push(Sum {
+            minor: share.filter(|m| *m > 0),
+            marked: true,
+            each,
+        });
         i += 1;
     }
     out
 }
 
 /// A number with what stands around it; the number itself may turn out to be none of money.
-fn number(parts: &Parts, pieces: &[Piece], i: usize, claim: Option<&ClaimFacts>) -> Option<(Option<Sum>, usize)> {
+fn number(
+    parts: &Parts,
+    pieces: &[Piece],
+    i: usize,
+    claim: Option<&ClaimFacts>,
+) -> Option<(Option<Sum>, usize)> {
     let part = |k: usize| match pieces.get(k).map(|p| &p.what) {
         Some(What::Part(kind, at)) => Some((*kind, parts.part(*at))),
         _ => None,
@@ -61,14 +76,21 @@ fn number(parts: &Parts, pieces: &[Piece], i: usize, claim: Option<&ClaimFacts>)
         What::Part(K::Number, at) => (parts.part(*at).n * ONE, 1, i + 1),
         _ => return None,
     };
-    let before = i.checked_sub(1).and_then(part).filter(|(kind, _)| *kind == K::Money);
+    let before = i
+        .checked_sub(1)
+        .and_then(part)
+        .filter(|(kind, _)| *kind == K::Money);
     let mut marked = before.is_some();
     while let Some((K::Times, p)) = part(end) {
         value = value.saturating_mul(p.n);
         (marked, digits) = (true, 1);
         end += 1;
         // `1万2`: the rest is of the next smaller unit.
-        if let Some(What::Number { value: rest, digits: 1, .. }) = pieces.get(end).map(|p| &p.what)
+        if let Some(What::Number {
+            value: rest,
+            digits: 1,
+            ..
+        }) = pieces.get(end).map(|p| &p.what)
             && p.n >= 100
             && part(end + 1).is_none_or(|(kind, _)| kind == K::Money)
             && touching(pieces, end)
@@ -81,11 +103,15 @@ fn number(parts: &Parts, pieces: &[Piece], i: usize, claim: Option<&ClaimFacts>)
     if after.is_some() {
         (marked, end) = (true, end + 1);
     }
-    if matches!(part(end), Some((K::OtherUnit | K::DayOfMonth | K::Week | K::Days | K::Month, _))) {
+    if matches!(
+        part(end),
+        Some((K::OtherUnit | K::DayOfMonth | K::Week | K::Days | K::Month, _))
+    ) {
         return Some((None, end + 1));
     }
     let other_sign = |k: Option<usize>| {
-        k.and_then(|k| pieces.get(k)).is_some_and(|p| matches!(p.what, What::Other('#' | '/' | '-' | ':' | '*')))
+        k.and_then(|k| pieces.get(k))
+            .is_some_and(|p| matches!(p.what, What::Other('#' | '/' | '-' | ':' | '*')))
     };
     if !marked && (digits < 2 || digits > 7 || other_sign(i.checked_sub(1)) || other_sign(Some(end))) {
         return Some((None, end));
@@ -95,9 +121,18 @@ fn number(parts: &Parts, pieces: &[Piece], i: usize, claim: Option<&ClaimFacts>)
         let own = named.is_none_or(|(_, p)| p.currencies.is_empty() || p.currencies.contains(&c.currency));
         let scaled = i128::from(value) * 10i128.pow(c.currency.places());
         let whole = scaled % i128::from(ONE) == 0;
-        i64::try_from(scaled / i128::from(ONE)).ok().filter(|m| own && whole && *m > 0)
+        i64::try_from(scaled / i128::from(ONE))
+            .ok()
+            .filter(|m| own && whole && *m > 0)
     });
-    Some((Some(Sum { minor, marked, each: false }), end))
+    Some((
+        Some(Sum {
+            minor,
+            marked,
+            each: false,
+        }),
+        end,
+    ))
 }
 
 fn touching(pieces: &[Piece], i: usize) -> bool {

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 
-use super::parts::{ONE, PartKind as K, Parts, Piece, What};
+use super::PartKind as K;
+use super::parts::{ONE, Parts, Piece, What};
 
 /// Whether a day lies ahead (a promise) or behind (a payment).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,14 @@ pub(super) fn days(
     today: NaiveDate,
     how: (Toward, Order),
 ) -> Vec<Named> {
-    let reader = Reader { parts, pieces, text, today, toward: how.0, order: how.1 };
+    let reader = Reader {
+        parts,
+        pieces,
+        text,
+        today,
+        toward: how.0,
+        order: how.1,
+    };
     let mut out = Vec::new();
     let mut i = 0;
     while i < pieces.len() {
@@ -82,7 +90,9 @@ impl Reader<'_> {
     /// A whole number at a place.
     fn whole(&self, i: usize) -> Option<i64> {
         match self.pieces.get(i)?.what {
-            What::Number { value, plain: true, .. } if value % ONE == 0 => Some(value / ONE),
+            What::Number {
+                value, plain: true, ..
+            } if value % ONE == 0 => Some(value / ONE),
             What::Part(K::Number, at) => Some(self.parts.part(at).n),
             _ => None,
         }
@@ -96,7 +106,8 @@ impl Reader<'_> {
     fn skip(&self, i: usize) -> usize {
         let filler = |i: usize| {
             self.pieces.get(i).is_some_and(|p| {
-                matches!(p.what, What::Other(_)) && matches!(&self.text[p.span.clone()], "of" | "the" | "的" | ",")
+                matches!(p.what, What::Other(_))
+                    && matches!(&self.text[p.span.clone()], "of" | "the" | "的" | ",")
             })
         };
         (i..i + 3).find(|k| !filler(*k)).unwrap_or(i + 3)
@@ -110,7 +121,10 @@ impl Reader<'_> {
             .or_else(|| self.end(i))
             .or_else(|| self.of_month(i))
             .or_else(|| match self.kind(i)? {
-                K::Day => Some((self.today.checked_add_signed(chrono::TimeDelta::days(self.n(i))), i + 1)),
+                K::Day => Some((
+                    self.today.checked_add_signed(chrono::TimeDelta::days(self.n(i))),
+                    i + 1,
+                )),
                 K::Unclear => Some((None, i + 1)),
                 _ => None,
             })
@@ -124,11 +138,19 @@ impl Reader<'_> {
         }
         let b = self.whole(i + 2)?;
         let ymd = |y: i64, m: i64, d: i64| {
-            NaiveDate::from_ymd_opt(i32::try_from(y).ok()?, u32::try_from(m).ok()?, u32::try_from(d).ok()?)
+            NaiveDate::from_ymd_opt(
+                i32::try_from(y).ok()?,
+                u32::try_from(m).ok()?,
+                u32::try_from(d).ok()?,
+            )
         };
         if (2000..2200).contains(&a) {
             if let Some(c) = self.whole(i + 4) {
-                let end = if self.kind(i + 5) == Some(K::DayOfMonth) { i + 6 } else { i + 5 };
+                let end = if self.kind(i + 5) == Some(K::DayOfMonth) {
+                    i + 6
+                } else {
+                    i + 5
+                };
                 return Some((ymd(a, b, c), end));
             }
             return None;
@@ -143,7 +165,9 @@ impl Reader<'_> {
             None => self.nearest(m, d),
         };
         let day = match (full(a, b), full(b, a)) {
-            (Some(m_first), Some(d_first)) if m_first != d_first => (self.order == Order::MonthFirst).then_some(m_first),
+            (Some(m_first), Some(d_first)) if m_first != d_first => {
+                (self.order == Order::MonthFirst).then_some(m_first)
+            }
             (Some(day), _) | (None, Some(day)) => Some(day),
             (None, None) => return None,
         };
@@ -163,7 +187,13 @@ impl Reader<'_> {
 
     /// `3月15号`, `March 15th`, `15 March`, `下个月10号`.
     fn by_month(&self, i: usize) -> Found {
-        let suffix = |end: usize| if self.kind(end) == Some(K::DayOfMonth) { end + 1 } else { end };
+        let suffix = |end: usize| {
+            if self.kind(end) == Some(K::DayOfMonth) {
+                end + 1
+            } else {
+                end
+            }
+        };
         match self.kind(i) {
             Some(K::MonthName) => {
                 let day = self.skip(i + 1);
@@ -320,7 +350,11 @@ impl Reader<'_> {
     fn month(&self, months: i32) -> Option<NaiveDate> {
         let first = self.today.with_day(1)?;
         let n = Months::new(months.unsigned_abs());
-        if months < 0 { first.checked_sub_months(n) } else { first.checked_add_months(n) }
+        if months < 0 {
+            first.checked_sub_months(n)
+        } else {
+            first.checked_add_months(n)
+        }
     }
 
     fn day_of(&self, months: i32, day: i64) -> Option<NaiveDate> {

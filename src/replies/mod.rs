@@ -95,6 +95,64 @@ words! {
     }
 }
 
+words! {
+    /// What a word of days or sums is.
+    PartKind as "part" {
+        /// So many days from today.
+        Day = "day",
+        /// A day of the week, Monday is 1.
+        Weekday = "weekday",
+        /// A month by name.
+        MonthName = "month_name",
+        /// `next`
+        Next = "next",
+        /// `this`
+        This = "this",
+        /// `last`
+        Last = "last",
+        /// `week`
+        Week = "week",
+        /// `month`
+        Month = "month",
+        /// `days`
+        Days = "days",
+        /// What makes a number a day of the month: `th`, `号`.
+        DayOfMonth = "day_of_month",
+        /// `within`, before the number.
+        Within = "within",
+        /// `内`, after the unit.
+        WithinAfter = "within_after",
+        /// `end of`, before the unit.
+        EndOf = "end_of",
+        /// `底`, after the unit.
+        EndAfter = "end_after",
+        /// The end of the week as a word.
+        EndOfWeek = "end_of_week",
+        /// The end of the month as a word.
+        EndOfMonth = "end_of_month",
+        /// The end of the year as a word.
+        EndOfYear = "end_of_year",
+        /// A day that nobody can name: `payday`, `soon`.
+        Unclear = "unclear",
+        /// A number as a word.
+        Number = "number",
+        /// A number that multiplies: `k`, `万`, `hundred`.
+        Times = "times",
+        /// A currency.
+        Money = "money",
+        /// Half of what is open.
+        Half = "half",
+        /// All that is open.
+        Whole = "whole",
+        /// So much again and again.
+        Each = "each",
+        /// What makes a number none of money: `期`, `pm`.
+        OtherUnit = "other_unit",
+        /// How somebody paid.
+        Method = "method",
+    }
+}
+
 /// What is known about the debt that an answer may be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimFacts {

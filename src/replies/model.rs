@@ -48,7 +48,8 @@ impl std::fmt::Debug for Model {
 pub fn shipped_model() -> &'static Model {
     // INVARIANT: a test reads the shipped weights.
     static MODEL: LazyLock<Model> = LazyLock::new(|| {
-        Model::from_bytes(include_bytes!("weights.bin")).expect("the shipped weights for answers are readable")
+        Model::from_bytes(include_bytes!("weights.bin"))
+            .expect("the shipped weights for answers are readable")
     });
     &MODEL
 }
@@ -132,7 +133,9 @@ pub(super) fn features(text: &str) -> Vec<u32> {
     while i < chars.len() {
         let c = chars[i];
         if c.is_ascii_alphanumeric() {
-            let end = (i..chars.len()).find(|k| !(chars[*k].is_ascii_alphanumeric() || chars[*k] == '\'')).unwrap_or(chars.len());
+            let end = (i..chars.len())
+                .find(|k| !(chars[*k].is_ascii_alphanumeric() || chars[*k] == '\''))
+                .unwrap_or(chars.len());
             words.push(&chars[i..end]);
             i = end;
             continue;
@@ -171,6 +174,8 @@ pub(super) fn features(text: &str) -> Vec<u32> {
 /// FNV-1a of a feature.
 fn slot(kind: u8, letters: &[char]) -> u32 {
     let mix = |hash: u32, n: u32| (hash ^ n).wrapping_mul(0x0100_0193);
-    let hash = letters.iter().fold(mix(0x811C_9DC5, kind.into()), |h, c| mix(mix(h, *c as u32 & 0xFF), *c as u32 >> 8));
+    let hash = letters.iter().fold(mix(0x811C_9DC5, kind.into()), |h, c| {
+        mix(mix(h, *c as u32 & 0xFF), *c as u32 >> 8)
+    });
     (hash ^ (hash >> 15)).wrapping_mul(0x2C1B_3C6D) >> (32 - BITS)
 }

@@ -3,66 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::domain::{Currency, words};
+use super::PartKind;
+use crate::domain::Currency;
 use crate::policy::fold::is_han;
-
-words! {
-    /// What a word of days or sums is.
-    PartKind as "part" {
-        /// So many days from today.
-        Day = "day",
-        /// A day of the week, Monday is 1.
-        Weekday = "weekday",
-        /// A month by name.
-        MonthName = "month_name",
-        /// `next`
-        Next = "next",
-        /// `this`
-        This = "this",
-        /// `last`
-        Last = "last",
-        /// `week`
-        Week = "week",
-        /// `month`
-        Month = "month",
-        /// `days`
-        Days = "days",
-        /// What makes a number a day of the month: `th`, `号`.
-        DayOfMonth = "day_of_month",
-        /// `within`, before the number.
-        Within = "within",
-        /// `内`, after the unit.
-        WithinAfter = "within_after",
-        /// `end of`, before the unit.
-        EndOf = "end_of",
-        /// `底`, after the unit.
-        EndAfter = "end_after",
-        /// The end of the week as a word.
-        EndOfWeek = "end_of_week",
-        /// The end of the month as a word.
-        EndOfMonth = "end_of_month",
-        /// The end of the year as a word.
-        EndOfYear = "end_of_year",
-        /// A day that nobody can name: `payday`, `soon`.
-        Unclear = "unclear",
-        /// A number as a word.
-        Number = "number",
-        /// A number that multiplies: `k`, `万`, `hundred`.
-        Times = "times",
-        /// A currency.
-        Money = "money",
-        /// Half of what is open.
-        Half = "half",
-        /// All that is open.
-        Whole = "whole",
-        /// So much again and again.
-        Each = "each",
-        /// What makes a number none of money: `期`, `pm`.
-        OtherUnit = "other_unit",
-        /// How somebody paid.
-        Method = "method",
-    }
-}
 
 /// What a word stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,25 +81,37 @@ impl Parts {
         let mut i = 0;
         while i < chars.len() && out.len() < MOST {
             if let Some((what, end)) = number(&chars, i).or_else(|| han_number(&chars, i)) {
-                out.push(Piece { what, span: byte(i)..byte(end) });
+                out.push(Piece {
+                    what,
+                    span: byte(i)..byte(end),
+                });
                 i = end;
                 continue;
             }
             if let Some((at, length)) = self.word(&chars, i) {
                 let end = i + length;
-                out.push(Piece { what: What::Part(self.parts[at].kind, at), span: byte(i)..byte(end) });
+                out.push(Piece {
+                    what: What::Part(self.parts[at].kind, at),
+                    span: byte(i)..byte(end),
+                });
                 i = end;
                 continue;
             }
             let c = chars[i].1;
             let mut end = i + 1;
             if c.is_ascii_alphabetic() {
-                while chars.get(end).is_some_and(|(_, c)| c.is_ascii_alphabetic() || *c == '\'') {
+                while chars
+                    .get(end)
+                    .is_some_and(|(_, c)| c.is_ascii_alphabetic() || *c == '\'')
+                {
                     end += 1;
                 }
             }
             if !c.is_whitespace() {
-                out.push(Piece { what: What::Other(if end > i + 1 { 'a' } else { c }), span: byte(i)..byte(end) });
+                out.push(Piece {
+                    what: What::Other(if end > i + 1 { 'a' } else { c }),
+                    span: byte(i)..byte(end),
+                });
             }
             i = end;
         }
@@ -168,12 +123,17 @@ impl Parts {
         let list = self.words.get(&chars[i].1)?;
         let fits = |word: &[char]| {
             let end = i + word.len();
-            let same = word.iter().enumerate().all(|(k, c)| chars.get(i + k).is_some_and(|(_, d)| d == c));
+            let same = word
+                .iter()
+                .enumerate()
+                .all(|(k, c)| chars.get(i + k).is_some_and(|(_, d)| d == c));
             let parted = |inner: char, at: usize| !inner.is_ascii_alphabetic() || !letter(at);
             same && word.last().is_some_and(|last| parted(*last, end))
                 && (i == 0 || word.first().is_some_and(|first| parted(*first, i - 1)))
         };
-        list.iter().find(|(word, _)| fits(word)).map(|(word, at)| (*at, word.len()))
+        list.iter()
+            .find(|(word, _)| fits(word))
+            .map(|(word, at)| (*at, word.len()))
     }
 }
 
@@ -214,20 +174,22 @@ fn number(chars: &[(usize, char)], i: usize) -> Option<(What, usize)> {
 /// A number in Chinese numerals: `两千五`, `一万二`, `十五`, `三百`.
 fn han_number(chars: &[(usize, char)], i: usize) -> Option<(What, usize)> {
     let at = |k: usize| chars.get(k).map_or('\n', |(_, c)| *c);
-    let digit = |c: char| "零一二三四五六七八九".chars().position(|d| d == c).or(match c {
-        '两' => Some(2),
-        '〇' => Some(0),
-        '壹' => Some(1),
-        '贰' => Some(2),
-        '叁' => Some(3),
-        '肆' => Some(4),
-        '伍' => Some(5),
-        '陆' => Some(6),
-        '柒' => Some(7),
-        '捌' => Some(8),
-        '玖' => Some(9),
-        _ => None,
-    });
+    let digit = |c: char| {
+        "零一二三四五六七八九".chars().position(|d| d == c).or(match c {
+            '两' => Some(2),
+            '〇' => Some(0),
+            '壹' => Some(1),
+            '贰' => Some(2),
+            '叁' => Some(3),
+            '肆' => Some(4),
+            '伍' => Some(5),
+            '陆' => Some(6),
+            '柒' => Some(7),
+            '捌' => Some(8),
+            '玖' => Some(9),
+            _ => None,
+        })
+    };
     let unit = |c: char| match c {
         '十' | '拾' => Some(10i64),
         '百' | '佰' => Some(100),
@@ -270,7 +232,14 @@ fn han_number(chars: &[(usize, char)], i: usize) -> Option<(What, usize)> {
     // A single numeral counts only before what a number stands before.
     let follows = at(end);
     let meant = !single || is_han(follows) && "天日号周月个块元千万百星礼期蚊".contains(follows);
-    meant.then_some((What::Number { value: value.saturating_mul(ONE), digits: end - i, plain: true }, end))
+    meant.then_some((
+        What::Number {
+            value: value.saturating_mul(ONE),
+            digits: end - i,
+            plain: true,
+        },
+        end,
+    ))
 }
 
 /// Whether a sign is part of a word.

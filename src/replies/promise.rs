@@ -2,10 +2,11 @@
 
 use chrono::{Days, NaiveDate};
 
+use super::PartKind;
 use super::ReplyContext;
 use super::amounts::{Sum, sums};
 use super::dates::{Order, Toward, days};
-use super::parts::{PartKind, Parts, What};
+use super::parts::{Parts, What};
 
 /// What a text says about day, sum and way.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,11 @@ const FARTHEST_DAYS: u64 = 366;
 pub(super) fn particulars(parts: &Parts, text: &str, cx: &ReplyContext<'_>, toward: Toward) -> Particulars {
     let pieces = parts.pieces(text);
     let month_first = cx.locale.starts_with("zh") || cx.claim.is_some_and(|c| c.currency.code() == "USD");
-    let order = if month_first { Order::MonthFirst } else { Order::Either };
+    let order = if month_first {
+        Order::MonthFirst
+    } else {
+        Order::Either
+    };
     let named = days(parts, &pieces, text, cx.today, (toward, order));
     let taken: Vec<_> = named.iter().map(|n| n.pieces.clone()).collect();
     let all = sums(parts, &pieces, &taken, cx.claim.as_ref());
@@ -56,7 +61,9 @@ pub(super) fn particulars(parts: &Parts, text: &str, cx: &ReplyContext<'_>, towa
         let last = cx.today.checked_add_days(Days::new(FARTHEST_DAYS));
         toward == Toward::Behind || d >= cx.today && last.is_none_or(|last| d <= last)
     });
-    let fits = sum.zip(cx.claim).is_some_and(|(s, c)| s > 0 && s <= c.balance_minor);
+    let fits = sum
+        .zip(cx.claim)
+        .is_some_and(|(s, c)| s > 0 && s <= c.balance_minor);
     Particulars {
         on: day,
         amount_minor: sum,

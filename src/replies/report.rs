@@ -61,7 +61,10 @@ pub struct Figures {
 
 /// Compares what was understood with what is meant; both lists are of the same length and order.
 pub fn figures(samples: &[Sample], understood: &[Vec<Understood>]) -> Figures {
-    let mut out = Figures { samples: samples.len(), ..Figures::default() };
+    let mut out = Figures {
+        samples: samples.len(),
+        ..Figures::default()
+    };
     for (i, (sample, read)) in samples.iter().zip(understood).enumerate() {
         let (mut missed, mut extra) = (Vec::new(), Vec::new());
         for meaning in Meaning::ALL {
@@ -79,7 +82,10 @@ pub fn figures(samples: &[Sample], understood: &[Vec<Understood>]) -> Figures {
             }
             if line != Line::default() {
                 for lang in [sample.lang.as_str(), "*"] {
-                    out.lines.entry((*meaning, lang.to_owned())).or_default().add(line);
+                    out.lines
+                        .entry((*meaning, lang.to_owned()))
+                        .or_default()
+                        .add(line);
                 }
             }
         }

@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::PartKind;
 use super::alternatives::Alternatives;
-use super::parts::{Part, PartKind, Parts};
+use super::parts::{Part, Parts};
 use super::whole::WholeWords;
 use super::{Meaning, Need, Reach};
 use crate::domain::{Currency, Level, Sureness};
@@ -140,7 +141,9 @@ impl ReplyRules {
     pub fn parse(files: &[(String, String)]) -> Result<ReplyRules, RulesError> {
         let file = |name: &'static str| {
             let found = files.iter().find(|(path, _)| path == name);
-            found.map(|(_, text)| File { name, text }).ok_or_else(|| RulesError::Missing(name.to_owned()))
+            found
+                .map(|(_, text)| File { name, text })
+                .ok_or_else(|| RulesError::Missing(name.to_owned()))
         };
         let words = file("replies/words.toml")?;
         let mut all = Lexicon::of_words(words.name, words.text)?;
@@ -195,12 +198,18 @@ impl ReplyRules {
             patterns.extend(one.phrases.iter().map(|p| Pattern::of_phrase(p.get_ref())));
             let unknown = file.wrong(byte, format!("`{}`", rule.head.id), "names that words.toml has");
             for source in &one.patterns {
-                let wrong = |expected| file.wrong(source.span().start, format!("`{}`", source.get_ref()), expected);
+                let wrong =
+                    |expected| file.wrong(source.span().start, format!("`{}`", source.get_ref()), expected);
                 for plain in alternatives.open(source.get_ref(), &unknown).map_err(wrong)? {
                     patterns.push(Pattern::parse(&plain).map_err(wrong)?);
                 }
             }
-            entries.push(Entry::of_patterns(rule.head.clone(), patterns, one.unless, unknown));
+            entries.push(Entry::of_patterns(
+                rule.head.clone(),
+                patterns,
+                one.unless,
+                unknown,
+            ));
             self.rules.push(rule);
         }
         Ok(entries)
@@ -226,9 +235,18 @@ fn rule(raw: &RawMeaning, byte: usize, file: &File<'_>) -> Result<ReplyRule, Pol
     let meaning: Meaning = file.word(byte, &raw.means)?;
     let id = raw.id.get_ref();
     if !id.starts_with(&format!("reply.{meaning}.")) {
-        return Err(file.wrong(byte, format!("`{id}`"), format!("an id that begins with `reply.{meaning}.`")));
+        return Err(file.wrong(
+            byte,
+            format!("`{id}`"),
+            format!("an id that begins with `reply.{meaning}.`"),
+        ));
     }
-    for (name, text) in [("basis", &raw.basis), ("why", &raw.why), ("zh", &raw.zh), ("en", &raw.en)] {
+    for (name, text) in [
+        ("basis", &raw.basis),
+        ("why", &raw.why),
+        ("zh", &raw.zh),
+        ("en", &raw.en),
+    ] {
         if text.trim().is_empty() {
             return Err(file.wrong(byte, format!("an empty `{name}`"), "a sentence"));
         }
@@ -243,7 +261,10 @@ fn rule(raw: &RawMeaning, byte: usize, file: &File<'_>) -> Result<ReplyRule, Pol
     Ok(ReplyRule {
         meaning,
         sure,
-        reach: raw.reach.as_deref().map_or(Ok(Reach::Here), |r| file.word(byte, r))?,
+        reach: raw
+            .reach
+            .as_deref()
+            .map_or(Ok(Reach::Here), |r| file.word(byte, r))?,
         need: raw.need.as_deref().map(|n| file.word(byte, n)).transpose()?,
         head: Head {
             id: id.as_str().into(),
@@ -262,7 +283,8 @@ fn rule(raw: &RawMeaning, byte: usize, file: &File<'_>) -> Result<ReplyRule, Pol
 }
 
 fn parts(file: &File<'_>) -> Result<Parts, PolicyError> {
-    let raw: RawParts = toml::from_str(file.text).map_err(|e| PolicyError::of_toml(file.name, file.text, &e))?;
+    let raw: RawParts =
+        toml::from_str(file.text).map_err(|e| PolicyError::of_toml(file.name, file.text, &e))?;
     let mut parts = Parts::default();
     for one in raw.part {
         let byte = one.is.span().start;
@@ -275,7 +297,14 @@ fn parts(file: &File<'_>) -> Result<Parts, PolicyError> {
         if one.words.is_empty() {
             return Err(file.wrong(byte, "no words", "`words`"));
         }
-        parts.add(Part { kind, n: one.n, currencies }, &one.words);
+        parts.add(
+            Part {
+                kind,
+                n: one.n,
+                currencies,
+            },
+            &one.words,
+        );
     }
     Ok(parts)
 }
@@ -285,11 +314,23 @@ pub fn shipped() -> &'static ReplyRules {
     // INVARIANT: a test reads the shipped rules.
     static RULES: LazyLock<ReplyRules> = LazyLock::new(|| {
         let files = [
-            ("replies/words.toml", include_str!("../../policies/replies/words.toml")),
-            ("replies/meanings.toml", include_str!("../../policies/replies/meanings.toml")),
-            ("replies/parts.toml", include_str!("../../policies/replies/parts.toml")),
+            (
+                "replies/words.toml",
+                include_str!("../../policies/replies/words.toml"),
+            ),
+            (
+                "replies/meanings.toml",
+                include_str!("../../policies/replies/meanings.toml"),
+            ),
+            (
+                "replies/parts.toml",
+                include_str!("../../policies/replies/parts.toml"),
+            ),
         ];
-        let files: Vec<(String, String)> = files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect();
+        let files: Vec<(String, String)> = files
+            .iter()
+            .map(|(p, t)| ((*p).to_owned(), (*t).to_owned()))
+            .collect();
         ReplyRules::parse(&files).expect("the shipped rules for answers are readable")
     });
     &RULES

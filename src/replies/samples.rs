@@ -64,7 +64,11 @@ fn sample(line: usize, text: &str) -> Result<Sample, SampleError> {
     })?;
     let meanings = |words: &[String]| {
         let read = |w: &String| {
-            w.parse::<Meaning>().map_err(|e| SampleError { line, found: format!("`{w}`"), expected: e.expected })
+            w.parse::<Meaning>().map_err(|e| SampleError {
+                line,
+                found: format!("`{w}`"),
+                expected: e.expected,
+            })
         };
         words.iter().map(read).collect::<Result<Vec<_>, _>>()
     };

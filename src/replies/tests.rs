@@ -37,9 +37,34 @@ fn surely(text: &str, meaning: Meaning) -> bool {
 #[test]
 fn an_opting_out_is_understood_as_people_write_it() {
     for text in [
-        "R", " r. ", "【R】", "ＴＤ", "退订！", "退订谢谢", "T", "推订", "Stop", "STOP!!!", "s t o p", "stpo", "STOPALL", "end", "QUIT",
-        "cancel pls", "REVOKE", "opt-out", "unsuscribe", "unsubscribe me", "please stop texting me", "别再发了", "不要再联系我",
-        "別再傳了", "唔好再send", "别再给我发短信了,谢谢", "take me off your list", "🛑",
+        "R",
+        " r. ",
+        "【R】",
+        "ＴＤ",
+        "退订！",
+        "退订谢谢",
+        "T",
+        "推订",
+        "Stop",
+        "STOP!!!",
+        "s t o p",
+        "stpo",
+        "STOPALL",
+        "end",
+        "QUIT",
+        "cancel pls",
+        "REVOKE",
+        "opt-out",
+        "unsuscribe",
+        "unsubscribe me",
+        "please stop texting me",
+        "别再发了",
+        "不要再联系我",
+        "別再傳了",
+        "唔好再send",
+        "别再给我发短信了,谢谢",
+        "take me off your list",
+        "🛑",
     ] {
         assert!(surely(text, Meaning::OptOut), "{text}: {:?}", read(text));
     }
@@ -48,8 +73,19 @@ fn an_opting_out_is_understood_as_people_write_it() {
 #[test]
 fn what_only_looks_like_an_opting_out_is_none() {
     for text in [
-        "don't stop sending me the bills", "我没有要退订", "how do I stop the interest", "T恤", "can you stop by", "Reply STOP to opt out",
-        "回复T退订", "请问什么时候到期?", "好的", "", "??", "bus stop", "取消分期",
+        "don't stop sending me the bills",
+        "我没有要退订",
+        "how do I stop the interest",
+        "T恤",
+        "can you stop by",
+        "Reply STOP to opt out",
+        "回复T退订",
+        "请问什么时候到期?",
+        "好的",
+        "",
+        "??",
+        "bus stop",
+        "取消分期",
     ] {
         assert!(!surely(text, Meaning::OptOut), "{text}: {:?}", read(text));
     }
@@ -78,7 +114,15 @@ fn a_promise_has_its_day_and_its_amount() {
 
 #[test]
 fn a_promise_that_leaves_something_open_is_for_a_person() {
-    for text in ["明天还", "发工资就还", "I'll pay on payday", "half now and half on the 20th", "I'll pay £50 on Friday", "每个月还1000", "明天还两万"] {
+    for text in [
+        "明天还",
+        "发工资就还",
+        "I'll pay on payday",
+        "half now and half on the 20th",
+        "I'll pay £50 on Friday",
+        "每个月还1000",
+        "明天还两万",
+    ] {
         assert!(!surely(text, Meaning::Promise), "{text}: {:?}", read(text));
     }
 }
@@ -90,12 +134,20 @@ fn several_meanings_stand_beside_each_other() {
     assert_eq!(meanings, [Meaning::OptOut, Meaning::WrongPerson], "{all:?}");
     let paid = read("昨天用支付宝还了2000元");
     assert_eq!(paid[0].on, Some(day(2026, 3, 10)), "{paid:?}");
-    assert_eq!((paid[0].amount_minor, paid[0].method.as_deref()), (Some(200_000), Some("支付宝")));
+    assert_eq!(
+        (paid[0].amount_minor, paid[0].method.as_deref()),
+        (Some(200_000), Some("支付宝"))
+    );
 }
 
 #[test]
 fn the_reach_of_an_opting_out_is_told() {
-    let reach = |text: &str| read(text).iter().find(|u| u.meaning == Meaning::OptOut).map(|u| u.reach);
+    let reach = |text: &str| {
+        read(text)
+            .iter()
+            .find(|u| u.meaning == Meaning::OptOut)
+            .map(|u| u.reach)
+    };
     assert_eq!(reach("退订"), Some(Reach::Here));
     assert_eq!(reach("不要再联系我"), Some(Reach::Everything));
     assert_eq!(reach("cease and desist"), Some(Reach::Everything));
@@ -117,9 +169,17 @@ fn mistakes_name_file_line_field_and_what_is_expected() {
     let file = |name: &str, text: &str| (format!("replies/{name}.toml"), text.to_owned());
     let meanings = "fillers = []\ncourtesy = []\nnot_typos = []\n[[meaning]]\nid = \"reply.opt_out.x\"\nmeans = \"opt_in\"\ndegree = \"sure\"\nlevel = \"house\"\nsureness = \"verified\"\nbasis = \"b\"\nwhy = \"w\"\nzh = \"z\"\nen = \"e\"\nphrases = [\"stop\"]\n";
     let parts = "[[part]]\nis = \"day\"\nn = 1\nwords = [\"tomorrow\"]\n";
-    let told = ReplyRules::parse(&[file("words", ""), file("meanings", meanings), file("parts", parts)]).unwrap_err();
+    let told = ReplyRules::parse(&[
+        file("words", ""),
+        file("meanings", meanings),
+        file("parts", parts),
+    ])
+    .unwrap_err();
     let told = told.to_string();
-    assert!(told.contains("replies/meanings.toml:5") && told.contains("`opt_in`") && told.contains("`opt_out`"), "{told}");
+    assert!(
+        told.contains("replies/meanings.toml:5") && told.contains("`opt_in`") && told.contains("`opt_out`"),
+        "{told}"
+    );
 }
 
 proptest! {
@@ -140,6 +200,43 @@ proptest! {
 }
 
 const PIECES: &[&str] = &[
-    "退订", "别", "再", "发", "不", "明天", "还", "2000", "两千", "万", "号", "12/31", "99999999999999999999", "下", "周五", "月底", "stop", "not",
-    "I'll pay", "$", "k", "next", "Friday", "half", " ", "\n", "。", "?", "🛑", "\u{200b}", "Ａ", "in 3 days", "-", "/", ".", "0", "31", "三十一", "天内",
+    "退订",
+    "别",
+    "再",
+    "发",
+    "不",
+    "明天",
+    "还",
+    "2000",
+    "两千",
+    "万",
+    "号",
+    "12/31",
+    "99999999999999999999",
+    "下",
+    "周五",
+    "月底",
+    "stop",
+    "not",
+    "I'll pay",
+    "$",
+    "k",
+    "next",
+    "Friday",
+    "half",
+    " ",
+    "\n",
+    "。",
+    "?",
+    "🛑",
+    "\u{200b}",
+    "Ａ",
+    "in 3 days",
+    "-",
+    "/",
+    ".",
+    "0",
+    "31",
+    "三十一",
+    "天内",
 ];

@@ -36,11 +36,21 @@ pub fn train(samples: &[Sample], false_alarms: f32) -> Taught {
             slots: features(fold(&s.text).text()),
             means: s.means.clone(),
             may: s.may.clone(),
-            fold: s.scenario.bytes().fold(7u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into())) % FOLDS,
+            fold: s
+                .scenario
+                .bytes()
+                .fold(7u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into()))
+                % FOLDS,
         })
         .collect();
-    let heads = Meaning::ALL.iter().map(|m| head(*m, &examples, false_alarms)).collect();
-    Taught { model: Model { heads }, samples: examples.len() }
+    let heads = Meaning::ALL
+        .iter()
+        .map(|m| head(*m, &examples, false_alarms))
+        .collect();
+    Taught {
+        model: Model { heads },
+        samples: examples.len(),
+    }
 }
 
 fn head(meaning: Meaning, examples: &[Example], false_alarms: f32) -> Head {
@@ -49,7 +59,9 @@ fn head(meaning: Meaning, examples: &[Example], false_alarms: f32) -> Head {
     for fold in 0..FOLDS {
         let seen: Vec<&Example> = known.iter().copied().filter(|e| e.fold != fold).collect();
         let (bias, weights) = learn(meaning, &seen);
-        let unseen = known.iter().filter(|e| e.fold == fold && !e.means.contains(&meaning));
+        let unseen = known
+            .iter()
+            .filter(|e| e.fold == fold && !e.means.contains(&meaning));
         others.extend(unseen.map(|e| bias + sum(&weights, &e.slots)));
     }
     others.sort_by(|a, b| b.total_cmp(a));

@@ -18,7 +18,12 @@ const NUMBERS: usize = 200;
 
 /// What somebody means by a text. Total: any text has an answer, in time that does not grow with its length beyond a few
 /// pages. An empty list means that nothing was asked, said or wanted.
-pub fn understand(rules: &ReplyRules, model: Option<&Model>, text: &str, cx: &ReplyContext<'_>) -> Vec<Understood> {
+pub fn understand(
+    rules: &ReplyRules,
+    model: Option<&Model>,
+    text: &str,
+    cx: &ReplyContext<'_>,
+) -> Vec<Understood> {
     let (pieces, cut) = readable(text);
     let mut all = Vec::new();
     for piece in pieces {
@@ -85,7 +90,11 @@ fn read(
         && let Some(model) = model
     {
         let guessed = model.meanings(folded.text());
-        all.extend(guessed.into_iter().map(|m| Understood::new(m, false, 0..text.len(), "model")));
+        all.extend(
+            guessed
+                .into_iter()
+                .map(|m| Understood::new(m, false, 0..text.len(), "model")),
+        );
     }
     for one in &mut all[from..] {
         one.span = one.span.start + piece.start..one.span.end + piece.start;
@@ -114,7 +123,11 @@ fn by_patterns(rules: &ReplyRules, text: &str, all: &mut Vec<Understood>) {
     };
     // What only sounds like a word counts where nothing is written.
     let written = found.hits.iter().any(|h| !h.by_sound);
-    for hit in found.hits.iter().filter(|h| !h.excused && !(h.by_sound && written)) {
+    for hit in found
+        .hits
+        .iter()
+        .filter(|h| !h.excused && !(h.by_sound && written))
+    {
         let mut one = of_rule(rules, hit.entry, folded.original(hit.span.clone()));
         one.sure &= !hit.by_sound && !denied(one.meaning, &hit.span);
         all.push(one);
@@ -124,10 +137,16 @@ fn by_patterns(rules: &ReplyRules, text: &str, all: &mut Vec<Understood>) {
 /// Rows of digits, for patterns that ask for a number.
 fn numbers(text: &str) -> Vec<WordMark> {
     let bytes = text.as_bytes();
-    let begins = |at: &usize| bytes[*at].is_ascii_digit() && (*at == 0 || !bytes[*at - 1].is_ascii_alphanumeric());
+    let begins =
+        |at: &usize| bytes[*at].is_ascii_digit() && (*at == 0 || !bytes[*at - 1].is_ascii_alphanumeric());
     let starts = (0..bytes.len()).filter(begins).take(NUMBERS);
     let end = |at: usize| (at..bytes.len()).find(|i| !matches!(bytes[*i], b'0'..=b'9' | b'.' | b','));
-    starts.map(|at| WordMark { what: Builtin::Number, span: at..end(at).unwrap_or(bytes.len()) }).collect()
+    starts
+        .map(|at| WordMark {
+            what: Builtin::Number,
+            span: at..end(at).unwrap_or(bytes.len()),
+        })
+        .collect()
 }
 
 /// One entry for each meaning: the surest, with the farthest reach and every particular that was told.

@@ -72,14 +72,23 @@ impl WholeWords {
     }
 
     pub(super) fn set_lists(&mut self, fillers: &[String], not_typos: &[String]) {
-        self.fillers = fillers.iter().map(|f| bare(f)).filter(|f| !f.is_empty()).collect();
+        self.fillers = fillers
+            .iter()
+            .map(|f| bare(f))
+            .filter(|f| !f.is_empty())
+            .collect();
         self.fillers.sort_by_key(|f| std::cmp::Reverse(f.len()));
-        self.not_typos = not_typos.iter().map(|w| tight(&bare(w)).into_iter().collect()).collect();
+        self.not_typos = not_typos
+            .iter()
+            .map(|w| tight(&bare(w)).into_iter().collect())
+            .collect();
     }
 
     /// The rule whose word a message is; `own` is the sender's own opting-out word, which belongs to `own_rule`.
     pub(super) fn read(&self, text: &str, own: Option<(&str, usize)>) -> Option<Match> {
-        let picture = text.chars().find_map(|c| self.pictures.iter().find(|(p, _)| *p == c));
+        let picture = text
+            .chars()
+            .find_map(|c| self.pictures.iter().find(|(p, _)| *p == c));
         let whole = bare(text);
         if let (true, Some((_, rule))) = (whole.is_empty(), picture) {
             return Some(Match::Exact(*rule));
@@ -87,7 +96,9 @@ impl WholeWords {
         if whole.is_empty() || whole.len() > LONGEST {
             return None;
         }
-        let own = own.map(|(word, rule)| (tight(&bare(word)), rule)).filter(|(w, _)| !w.is_empty());
+        let own = own
+            .map(|(word, rule)| (tight(&bare(word)), rule))
+            .filter(|(w, _)| !w.is_empty());
         // As it is first: a filler may be a word itself.
         for candidate in [whole.clone(), self.without_fillers(&whole)] {
             let letters = once(&tight(&candidate));
@@ -161,7 +172,8 @@ fn once(letters: &[char]) -> Vec<char> {
     let mut out: Vec<char> = Vec::with_capacity(n);
     for (i, c) in letters.iter().enumerate() {
         let held = i >= 2 && letters[i - 1] == *c && letters[i - 2] == *c;
-        let goes_on = held || letters[i..].iter().take(3).filter(|d| *d == c).count() == 3 && out.last() == Some(c);
+        let goes_on =
+            held || letters[i..].iter().take(3).filter(|d| *d == c).count() == 3 && out.last() == Some(c);
         if !goes_on {
             out.push(*c);
         }

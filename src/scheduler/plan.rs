@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::cron::Schedule;
 use crate::dispatch::{Rulebook, Rules, RulesError};
-use crate::domain::{AccountId, Channel, Moment, Origin, Purpose, RunOutcome, SuppressionReason, SuppressionScope};
+use crate::domain::{
+    AccountId, Channel, Moment, Origin, Purpose, RunOutcome, SuppressionReason, SuppressionScope,
+};
 use crate::planner::{DueStep, Ladder, after_broken_promise, choose_contact, plan, preferred_time};
 use crate::render::Catalogue;
 use crate::store::{Campaign, Desk, DueAccount, NewAttempt, NewTask, PlanStep, Store, StoreError};

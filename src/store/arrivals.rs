@@ -349,7 +349,11 @@ struct Word<'a> {
     raw: Option<String>,
 }
 
-pub(super) async fn take_in(tx: &mut Tx, clock: &dyn Clock, receipt: &Receipt) -> Result<Option<AttemptId>, StoreError> {
+pub(super) async fn take_in(
+    tx: &mut Tx,
+    clock: &dyn Clock,
+    receipt: &Receipt,
+) -> Result<Option<AttemptId>, StoreError> {
     let salted = [&clock.salt()[..], &receipt.raw].concat();
     let (id, now, provider) = (clock.fresh(), clock.now(), &receipt.provider);
     let event = tx.seals().hash("receipt.event", &receipt.event)?;

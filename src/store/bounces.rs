@@ -195,7 +195,10 @@ async fn keep(
         return Ok(KeptMail::Seen { suppressed });
     }
     let concerned = concerned(tx, mail).await?;
-    if concerned.as_ref().is_some_and(|c| c.state == AttemptState::Reserved) {
+    if concerned
+        .as_ref()
+        .is_some_and(|c| c.state == AttemptState::Reserved)
+    {
         return Ok(KeptMail::TooEarly);
     }
     // What may end the use of an address waits for everybody whom that concerns, in the order that reserving uses.
@@ -204,8 +207,14 @@ async fn keep(
         lock_concerned(tx, std::slice::from_ref(event)).await?;
     }
     let (id, now) = (clock.fresh(), clock.now());
-    let (attempt, address) = (concerned.as_ref().map(|c| c.attempt.0), concerned.as_ref().filter(|c| c.sure).map(|c| c.address_id));
-    let by = mail.about.filter(|_| attempt.is_some()).map(|(_, by)| by.as_str());
+    let (attempt, address) = (
+        concerned.as_ref().map(|c| c.attempt.0),
+        concerned.as_ref().filter(|c| c.sure).map(|c| c.address_id),
+    );
+    let by = mail
+        .about
+        .filter(|_| attempt.is_some())
+        .map(|(_, by)| by.as_str());
     let (status, cause) = (mail.status.as_deref(), mail.cause.map(BounceCause::as_str));
     let bytes = i64::try_from(mail.bytes).unwrap_or(i64::MAX);
     let fresh = q!(&mut *tx, sql::PUT, [id, &digest, mail.kind.as_str(), status, cause, attempt, address, by, bytes,
@@ -254,7 +263,8 @@ async fn concerned(tx: &mut Tx, mail: &ReturnedMail) -> Result<Option<Concerned>
         Option<String>,
     );
     let found = q!(&mut *tx, sql::ABOUT, [attempt.0] => opt Found)?;
-    let Some((state, channel, provider, portfolio, reference, point, address_id, kind, country)) = found else {
+    let Some((state, channel, provider, portfolio, reference, point, address_id, kind, country)) = found
+    else {
         return Ok(None);
     };
     let state: AttemptState = word(&state, "attempt state")?;
@@ -332,12 +342,7 @@ async fn receipt(
 }
 
 /// Whether as many messages failed within the time as the settings name.
-async fn is_enough(
-    tx: &mut Tx,
-    address: Uuid,
-    limit: SoftLimit,
-    now: Moment,
-) -> Result<bool, StoreError> {
+async fn is_enough(tx: &mut Tx, address: Uuid, limit: SoftLimit, now: Moment) -> Result<bool, StoreError> {
     let since = now - TimeDelta::days(limit.days.into());
     let failed = q!(&mut *tx, sql::SOFT, [address, Ts(since)] => one (i64,))?;
     Ok(failed.0 >= i64::from(limit.messages))

@@ -163,14 +163,19 @@ impl Store {
         let since = self.clock.now() - chrono::TimeDelta::days(1);
         let mut tx = self.db.read().await?;
         let event = tx.seals().hash("inbound.event", event)?;
-        let found = q!(&mut tx, sql::ARRIVED, [provider, event] => opt (Uuid, String, Option<i64>, Option<i64>))?;
+        let found =
+            q!(&mut tx, sql::ARRIVED, [provider, event] => opt (Uuid, String, Option<i64>, Option<i64>))?;
         let Some((id, sender, reference, parts)) = found else {
             return Ok(None);
         };
         let Some((reference, parts)) = reference.zip(parts) else {
             let rows = q!(&mut tx, sql::ONE, [id] => all (Uuid, Option<Uuid>, Option<Vec<u8>>))?;
             let opened = open_replies(&mut tx, &rows).await?.remove(&id);
-            return Ok(opened.map(|o| WholeReply { id, from: o.from, text: o.text }));
+            return Ok(opened.map(|o| WholeReply {
+                id,
+                from: o.from,
+                text: o.text,
+            }));
         };
         let rows = q!(&mut tx, sql::PARTS, [provider, sender, reference, parts, Ts(since)] => all (Uuid, Option<Uuid>, Option<Vec<u8>>, Option<i64>))?;
         let sealed: Vec<_> = rows.iter().map(|r| (r.0, r.1, r.2.clone())).collect();
@@ -185,7 +190,11 @@ impl Store {
         }
         let whole = i64::try_from(texts.len()).is_ok_and(|n| n >= parts);
         let text: String = texts.into_values().collect();
-        Ok(rows.first().filter(|_| whole).map(|first| WholeReply { id: first.0, from, text }))
+        Ok(rows.first().filter(|_| whole).map(|first| WholeReply {
+            id: first.0,
+            from,
+            text,
+        }))
     }
 
     /// Open debts of everybody who uses an address, as it is written in a message; those that messages to it were about
@@ -229,7 +238,12 @@ impl Store {
         let mut tx = self.db.read().await?;
         let rows = q!(&mut tx, sql::WAITING, [] => all (Uuid, String, String, i64))?;
         let waiting = |(id, meanings, channel, held): (Uuid, String, String, i64)| {
-            Ok(WaitingReply { id, channel: word(&channel, "channel")?, meanings, held })
+            Ok(WaitingReply {
+                id,
+                channel: word(&channel, "channel")?,
+                meanings,
+                held,
+            })
         };
         rows.into_iter().map(waiting).collect()
     }
@@ -239,7 +253,11 @@ impl Store {
         let mut tx = self.db.read().await?;
         let rows = q!(&mut tx, sql::ONE, [id] => all (Uuid, Option<Uuid>, Option<Vec<u8>>))?;
         let opened = open_replies(&mut tx, &rows).await?.remove(&id);
-        Ok(opened.map(|o| WholeReply { id, from: o.from, text: o.text }))
+        Ok(opened.map(|o| WholeReply {
+            id,
+            from: o.from,
+            text: o.text,
+        }))
     }
 
     /// A person has decided what an answer means: the effect takes place, the hold of the first reading ends unless the
@@ -247,7 +265,13 @@ impl Store {
     ///
     /// # Errors
     /// `Missing` where no such message was taken in.
-    pub async fn reply_decided(&self, id: Uuid, decided: &str, by: &str, effect: ReplyEffect) -> Result<(), StoreError> {
+    pub async fn reply_decided(
+        &self,
+        id: Uuid,
+        decided: &str,
+        by: &str,
+        effect: ReplyEffect,
+    ) -> Result<(), StoreError> {
         let (clock, decided, by) = (self.clock.clone(), decided.to_owned(), by.to_owned());
         self.write(move |tx| {
             Box::pin(async move {

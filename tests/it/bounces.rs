@@ -9,7 +9,8 @@ use std::time::Duration;
 use dunwell::channels::inbound_mail::{Listener, ListenerSettings};
 use dunwell::channels::{Carriers, Outcome, Parcel, Smtp, SmtpSecurity, SmtpSettings, Terms};
 use dunwell::domain::{
-    Address, AttemptId, AttemptState, Channel, Draft, Email, EmailAddress, MatchedBy, PersonName, ReturnKind, Sender, SenderId, SenderKind,
+    Address, AttemptId, AttemptState, Channel, Draft, Email, EmailAddress, MatchedBy, PersonName, ReturnKind,
+    Sender, SenderId, SenderKind,
 };
 use dunwell::store::{Reservation, Settlement};
 use tokio::net::TcpListener;
@@ -66,7 +67,9 @@ async fn until(mut holds: impl AsyncFnMut() -> bool, otherwise: impl Fn() -> Str
 async fn a_real_bounce_ends_the_use_of_the_address() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let lmtp = socket.local_addr().unwrap().port();
-    let Some(postfix) = Postfix::start(lmtp) else { return };
+    let Some(postfix) = Postfix::start(lmtp) else {
+        return;
+    };
     let world = World::new(databases().remove(0)).await;
     debtor(&world).await;
     let attempt = queued(&world, 1).await[0];
@@ -81,28 +84,51 @@ async fn a_real_bounce_ends_the_use_of_the_address() {
         ..SmtpSettings::new("127.0.0.1")
     };
     let carriers = Carriers::new().with(Arc::new(Smtp::new(settings).unwrap()), Terms::default());
-    let mut outcomes = carriers.send_all(vec![parcel(&world, attempt, "li.wei@example.com")]).await;
+    let mut outcomes = carriers
+        .send_all(vec![parcel(&world, attempt, "li.wei@example.com")])
+        .await;
     let (_, outcome) = outcomes.remove(0);
     let Outcome::Accepted { provider, references } = outcome else {
         panic!("{outcome:?}\n{}", postfix.log())
     };
     // The bounce is there before the sending is settled, and waits for it.
-    until(async || postfix.log().contains("sender non-delivery notification"), || postfix.log()).await;
+    until(
+        async || postfix.log().contains("sender non-delivery notification"),
+        || postfix.log(),
+    )
+    .await;
     let settlement = Settlement {
         provider: Some(provider),
         references,
         ..Settlement::new(attempt, AttemptState::Accepted)
     };
     world.store.settle(vec![settlement]).await.unwrap();
-    until(async || world.state(attempt).await == AttemptState::Undelivered, || postfix.log()).await;
-    until(async || world.state(waiting).await == AttemptState::Withdrawn, || postfix.log()).await;
+    until(
+        async || world.state(attempt).await == AttemptState::Undelivered,
+        || postfix.log(),
+    )
+    .await;
+    until(
+        async || world.state(waiting).await == AttemptState::Withdrawn,
+        || postfix.log(),
+    )
+    .await;
     let list = world.store.returned_mails(None, 10).await.unwrap();
     assert_eq!(list.len(), 1);
     assert_eq!(
-        (list[0].kind, list[0].status.as_deref(), list[0].matched_by, list[0].suppressed),
+        (
+            list[0].kind,
+            list[0].status.as_deref(),
+            list[0].matched_by,
+            list[0].suppressed
+        ),
         (ReturnKind::Hard, Some("5.1.1"), Some(MatchedBy::ReturnPath), true)
     );
-    until(async || postfix.log().contains("status=sent (250 2.0.0 kept)"), || postfix.log()).await;
+    until(
+        async || postfix.log().contains("status=sent (250 2.0.0 kept)"),
+        || postfix.log(),
+    )
+    .await;
     serving.abort();
     world.verified().await;
 }
@@ -132,7 +158,10 @@ async fn a_stranger_at_the_listener_gets_nothing_in() {
             .unwrap();
         let mut said = String::new();
         first.read_to_string(&mut said).unwrap();
-        assert!(said.contains("550 5.1.1") && said.contains("503 5.5.1") && !said.contains("354"), "{said}");
+        assert!(
+            said.contains("550 5.1.1") && said.contains("503 5.5.1") && !said.contains("354"),
+            "{said}"
+        );
     });
     talk.await.unwrap();
     serving.abort();

@@ -472,13 +472,25 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_smuggles_a_second_message() {
-        for end in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\r.\r\n", "a\rb\r\n.\r\n"] {
+        for end in [
+            "\n.\n",
+            "\n.\r\n",
+            "\r\n.\n",
+            "\r.\r",
+            "\r\n.\r",
+            "\r.\r\n",
+            "a\rb\r\n.\r\n",
+        ] {
             let said = format!(
                 "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@x.example>\r\nDATA\r\nfirst{end}MAIL FROM:<evil@y.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nsecond\r\n.\r\nQUIT\r\n"
             );
             let (codes, ended, kept) = talk(said.as_bytes()).await;
             assert!(kept.is_empty(), "{end:?}");
-            assert_eq!((codes.as_str(), ended), ("220 250 250 250 354 521", Ended::Broken), "{end:?}");
+            assert_eq!(
+                (codes.as_str(), ended),
+                ("220 250 250 250 354 521", Ended::Broken),
+                "{end:?}"
+            );
         }
         let (codes, ended, _) = talk(b"EHLO me\nQUIT\r\n").await;
         assert_eq!((codes.as_str(), ended), ("220 500", Ended::Broken));
@@ -486,17 +498,32 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_large_or_too_long_has_a_clear_end() {
-        let large = format!("EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n{}.\r\nMAIL FROM:<>\r\nQUIT\r\n", "0123456789\r\n".repeat(40_000));
+        let large = format!(
+            "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n{}.\r\nMAIL FROM:<>\r\nQUIT\r\n",
+            "0123456789\r\n".repeat(40_000)
+        );
         assert_eq!(talk(large.as_bytes()).await.0, "220 250 250 250 354 552 250 221");
-        let long = format!("EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n{}\r\n.\r\nQUIT\r\n", "x".repeat(150_000));
+        let long = format!(
+            "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n{}\r\n.\r\nQUIT\r\n",
+            "x".repeat(150_000)
+        );
         let (codes, _, kept) = talk(long.as_bytes()).await;
         assert_eq!(codes, "220 250 250 250 354 250 221");
         assert_eq!(kept[0].bytes.len(), 150_002);
-        let line = format!("EHLO {}\r\nNOOP\r\nMAIL FROM:<> SIZE=99999999\r\nQUIT\r\n", "x".repeat(10_000));
+        let line = format!(
+            "EHLO {}\r\nNOOP\r\nMAIL FROM:<> SIZE=99999999\r\nQUIT\r\n",
+            "x".repeat(10_000)
+        );
         assert_eq!(talk(line.as_bytes()).await.0, "220 500 250 503 221");
-        assert_eq!(talk(b"EHLO me\r\nMAIL FROM:<> SIZE=99999999\r\nQUIT\r\n").await.0, "220 250 552 221");
+        assert_eq!(
+            talk(b"EHLO me\r\nMAIL FROM:<> SIZE=99999999\r\nQUIT\r\n").await.0,
+            "220 250 552 221"
+        );
         assert_eq!(talk(&b"NONSENSE\r\n".repeat(50)).await.1, Ended::Broken);
-        let guesses = format!("EHLO me\r\nMAIL FROM:<>\r\n{}", "RCPT TO:<x@x.example>\r\n".repeat(50));
+        let guesses = format!(
+            "EHLO me\r\nMAIL FROM:<>\r\n{}",
+            "RCPT TO:<x@x.example>\r\n".repeat(50)
+        );
         assert_eq!(talk(guesses.as_bytes()).await.1, Ended::Broken);
     }
 

@@ -250,7 +250,10 @@ impl<'a> Mime<'a> {
     /// The words that are shown, plain text before HTML, up to a megabyte.
     pub(super) fn words(&self) -> String {
         let mut words = String::new();
-        let plain = self.parts.iter().any(|p| p.is_shown_text() && p.kind == "text/plain" && !p.body.trim_ascii().is_empty());
+        let plain = self
+            .parts
+            .iter()
+            .any(|p| p.is_shown_text() && p.kind == "text/plain" && !p.body.trim_ascii().is_empty());
         for part in self.parts.iter().filter(|p| p.is_shown_text()) {
             if plain && part.kind == "text/html" {
                 continue;
@@ -344,12 +347,17 @@ mod tests {
 
     #[test]
     fn heads() {
-        let (head, rest) = Head::read(b"Subject: =?gb2312?B?zcvQxQ==?=\r\nX: a\r\n b\r\nno field\r\n: \r\nX: c\n\nbody");
+        let (head, rest) =
+            Head::read(b"Subject: =?gb2312?B?zcvQxQ==?=\r\nX: a\r\n b\r\nno field\r\n: \r\nX: c\n\nbody");
         assert_eq!(head.text("subject"), "退信");
         assert_eq!(head.all("x").collect::<Vec<_>>(), ["a b", "c"]);
         assert_eq!(rest, b"body");
         let (head, _) = Head::read(b"Subject: \xcd\xcb\xd0\xc5\n\n");
-        assert_eq!(head.text("subject"), "退信", "without any word about its encoding");
+        assert_eq!(
+            head.text("subject"),
+            "退信",
+            "without any word about its encoding"
+        );
         let (head, _) = Head::read(b"To: \"A, B\" <A@Example.com>, c@example.org\n\n");
         assert_eq!(head.addresses("to"), ["a@example.com", "c@example.org"]);
     }
@@ -372,7 +380,10 @@ mod tests {
             deep += &format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n");
         }
         assert!(read(&deep).parts.len() <= MAX_PARTS);
-        let many = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(500_000));
+        let many = format!(
+            "Content-Type: multipart/mixed; boundary=b\n\n{}",
+            "--b\n\nx\n".repeat(500_000)
+        );
         assert_eq!(read(&many).parts.len(), MAX_PARTS);
         let fields = "a:b\n".repeat(2_000_000);
         assert_eq!(read(&fields).head.0.len(), MAX_FIELDS);

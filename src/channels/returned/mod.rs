@@ -110,10 +110,14 @@ impl Returned {
 /// Whether a subject repeats that of the message answered.
 fn is_answer_subject(subject: &str) -> bool {
     const MARKS: &[&str] = &[
-        "re", "fw", "fwd", "aw", "wg", "sv", "vs", "antw", "odp", "r", "回复", "回覆", "答复", "答覆", "转发", "轉寄", "轉發", "回復",
+        "re", "fw", "fwd", "aw", "wg", "sv", "vs", "antw", "odp", "r", "回复", "回覆", "答复", "答覆",
+        "转发", "轉寄", "轉發", "回復",
     ];
     let begins = subject.split_once([':', '：']).map(|(mark, _)| mark.trim());
-    let mark = begins.map(|m| m.trim_end_matches(|c: char| "[]()0123456789".contains(c)).to_lowercase());
+    let mark = begins.map(|m| {
+        m.trim_end_matches(|c: char| "[]()0123456789".contains(c))
+            .to_lowercase()
+    });
     mark.is_some_and(|m| MARKS.contains(&m.as_str()))
 }
 

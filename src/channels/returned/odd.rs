@@ -65,15 +65,28 @@ impl<'a> Machine<'a> {
         let head = &mime.head;
         let has = |name: &str| head.get(name).is_some();
         let explanation = explanation(words);
-        let path = head.get("return-path").map(|p| p.trim().trim_matches(['<', '>']).trim());
+        let path = head
+            .get("return-path")
+            .map(|p| p.trim().trim_matches(['<', '>']).trim());
         let no_sender = envelope.from.as_deref() == Some("") || path == Some("");
         let automatic = head
             .get("auto-submitted")
             .is_some_and(|v| !v.trim().to_ascii_lowercase().starts_with("no"));
-        let precedence = head.get("precedence").unwrap_or_default().trim().to_ascii_lowercase();
-        let vacation = ["x-autoreply", "x-autorespond", "x-auto-response-from", "x-autoreply-from", "x-mail-autoreply", "auto-replied"]
-            .into_iter()
-            .any(has);
+        let precedence = head
+            .get("precedence")
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let vacation = [
+            "x-autoreply",
+            "x-autorespond",
+            "x-auto-response-from",
+            "x-autoreply-from",
+            "x-mail-autoreply",
+            "auto-replied",
+        ]
+        .into_iter()
+        .any(has);
         Machine {
             explanation,
             no_sender,
@@ -82,7 +95,9 @@ impl<'a> Machine<'a> {
                 || has("x-ms-exchange-message-is-ndr")
                 || mime.report_type == "delivery-status"
                 || explanation.trim_start().starts_with("Hi. This is the")
-                || head.get("received").is_some_and(|r| r.contains("invoked for bounce")),
+                || head
+                    .get("received")
+                    .is_some_and(|r| r.contains("invoked for bounce")),
             bounce_subject: speaks_of_bounce(&returned.subject) || speaks_of_delay(&returned.subject),
             bounce_words: speaks_of_bounce(beginning(explanation)) || speaks_of_delay(beginning(explanation)),
             auto_subject: is_auto_subject(&returned.subject),
@@ -96,9 +111,14 @@ impl<'a> Machine<'a> {
             many: matches!(precedence.as_str(), "bulk" | "list" | "junk")
                 || has("list-id")
                 || has("list-unsubscribe")
-                || head.get("x-spam-flag").is_some_and(|v| v.trim().eq_ignore_ascii_case("yes")),
+                || head
+                    .get("x-spam-flag")
+                    .is_some_and(|v| v.trim().eq_ignore_ascii_case("yes")),
             complaint: has("x-hmxmroriginalrecipient")
-                || returned.subject.to_lowercase().starts_with("complaint about message from"),
+                || returned
+                    .subject
+                    .to_lowercase()
+                    .starts_with("complaint about message from"),
         }
     }
 
@@ -136,11 +156,37 @@ impl<'a> Machine<'a> {
 fn is_daemon(address: &str, shown: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default();
     let names = [
-        "mailer-daemon", "mailerdaemon", "mail-daemon", "maildaemon", "postmaster", "mailsystem", "mail-system", "bounce-daemon", "microsoftexchange", "system-administrator", "autoanswer", "mdaemon", "smtp-daemon", "mmdf",
+        "mailer-daemon",
+        "mailerdaemon",
+        "mail-daemon",
+        "maildaemon",
+        "postmaster",
+        "mailsystem",
+        "mail-system",
+        "bounce-daemon",
+        "microsoftexchange",
+        "system-administrator",
+        "autoanswer",
+        "mdaemon",
+        "smtp-daemon",
+        "mmdf",
     ];
     let shown = shown.to_lowercase();
     let titles = [
-        "mail delivery sub", "mail delivery sys", "mailer-daemon", "postmaster", "system administrator", "mail administrator", "邮箱管理员", "邮件管理员", "系统管理员", "系统退信", "邮件系统", "郵件系統", "系統管理員", "郵件管理員",
+        "mail delivery sub",
+        "mail delivery sys",
+        "mailer-daemon",
+        "postmaster",
+        "system administrator",
+        "mail administrator",
+        "邮箱管理员",
+        "邮件管理员",
+        "系统管理员",
+        "系统退信",
+        "邮件系统",
+        "郵件系統",
+        "系統管理員",
+        "郵件管理員",
     ];
     names.iter().any(|n| local.starts_with(n)) || titles.iter().any(|t| shown.contains(t))
 }

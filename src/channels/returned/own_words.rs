@@ -42,7 +42,8 @@ static WROTE_BEGINS: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Fields that mail programs put before what they quote.
 static FROM_FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^[\s>*|]*(?:from|发件人|寄件者|寄件人|發件人|von|de|发自)\s*\*?\s*[:：]").expect("the pattern is valid")
+    Regex::new(r"(?i)^[\s>*|]*(?:from|发件人|寄件者|寄件人|發件人|von|de|发自)\s*\*?\s*[:：]")
+        .expect("the pattern is valid")
 });
 static OTHER_FIELD: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^[\s>*|]*(?:sent|date|to|cc|subject|发送时间|发送日期|发件日期|时间|日期|收件人|抄送|抄送人|主题|標題|寄件日期|傳送時間|收件者|副本|主旨|gesendet|an|betreff|envoyé|à|objet|enviado|para|asunto)\s*\*?\s*[:：]")
@@ -63,7 +64,9 @@ static ADDED: LazyLock<Regex> = LazyLock::new(|| {
 /// The writer's own words: without quoted lines, the quoted message, signatures and what programs add. Empty where
 /// nothing of one's own is found.
 pub fn own_words(text: &str) -> String {
-    let text = cut(text, MAX_TEXT).replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
+    let text = cut(text, MAX_TEXT)
+        .replace("\r\n", "\n")
+        .replace(['\r', '\u{2028}', '\u{2029}'], "\n");
     let text = text.replace("&nbsp;", " ").replace('\u{a0}', " ");
     let lines: Vec<&str> = text.split('\n').collect();
     let (mut kept, mut at, mut signed) = (Vec::<&str>::new(), 0, false);
@@ -108,7 +111,12 @@ fn is_quoted(line: &str) -> bool {
 }
 
 fn next_words<'a>(lines: &[&'a str], from: usize) -> Option<&'a str> {
-    lines.iter().skip(from).take(20).find(|l| !l.trim().is_empty()).copied()
+    lines
+        .iter()
+        .skip(from)
+        .take(20)
+        .find(|l| !l.trim().is_empty())
+        .copied()
 }
 
 /// Where the introduction of a quote that begins at `at` ends; it may be broken over three lines.
@@ -159,8 +167,22 @@ fn cut(text: &str, most: usize) -> &str {
 
 /// Places where programs begin what they quote within HTML.
 const HTML_QUOTES: &[&str] = &[
-    "class=\"gmail_quote", "class=gmail_quote", "id=\"appendonsend\"", "id=\"divrplyfwdmsg\"", "id=\"isreplycontent\"", "id=\"ntes-pcmac-signature\"", "class=\"moz-cite-prefix\"", "<includetail>", "id=\"mail-editor-reference-message-container\"",
-    "class=\"yahoo_quoted\"", "id=\"original-content\"", "class=\"foxmail_quote", "name=\"messagereplysection\"", "class=\"protonmail_quote", "id=\"qt\"", "class=\"ms-outlook-mobile-reference-message",
+    "class=\"gmail_quote",
+    "class=gmail_quote",
+    "id=\"appendonsend\"",
+    "id=\"divrplyfwdmsg\"",
+    "id=\"isreplycontent\"",
+    "id=\"ntes-pcmac-signature\"",
+    "class=\"moz-cite-prefix\"",
+    "<includetail>",
+    "id=\"mail-editor-reference-message-container\"",
+    "class=\"yahoo_quoted\"",
+    "id=\"original-content\"",
+    "class=\"foxmail_quote",
+    "name=\"messagereplysection\"",
+    "class=\"protonmail_quote",
+    "id=\"qt\"",
+    "class=\"ms-outlook-mobile-reference-message",
 ];
 
 /// HTML as text, without blocks that quote.
@@ -169,7 +191,9 @@ pub(super) fn html_to_text(html: &str) -> String {
     let lower = html.to_ascii_lowercase();
     let begins = HTML_QUOTES.iter().filter_map(|mark| lower.find(mark));
     // The mark stands within a tag, which goes too.
-    let end = begins.min().map_or(html.len(), |at| lower[..at].rfind('<').unwrap_or(at));
+    let end = begins
+        .min()
+        .map_or(html.len(), |at| lower[..at].rfind('<').unwrap_or(at));
     let (html, lower) = (&html[..end], &lower[..end]);
     let (mut kept, mut depth, mut at) = (String::with_capacity(end), 0_usize, 0);
     while at < end {
@@ -203,30 +227,75 @@ mod tests {
 
     #[test]
     fn quotes_of_english_programs() {
-        check("Please stop.\n\nOn Tue, Apr 7, 2026 at 3:30 PM Ruian <a@example.com> wrote:\n> Pay now.\n> Reply STOP", "Please stop.");
-        check("I paid.\r\n\r\nOn Tue, Apr 7, 2026 at 3:30 PM\r\nRuian Trading <a@example.com> wrote:\r\n\r\nPay now. Reply STOP", "I paid.");
-        check("On Tue, 7 Apr 2026, Ruian wrote:\n> When do you pay?\nOn Friday.\n> How much?\n100", "On Friday.\n100");
-        check("Fine.\n\n-----Original Message-----\nFrom: A\nSent: B\n\nSTOP", "Fine.");
-        check("Fine.\n\n________________________________\nFrom: A <a@example.com>\nSent: Tuesday\nTo: B\nSubject: C\n\nSTOP", "Fine.");
-        check("Fine.\n\n*From:* A <a@example.com>\n*Date:* Tuesday\n\nSTOP", "Fine.");
-        check("On Monday I wrote: a letter to you.\nRead it.", "On Monday I wrote: a letter to you.\nRead it.");
+        check(
+            "Please stop.\n\nOn Tue, Apr 7, 2026 at 3:30 PM Ruian <a@example.com> wrote:\n> Pay now.\n> Reply STOP",
+            "Please stop.",
+        );
+        check(
+            "I paid.\r\n\r\nOn Tue, Apr 7, 2026 at 3:30 PM\r\nRuian Trading <a@example.com> wrote:\r\n\r\nPay now. Reply STOP",
+            "I paid.",
+        );
+        check(
+            "On Tue, 7 Apr 2026, Ruian wrote:\n> When do you pay?\nOn Friday.\n> How much?\n100",
+            "On Friday.\n100",
+        );
+        check(
+            "Fine.\n\n-----Original Message-----\nFrom: A\nSent: B\n\nSTOP",
+            "Fine.",
+        );
+        check(
+            "Fine.\n\n________________________________\nFrom: A <a@example.com>\nSent: Tuesday\nTo: B\nSubject: C\n\nSTOP",
+            "Fine.",
+        );
+        check(
+            "Fine.\n\n*From:* A <a@example.com>\n*Date:* Tuesday\n\nSTOP",
+            "Fine.",
+        );
+        check(
+            "On Monday I wrote: a letter to you.\nRead it.",
+            "On Monday I wrote: a letter to you.\nRead it.",
+        );
         check("From: now on call me\nat noon", "From: now on call me\nat noon");
     }
 
     #[test]
     fn quotes_of_chinese_programs() {
-        check("我上周已还。\n\n------------------ 原始邮件 ------------------\n发件人: \"瑞安\"\n主题: 催\n\n回复T退订", "我上周已还。");
-        check("别再发了\n\n在 2026-04-07 15:30:00，\"瑞安\" <a@example.com> 写道：\n\n回复T退订", "别再发了");
-        check("不是我\n\n瑞安 <a@example.com> 于2026年4月7日周二 15:30写道：\n> 退订", "不是我");
-        check("知道了\n\n发件人：瑞安\n发送时间：2026年4月7日 15:30\n收件人：李伟\n主题：还款\n\n退订", "知道了");
-        check("知道了\n\n寄件者: 瑞安\n寄件日期: 2026年4月7日\n收件者: 李\n主旨: 還款\n\n退訂", "知道了");
-        check("明天还\n\n发自我的iPhone\n\n> 在 2026年4月7日，15:30，瑞安 <a@example.com> 写道：\n> \n> 退订", "明天还");
-        check("好的\n\n---- 回复的原邮件 ----\n| 发件人 | 瑞安 |\n| 日期 | 2026 |\n退订", "好的");
+        check(
+            "我上周已还。\n\n------------------ 原始邮件 ------------------\n发件人: \"瑞安\"\n主题: 催\n\n回复T退订",
+            "我上周已还。",
+        );
+        check(
+            "别再发了\n\n在 2026-04-07 15:30:00，\"瑞安\" <a@example.com> 写道：\n\n回复T退订",
+            "别再发了",
+        );
+        check(
+            "不是我\n\n瑞安 <a@example.com> 于2026年4月7日周二 15:30写道：\n> 退订",
+            "不是我",
+        );
+        check(
+            "知道了\n\n发件人：瑞安\n发送时间：2026年4月7日 15:30\n收件人：李伟\n主题：还款\n\n退订",
+            "知道了",
+        );
+        check(
+            "知道了\n\n寄件者: 瑞安\n寄件日期: 2026年4月7日\n收件者: 李\n主旨: 還款\n\n退訂",
+            "知道了",
+        );
+        check(
+            "明天还\n\n发自我的iPhone\n\n> 在 2026年4月7日，15:30，瑞安 <a@example.com> 写道：\n> \n> 退订",
+            "明天还",
+        );
+        check(
+            "好的\n\n---- 回复的原邮件 ----\n| 发件人 | 瑞安 |\n| 日期 | 2026 |\n退订",
+            "好的",
+        );
     }
 
     #[test]
     fn signatures_and_what_programs_add() {
-        check("I will pay on 5 May.\n-- \nLi Wei\n+1 212 555 0101", "I will pay on 5 May.");
+        check(
+            "I will pay on 5 May.\n-- \nLi Wei\n+1 212 555 0101",
+            "I will pay on 5 May.",
+        );
         check("ok\n\nSent from my iPhone", "ok");
         check("ok\n\nGet Outlook for iOS", "ok");
         check("> all of it\n> quoted", "");
@@ -236,8 +305,14 @@ mod tests {
     #[test]
     fn html_quotes_go() {
         let check = |html: &str, expected: &str| assert_eq!(html_to_text(html).trim(), expected, "{html}");
-        check("<div>I paid.</div><div class=\"gmail_quote\">On x<blockquote>STOP</blockquote></div>", "I paid.");
-        check("<p>a</p><blockquote><p>STOP<blockquote>x</blockquote></p></blockquote><p>b</p>", "a\nb");
+        check(
+            "<div>I paid.</div><div class=\"gmail_quote\">On x<blockquote>STOP</blockquote></div>",
+            "I paid.",
+        );
+        check(
+            "<p>a</p><blockquote><p>STOP<blockquote>x</blockquote></p></blockquote><p>b</p>",
+            "a\nb",
+        );
         check("<p>open <blockquote>never closed", "open");
         check("no tags < at all", "no tags");
     }

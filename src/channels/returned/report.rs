@@ -21,12 +21,7 @@ pub(super) struct Recipient {
 
 /// The recipients of the delivery report in a message; empty where there is none.
 pub(super) fn delivery(mime: &Mime<'_>) -> Vec<Recipient> {
-    let report = |kind: &str| {
-        matches!(
-            kind,
-            "message/delivery-status" | "message/global-delivery-status"
-        )
-    };
+    let report = |kind: &str| matches!(kind, "message/delivery-status" | "message/global-delivery-status");
     let mut found = Vec::new();
     for part in mime.parts.iter().filter(|p| report(&p.kind)) {
         let bytes = part.bytes();
@@ -72,7 +67,9 @@ fn recipient(block: &Head) -> Option<Recipient> {
 /// What follows the type before the semicolon.
 fn untyped(value: &str) -> &str {
     match value.split_once(';') {
-        Some((kind, rest)) if kind.trim().chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => rest.trim(),
+        Some((kind, rest)) if kind.trim().chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
+            rest.trim()
+        }
         _ => value.trim(),
     }
 }
@@ -159,7 +156,10 @@ mod tests {
         );
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].named, ["li.wei@example.com", "alias@example.com"]);
-        assert_eq!((found[0].action.as_str(), found[1].action.as_str()), ("failed", "delivered"));
+        assert_eq!(
+            (found[0].action.as_str(), found[1].action.as_str()),
+            ("failed", "delivered")
+        );
         assert_eq!(found[0].diagnostic, "550 5.1.1 no such user");
         assert!(report("Reporting-MTA: dns; a\n").is_empty());
         assert!(report("").is_empty());

@@ -75,7 +75,9 @@ impl Status {
             let word = before.is_some_and(|b| b.is_ascii_alphanumeric() || b"_[/=@v".contains(&b));
             // What ends a sentence is no part of the code.
             let run = text[start..at].trim_end_matches('.');
-            let joined = bytes.get(at).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'/');
+            let joined = bytes
+                .get(at)
+                .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'/');
             if !word
                 && !joined
                 && let Some(status) = Status::parse(run)
@@ -129,7 +131,9 @@ pub(super) fn weigh(given: Option<Status>, words: &str) -> Weight {
     let status = given.filter(telling).or(found).or(given);
     let said = phrases::cause(words);
     let code = reply_code(words);
-    let class = status.map(|s| s.class).or(code.map(|c| if c < 500 { 4 } else { 5 }));
+    let class = status
+        .map(|s| s.class)
+        .or(code.map(|c| if c < 500 { 4 } else { 5 }));
     let (hard, cause) = match (class, said) {
         // For a time only, whatever the words: the system that gave up did not say that the address is dead.
         (Some(4), cause) => (false, cause.unwrap_or(Cause::Expired)),
@@ -190,7 +194,11 @@ mod tests {
     #[test]
     fn codes_are_read() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(Status::within(text).map(|s| s.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                Status::within(text).map(|s| s.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         };
         check("550 5.1.1 User unknown", Some("5.1.1"));
         check("550-5.7.26 unauthenticated", Some("5.7.26"));
@@ -225,8 +233,18 @@ mod tests {
         check("5.0.0", "", true, Cause::Unclear);
         check("5.0.0", "550 5.2.2 over quota", false, Cause::MailboxFull);
         check("5.4.1", "", false, Cause::Unclear);
-        check("5.4.1", "550 5.4.1 Recipient address rejected: Access denied", true, Cause::NoSuchMailbox);
-        check("5.7.1", "550 5.7.1 Recipient address rejected: Access denied", false, Cause::Refused);
+        check(
+            "5.4.1",
+            "550 5.4.1 Recipient address rejected: Access denied",
+            true,
+            Cause::NoSuchMailbox,
+        );
+        check(
+            "5.7.1",
+            "550 5.7.1 Recipient address rejected: Access denied",
+            false,
+            Cause::Refused,
+        );
         check("5.4.4", "", true, Cause::NoSuchDomain);
         check("", "554 transaction failed", false, Cause::Unclear);
         check("", "550 nope", true, Cause::NoSuchMailbox);

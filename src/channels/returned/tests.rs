@@ -5,8 +5,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::channels::verp::Purpose;
 
-const KNOWN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/bounces/known.txt"));
-const HELD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/bounces/held.txt"));
+const KNOWN: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/bounces/known.txt"
+));
+const HELD: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/bounces/held.txt"
+));
 const ID: &str = "01900000-0000-7000-8000-000000000001";
 
 fn ours() -> Ours {
@@ -71,7 +77,11 @@ fn labelled_samples_are_read_as_people_read_them() {
     for (name, text, least) in [("written beside the rules", KNOWN, 100), ("held back", HELD, 90)] {
         let (all, wrong) = wrong(text);
         let right = (all - wrong.len()) * 100 / all;
-        println!("{name}: {} of {all} right ({right} %)\n{}", all - wrong.len(), wrong.join("\n"));
+        println!(
+            "{name}: {} of {all} right ({right} %)\n{}",
+            all - wrong.len(),
+            wrong.join("\n")
+        );
         assert!(right >= least, "{name}: {right} %\n{}", wrong.join("\n"));
     }
 }
@@ -92,7 +102,12 @@ fn what_is_about_an_attempt_names_it() {
         };
         assert_eq!(found.about.map(|(_, by)| by), expected, "{}", s.name);
         if matches!(s.kind, ReturnKind::Hard | ReturnKind::Soft) && s.raw.contains("Final-Recipient") {
-            assert_eq!(found.named.first().map(String::as_str), Some("li.wei@example.com"), "{}", s.name);
+            assert_eq!(
+                found.named.first().map(String::as_str),
+                Some("li.wei@example.com"),
+                "{}",
+                s.name
+            );
         }
     }
 }
@@ -105,7 +120,9 @@ fn a_forged_return_path_names_nobody() {
         from: Some(String::new()),
         to: vec![forged.clone()],
     };
-    let raw = format!("From: mailer-daemon@mx.example.net\nTo: {forged}\nSubject: Undelivered Mail\n\n550 5.1.1 user unknown\n");
+    let raw = format!(
+        "From: mailer-daemon@mx.example.net\nTo: {forged}\nSubject: Undelivered Mail\n\n550 5.1.1 user unknown\n"
+    );
     assert_eq!(read(raw.as_bytes(), &envelope, &ours()).about, None);
     assert!(!ours().takes(&forged));
     assert!(ours().takes(&verp().to_uppercase()));
@@ -129,9 +146,14 @@ fn what_a_person_says_is_handed_over_without_quotes() {
 #[test]
 fn ten_megabytes_and_bombs_have_a_clear_end() {
     let report = &samples(KNOWN)[0];
-    let big = report.raw.replace("Your balance is due.", &"Your balance is due.\n".repeat(500_000));
+    let big = report
+        .raw
+        .replace("Your balance is due.", &"Your balance is due.\n".repeat(500_000));
     assert!(big.len() > 10_000_000);
-    assert_eq!(read(big.as_bytes(), &Envelope::default(), &ours()).kind, ReturnKind::Hard);
+    assert_eq!(
+        read(big.as_bytes(), &Envelope::default(), &ours()).kind,
+        ReturnKind::Hard
+    );
     let mut inside = String::new();
     for _ in 0..300_000 {
         inside += "Content-Type: message/rfc822\n\n";
@@ -147,8 +169,14 @@ fn ten_megabytes_and_bombs_have_a_clear_end() {
         format!("Subject: {}\n\nx", "=?utf-8?B?5Y+R?= ".repeat(600_000)),
         format!("To: {}\n\nx", "a@example.com,".repeat(700_000)),
         format!("Content-Type: text/html\n\n{}", "<blockquote>".repeat(800_000)),
-        format!("From: mailer-daemon@a.example\nSubject: Undelivered Mail\n\n{}", "550 5.1.1 ".repeat(1_000_000)),
-        format!("Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n{}", "Action: failed\n\n".repeat(600_000)),
+        format!(
+            "From: mailer-daemon@a.example\nSubject: Undelivered Mail\n\n{}",
+            "550 5.1.1 ".repeat(1_000_000)
+        ),
+        format!(
+            "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n{}",
+            "Action: failed\n\n".repeat(600_000)
+        ),
         "<01900000-0000-7000-8000-000000000001@a".repeat(200_000),
         "-----\n".repeat(1_500_000),
     ] {

@@ -55,7 +55,12 @@ pub(super) fn whose(places: &Places<'_>, key: Option<&TokenKey>) -> Option<(Atte
 
 fn return_path(places: &Places<'_>, key: &TokenKey) -> Option<AttemptId> {
     let read = |address: &str| verp::read(address, key);
-    let within = |text: &str| RETURN_PATH.find_iter(text).take(200).find_map(|m| read(m.as_str()));
+    let within = |text: &str| {
+        RETURN_PATH
+            .find_iter(text)
+            .take(200)
+            .find_map(|m| read(m.as_str()))
+    };
     let to = places.envelope.to.iter().find_map(|a| read(a));
     to.or_else(|| {
         let noted = DELIVERED_TO.iter().flat_map(|name| places.head.all(name));

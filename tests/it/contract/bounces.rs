@@ -49,7 +49,11 @@ pub(crate) async fn debtor(world: &World) {
 pub(crate) async fn queued(world: &World, n: usize) -> Vec<AttemptId> {
     let timeline = world.store.timeline(world.id("0001").await).await.unwrap();
     let is_email = |a: &Address| matches!(a, Address::Email(_));
-    let point = timeline.contact_points.iter().find(|p| is_email(&p.address)).unwrap();
+    let point = timeline
+        .contact_points
+        .iter()
+        .find(|p| is_email(&p.address))
+        .unwrap();
     let mut one = world.attempt("0001").await;
     (one.channel, one.contact_point) = (Channel::Email, point.id);
     world.queue_like(one, n).await
@@ -70,7 +74,9 @@ pub(crate) async fn reserve(world: &World) -> Vec<AttemptId> {
         decision(c, Action::Reserve(review.clearance.unwrap()))
     });
     let decided = world.store.decide(worker, decisions.collect()).await.unwrap();
-    let reserved = decided.iter().filter(|d| matches!(d.recorded, Recorded::Reserved(_)));
+    let reserved = decided
+        .iter()
+        .filter(|d| matches!(d.recorded, Recorded::Reserved(_)));
     reserved.map(|d| d.attempt).collect()
 }
 
@@ -130,7 +136,8 @@ async fn bounce(world: &World, attempt: AttemptId, action: &str, status: &str) -
 }
 
 async fn suppressions(world: &World, reason: SuppressionReason) -> i64 {
-    let sql = format!("SELECT COUNT(*) FROM suppression WHERE reason = '{reason}' AND address_id IS NOT NULL");
+    let sql =
+        format!("SELECT COUNT(*) FROM suppression WHERE reason = '{reason}' AND address_id IS NOT NULL");
     world.raw.count(&sql).await
 }
 
@@ -141,20 +148,44 @@ async fn a_bounce_of_a_dead_address_ends_its_use(database: TestDatabase) {
     let waiting = queued(&world, 1).await[0];
     let by_text = world.queue("0001", 1).await[0];
     let taken = bounce(&world, attempt, "failed", "5.1.1").await;
-    assert_eq!((taken.kind, taken.attempt, taken.moved, taken.suppressed), (ReturnKind::Hard, Some(attempt), true, true));
+    assert_eq!(
+        (taken.kind, taken.attempt, taken.moved, taken.suppressed),
+        (ReturnKind::Hard, Some(attempt), true, true)
+    );
     assert_eq!(world.state(attempt).await, Undelivered);
     assert_eq!(world.state(waiting).await, Withdrawn);
     assert_eq!(world.reason(waiting).await.as_deref(), Some("unreachable"));
-    assert_ne!(world.state(by_text).await, Withdrawn, "other addresses are as they were");
+    assert_ne!(
+        world.state(by_text).await,
+        Withdrawn,
+        "other addresses are as they were"
+    );
     assert_eq!(suppressions(&world, SuppressionReason::Unreachable).await, 1);
     let timeline = world.store.timeline(world.id("0001").await).await.unwrap();
-    let usable: Vec<_> = timeline.contact_points.iter().map(|p| (p.address.kind().as_str(), p.usable)).collect();
-    assert!(usable.contains(&("email", false)) && usable.contains(&("phone", true)), "{usable:?}");
+    let usable: Vec<_> = timeline
+        .contact_points
+        .iter()
+        .map(|p| (p.address.kind().as_str(), p.usable))
+        .collect();
+    assert!(
+        usable.contains(&("email", false)) && usable.contains(&("phone", true)),
+        "{usable:?}"
+    );
     let list = world.store.returned_mails(None, 10).await.unwrap();
     assert_eq!(list.len(), 1);
-    assert_eq!((list[0].status.as_deref(), list[0].matched_by), (Some("5.1.1"), Some(MatchedBy::ReturnPath)));
+    assert_eq!(
+        (list[0].status.as_deref(), list[0].matched_by),
+        (Some("5.1.1"), Some(MatchedBy::ReturnPath))
+    );
     assert_eq!(world.store.raw_receipts(attempt).await.unwrap().len(), 1);
-    assert!(world.store.returned_mails(Some(ReturnKind::Soft), 10).await.unwrap().is_empty());
+    assert!(
+        world
+            .store
+            .returned_mails(Some(ReturnKind::Soft), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     world.verified().await;
 }
 
@@ -187,12 +218,19 @@ async fn passing_failures_end_it_only_together(database: TestDatabase) {
     let later = world.now() + TimeDelta::days(31);
     world.at(&later.to_text());
     assert!(!bounce(&world, attempts[1], "failed", "4.4.1").await.suppressed);
-    assert!(!bounce(&world, attempts[2], "failed", "5.7.1").await.suppressed, "the first is too long ago");
+    assert!(
+        !bounce(&world, attempts[2], "failed", "5.7.1").await.suppressed,
+        "the first is too long ago"
+    );
     assert_eq!(suppressions(&world, SuppressionReason::Unreachable).await, 0);
     assert!(bounce(&world, attempts[3], "failed", "5.2.2").await.suppressed);
     assert_eq!(suppressions(&world, SuppressionReason::Unreachable).await, 1);
     assert!(bounce(&world, attempts[4], "failed", "5.1.1").await.suppressed);
-    assert_eq!(suppressions(&world, SuppressionReason::Unreachable).await, 1, "once is enough");
+    assert_eq!(
+        suppressions(&world, SuppressionReason::Unreachable).await,
+        1,
+        "once is enough"
+    );
     world.verified().await;
 }
 
@@ -202,10 +240,15 @@ async fn a_message_id_alone_proves_less(database: TestDatabase) {
     let attempts = sent(&world, 2).await;
     let about = |id: AttemptId| format!("Message-ID: <{id}@ruian.example>");
     let stranger = report("desk@example.com", "failed", "5.1.1", &about(attempts[0]));
-    let text = String::from_utf8(stranger.bytes).unwrap().replace(TO, "somebody.else@example.com");
+    let text = String::from_utf8(stranger.bytes)
+        .unwrap()
+        .replace(TO, "somebody.else@example.com");
     let stranger = mail(&text.replace("\r\n", "\n"), "desk@example.com");
     let taken = room(&world).take(&stranger).await.unwrap();
-    assert_eq!((taken.attempt, taken.moved, taken.suppressed), (Some(attempts[0]), true, false));
+    assert_eq!(
+        (taken.attempt, taken.moved, taken.suppressed),
+        (Some(attempts[0]), true, false)
+    );
     assert_eq!(world.state(attempts[0]).await, Undelivered);
     assert_eq!(suppressions(&world, SuppressionReason::Unreachable).await, 0);
     let named = report("desk@example.com", "failed", "5.1.1", &about(attempts[1]));
@@ -221,13 +264,20 @@ async fn warnings_and_reports_of_delivery(database: TestDatabase) {
     debtor(&world).await;
     let attempt = sent(&world, 1).await[0];
     let taken = bounce(&world, attempt, "delayed", "4.4.1").await;
-    assert_eq!((taken.kind, taken.moved, taken.suppressed), (ReturnKind::Delayed, false, false));
+    assert_eq!(
+        (taken.kind, taken.moved, taken.suppressed),
+        (ReturnKind::Delayed, false, false)
+    );
     assert_eq!(world.state(attempt).await, Accepted);
     assert!(bounce(&world, attempt, "delivered", "2.0.0").await.moved);
     assert_eq!(world.state(attempt).await, Delivered);
     let taken = bounce(&world, attempt, "failed", "4.4.7").await;
     assert!(!taken.moved);
-    assert_eq!(world.state(attempt).await, Delivered, "what was delivered stays delivered");
+    assert_eq!(
+        world.state(attempt).await,
+        Delivered,
+        "what was delivered stays delivered"
+    );
     assert_eq!(world.store.raw_receipts(attempt).await.unwrap().len(), 3);
     world.verified().await;
 }
@@ -252,7 +302,10 @@ async fn a_complaint_stops_mail_and_is_seen_by_somebody(database: TestDatabase) 
     }
     assert_eq!(suppressions(&world, SuppressionReason::OptOut).await, 1);
     assert_eq!(world.state(waiting).await, Withdrawn);
-    room(&world).take(&complaint("nobody@ruian.example")).await.unwrap();
+    room(&world)
+        .take(&complaint("nobody@ruian.example"))
+        .await
+        .unwrap();
     let open = world.store.open_inbound(10).await.unwrap();
     assert_eq!(open.len(), 2, "one for each complaint");
     assert!(open[0].text.contains("has stopped") && open[1].text.contains("names no message"));
@@ -265,13 +318,24 @@ async fn machines_and_people_are_told_apart(database: TestDatabase) {
     let attempt = sent(&world, 1).await[0];
     let write = |head: &str, text: &str| {
         mail(
-            &format!("From: Li Wei <Li.Wei@example.com>\nTo: desk@example.com\nIn-Reply-To: <{attempt}@ruian.example>\n{head}\n\n{text}\n"),
+            &format!(
+                "From: Li Wei <Li.Wei@example.com>\nTo: desk@example.com\nIn-Reply-To: <{attempt}@ruian.example>\n{head}\n\n{text}\n"
+            ),
             "desk@example.com",
         )
     };
-    let away = write("Subject: Automatic reply: A reminder\nAuto-Submitted: auto-replied", "STOP by my office. I am away.");
-    assert_eq!(room(&world).take(&away).await.unwrap().kind, ReturnKind::AutoReply);
-    assert!(world.store.open_inbound(10).await.unwrap().is_empty(), "nobody said anything");
+    let away = write(
+        "Subject: Automatic reply: A reminder\nAuto-Submitted: auto-replied",
+        "STOP by my office. I am away.",
+    );
+    assert_eq!(
+        room(&world).take(&away).await.unwrap().kind,
+        ReturnKind::AutoReply
+    );
+    assert!(
+        world.store.open_inbound(10).await.unwrap().is_empty(),
+        "nobody said anything"
+    );
     assert_eq!(world.state(attempt).await, Accepted);
     let person = write(
         "Subject: Re: A reminder",
@@ -289,14 +353,20 @@ async fn machines_and_people_are_told_apart(database: TestDatabase) {
     }
     let open = world.store.open_inbound(10).await.unwrap();
     assert_eq!(open.len(), 1);
-    assert_eq!((open[0].from.as_str(), open[0].text.as_str()), (TO, "Who are you?"));
+    assert_eq!(
+        (open[0].from.as_str(), open[0].text.as_str()),
+        (TO, "Who are you?")
+    );
     let ours = mail(
         &format!("From: desk@example.com\nMessage-ID: <{attempt}@example.com>\nSubject: A reminder\n\ntext"),
         "desk@example.com",
     );
     assert_eq!(room(&world).take(&ours).await.unwrap().kind, ReturnKind::Loop);
     let bomb = mail("", "desk@example.com");
-    assert_eq!(room(&world).take(&bomb).await.unwrap().kind, ReturnKind::Unreadable);
+    assert_eq!(
+        room(&world).take(&bomb).await.unwrap().kind,
+        ReturnKind::Unreadable
+    );
     assert_eq!(world.store.open_inbound(10).await.unwrap().len(), 1);
     world.verified().await;
 }
@@ -312,15 +382,32 @@ async fn a_forged_return_path_changes_nothing(database: TestDatabase) {
     let room = room(&world);
     assert_eq!(room.takes(&genuine).await, Some(true));
     assert_eq!(room.takes(&forged).await, Some(false));
-    assert_eq!(room.takes("desk@example.com").await, Some(true), "the sender's own");
+    assert_eq!(
+        room.takes("desk@example.com").await,
+        Some(true),
+        "the sender's own"
+    );
     assert_eq!(room.takes("other@example.com").await, Some(false));
-    let taken = room.take(&report(&forged, "failed", "5.1.1", "X: y")).await.unwrap();
-    assert_eq!((taken.kind, taken.attempt, taken.suppressed), (ReturnKind::Hard, None, false));
+    let taken = room
+        .take(&report(&forged, "failed", "5.1.1", "X: y"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (taken.kind, taken.attempt, taken.suppressed),
+        (ReturnKind::Hard, None, false)
+    );
     assert_eq!(world.state(attempt).await, Accepted);
-    assert_eq!(world.store.returned_mails(None, 10).await.unwrap().len(), 1, "kept all the same");
+    assert_eq!(
+        world.store.returned_mails(None, 10).await.unwrap().len(),
+        1,
+        "kept all the same"
+    );
     // A message that was never sent cannot come back.
     let waiting = queued(&world, 1).await[0];
-    let taken = room.take(&report(&return_path(&world, waiting), "failed", "5.1.1", "X: y")).await.unwrap();
+    let taken = room
+        .take(&report(&return_path(&world, waiting), "failed", "5.1.1", "X: y"))
+        .await
+        .unwrap();
     assert_eq!((taken.attempt, taken.suppressed), (None, false));
     world.verified().await;
 }
@@ -340,13 +427,27 @@ async fn a_bounce_that_is_too_early_waits(database: TestDatabase) {
         about: Some((attempt, MatchedBy::ReturnPath)),
         named: vec![],
     };
-    let limit = SoftLimit { messages: 3, days: 30 };
+    let limit = SoftLimit {
+        messages: 3,
+        days: 30,
+    };
     let keep = async || world.store.returned_mail(mail.clone(), limit).await.unwrap();
     assert_eq!(keep().await, KeptMail::TooEarly);
     assert_eq!(world.state(attempt).await, Reserved);
     assert!(world.store.returned_mails(None, 10).await.unwrap().is_empty());
-    world.store.settle(vec![settlement(attempt, Accepted, "q")]).await.unwrap();
-    assert!(matches!(keep().await, KeptMail::Kept { moved: true, suppressed: true, .. }));
+    world
+        .store
+        .settle(vec![settlement(attempt, Accepted, "q")])
+        .await
+        .unwrap();
+    assert!(matches!(
+        keep().await,
+        KeptMail::Kept {
+            moved: true,
+            suppressed: true,
+            ..
+        }
+    ));
     assert_eq!(keep().await, KeptMail::Seen { suppressed: true });
     assert_eq!(world.state(attempt).await, Undelivered);
     world.verified().await;

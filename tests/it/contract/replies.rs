@@ -39,15 +39,35 @@ async fn answers_in_parts(world: &World, event: &str, text: &str, part: Option<(
         text: text.to_owned(),
         part,
     };
-    take_arrival(&world.store, Arrived::Message(message)).await.unwrap();
+    take_arrival(&world.store, Arrived::Message(message))
+        .await
+        .unwrap();
 }
 
 /// Two debtors who share a number; the second owes twice.
 async fn shared(database: TestDatabase) -> World {
     let world = World::new(database).await;
-    world.account("0001").debtor("P-1").phone(NUMBER).owes(500_000).import().await;
-    world.account("0002").debtor("P-2").phone(NUMBER).owes(300_000).import().await;
-    world.account("0003").debtor("P-2").phone(NUMBER).owes(100_000).import().await;
+    world
+        .account("0001")
+        .debtor("P-1")
+        .phone(NUMBER)
+        .owes(500_000)
+        .import()
+        .await;
+    world
+        .account("0002")
+        .debtor("P-2")
+        .phone(NUMBER)
+        .owes(300_000)
+        .import()
+        .await;
+    world
+        .account("0003")
+        .debtor("P-2")
+        .phone(NUMBER)
+        .owes(100_000)
+        .import()
+        .await;
     world
 }
 
@@ -56,7 +76,11 @@ async fn count(world: &World, what: &str) -> i64 {
 }
 
 async fn held(world: &World) -> i64 {
-    count(world, "suppression WHERE reason = 'open_reply' AND lifted_at IS NULL").await
+    count(
+        world,
+        "suppression WHERE reason = 'open_reply' AND lifted_at IS NULL",
+    )
+    .await
 }
 
 async fn only_waiting(world: &World) -> Uuid {
@@ -65,7 +89,9 @@ async fn only_waiting(world: &World) -> Uuid {
     all[0].id
 }
 
-async fn an_opting_out_reaches_every_user_of_the_number_and_every_number_of_the_debtor(database: TestDatabase) {
+async fn an_opting_out_reaches_every_user_of_the_number_and_every_number_of_the_debtor(
+    database: TestDatabase,
+) {
     let world = shared(database).await;
     let first = world.queue("0001", 1).await[0];
     let second = world.queue("0003", 1).await[0];
@@ -73,9 +99,26 @@ async fn an_opting_out_reaches_every_user_of_the_number_and_every_number_of_the_
     for attempt in [first, second] {
         assert_eq!(world.state(attempt).await, Withdrawn);
     }
-    assert_eq!(count(&world, "suppression WHERE reason = 'opt_out' AND address_id IS NOT NULL").await, 1);
-    assert_eq!(count(&world, "suppression WHERE reason = 'opt_out' AND channel = 'sms' AND person_id IS NOT NULL").await, 2);
-    assert!(world.store.open_inbound(10).await.unwrap().is_empty(), "nobody has to look at it");
+    assert_eq!(
+        count(
+            &world,
+            "suppression WHERE reason = 'opt_out' AND address_id IS NOT NULL"
+        )
+        .await,
+        1
+    );
+    assert_eq!(
+        count(
+            &world,
+            "suppression WHERE reason = 'opt_out' AND channel = 'sms' AND person_id IS NOT NULL"
+        )
+        .await,
+        2
+    );
+    assert!(
+        world.store.open_inbound(10).await.unwrap().is_empty(),
+        "nobody has to look at it"
+    );
     world.verified().await;
 }
 
@@ -94,11 +137,17 @@ async fn an_unsure_answer_holds_every_debt_until_somebody_decides(database: Test
     let world = shared(database).await;
     let waiting = world.queue("0002", 1).await[0];
     answers(&world, "i-1", "烦死了").await;
-    assert_eq!(world.state(waiting).await, Planned, "held by the guard, not withdrawn");
+    assert_eq!(
+        world.state(waiting).await,
+        Planned,
+        "held by the guard, not withdrawn"
+    );
     assert_eq!(held(&world).await, 3);
     let id = only_waiting(&world).await;
     assert_eq!(world.store.open_inbound(10).await.unwrap()[0].id, id);
-    decide_reply(&world.store, id, Decided::Nothing, "mei").await.unwrap();
+    decide_reply(&world.store, id, Decided::Nothing, "mei")
+        .await
+        .unwrap();
     assert_eq!(held(&world).await, 0);
     assert!(world.store.waiting_replies().await.unwrap().is_empty());
     assert!(world.store.open_inbound(10).await.unwrap().is_empty());
@@ -112,12 +161,24 @@ async fn a_decision_has_the_effect_of_its_meaning(database: TestDatabase) {
     answers(&world, "i-1", "烦死了").await;
     let id = only_waiting(&world).await;
     let promise = Decided::Means(Meaning::Promise);
-    assert!(decide_reply(&world.store, id, promise, "mei").await.is_err(), "without day and amount");
+    assert!(
+        decide_reply(&world.store, id, promise, "mei").await.is_err(),
+        "without day and amount"
+    );
     assert_eq!(held(&world).await, 3, "nothing changed");
-    decide_reply(&world.store, id, Decided::Means(Meaning::OptOut), "mei").await.unwrap();
+    decide_reply(&world.store, id, Decided::Means(Meaning::OptOut), "mei")
+        .await
+        .unwrap();
     assert_eq!(world.state(waiting).await, Withdrawn);
     assert_eq!(held(&world).await, 0);
-    assert_eq!(count(&world, "reply WHERE decided_as = 'opt_out' AND decided_by = 'mei'").await, 1);
+    assert_eq!(
+        count(
+            &world,
+            "reply WHERE decided_as = 'opt_out' AND decided_by = 'mei'"
+        )
+        .await,
+        1
+    );
     world.verified().await;
 }
 
@@ -131,7 +192,11 @@ async fn a_dispute_a_hardship_and_a_lawyer_stop_what_waits(database: TestDatabas
     answers(&world, "i-2", "我失业了,现在没钱还").await;
     answers(&world, "i-3", "请联系我的律师").await;
     for reason in ["hardship", "counsel"] {
-        assert_eq!(count(&world, &format!("suppression WHERE reason = '{reason}'")).await, 1, "{reason}");
+        assert_eq!(
+            count(&world, &format!("suppression WHERE reason = '{reason}'")).await,
+            1,
+            "{reason}"
+        );
     }
     world.verified().await;
 }
@@ -139,7 +204,11 @@ async fn a_dispute_a_hardship_and_a_lawyer_stop_what_waits(database: TestDatabas
 async fn a_promise_with_day_and_amount_pauses_the_ladder(database: TestDatabase) {
     let world = shared(database).await;
     answers(&world, "i-1", "明天还2000元").await;
-    assert_eq!(count(&world, "promise").await, 0, "of three debts nobody knows which is meant");
+    assert_eq!(
+        count(&world, "promise").await,
+        0,
+        "of three debts nobody knows which is meant"
+    );
     assert_eq!(held(&world).await, 3);
     world.verified().await;
 }
@@ -169,7 +238,11 @@ async fn a_long_answer_is_understood_when_all_of_it_is_there(database: TestDatab
 async fn courtesy_is_nobodys_work_and_a_stranger_is(database: TestDatabase) {
     let world = World::new(database).await;
     answers(&world, "i-1", "请不要再发短信").await;
-    assert_eq!(world.store.open_inbound(10).await.unwrap().len(), 1, "nobody knows whose number it is");
+    assert_eq!(
+        world.store.open_inbound(10).await.unwrap().len(),
+        1,
+        "nobody knows whose number it is"
+    );
     world.account("0001").phone(NUMBER).import().await;
     answers(&world, "i-2", "好的,谢谢").await;
     assert_eq!(world.store.open_inbound(10).await.unwrap().len(), 1);

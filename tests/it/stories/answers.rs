@@ -16,7 +16,9 @@ async fn answers(world: &World, from: &str, text: &str) {
         text: text.to_owned(),
         part: None,
     };
-    take_arrival(&world.store, Arrived::Message(message)).await.unwrap();
+    take_arrival(&world.store, Arrived::Message(message))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -24,7 +26,12 @@ async fn who_writes_no_more_texts_gets_none() {
     for text in ["退订", "td", "别再发了!!", "STOP", "please stop texting me"] {
         for database in databases() {
             let world = World::new(database).await;
-            world.account("A-1").overdue(2).phone("13800000123").import().await;
+            world
+                .account("A-1")
+                .overdue(2)
+                .phone("13800000123")
+                .import()
+                .await;
             world.until("2026-04-07T23:59").await;
             assert_eq!(world.sent().len(), 1);
             answers(&world, "8613800000123", text).await;
@@ -39,13 +46,20 @@ async fn who_writes_no_more_texts_gets_none() {
 async fn an_answer_that_nobody_is_sure_of_holds_until_somebody_has_read_it() {
     for database in databases() {
         let world = World::new(database).await;
-        world.account("A-1").overdue(2).phone("13800000123").import().await;
+        world
+            .account("A-1")
+            .overdue(2)
+            .phone("13800000123")
+            .import()
+            .await;
         answers(&world, "+86 138 0000 0123", "烦死了").await;
         world.until("2026-04-08T23:59").await;
         assert_eq!(world.sent().len(), 0, "{:?}", world.sent_at());
         assert_eq!(world.held("A-1").await, ["status.open_reply"]);
         let waiting = world.store.waiting_replies().await.unwrap();
-        decide_reply(&world.store, waiting[0].id, ReplyDecision::Nothing, "mei").await.unwrap();
+        decide_reply(&world.store, waiting[0].id, ReplyDecision::Nothing, "mei")
+            .await
+            .unwrap();
         world.until("2026-04-09T23:59").await;
         assert_eq!(world.sent().len(), 1, "{:?}", world.states("A-1").await);
         world.log_is_sound().await;

@@ -20,13 +20,20 @@ pub(crate) struct Postfix {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 impl Postfix {
     /// Starts one that hands over to `lmtp` on this machine; `None`, said aloud, where that is not possible.
     pub(crate) fn start(lmtp: u16) -> Option<Postfix> {
-        let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
+        let root = Command::new("id")
+            .arg("-u")
+            .output()
+            .is_ok_and(|o| o.stdout == b"0\n");
         if !Path::new(DAEMONS).join("master").exists() || !root {
             require_or_skip("Postfix, as root: `make test` installs it");
             return None;
@@ -44,14 +51,25 @@ impl Postfix {
             command.status().is_ok_and(|s| s.success())
         };
         // Its processes leave root behind and must still find their folders.
-        assert!(run("chmod", &["755", &at, &format!("{at}/etc"), &format!("{at}/queue")]));
+        assert!(run(
+            "chmod",
+            &["755", &at, &format!("{at}/etc"), &format!("{at}/queue")]
+        ));
         assert!(run("chown", &["postfix", &format!("{at}/data")]));
         write("etc/main.cf", main(&at));
         write("etc/mailboxes", "known@example.com known\n".to_owned());
-        write("etc/transport", format!("known@example.com discard:\nexample.com smtp:[127.0.0.1]:{inside}\nruian.example lmtp:inet:127.0.0.1:{lmtp}\n"));
+        write(
+            "etc/transport",
+            format!(
+                "known@example.com discard:\nexample.com smtp:[127.0.0.1]:{inside}\nruian.example lmtp:inet:127.0.0.1:{lmtp}\n"
+            ),
+        );
         write("etc/master.cf", services(port, inside));
         let settings = format!("{at}/etc");
-        assert!(run("/usr/sbin/postfix", &["-c", &settings, "check"]), "the settings of Postfix are wrong");
+        assert!(
+            run("/usr/sbin/postfix", &["-c", &settings, "check"]),
+            "the settings of Postfix are wrong"
+        );
         let master = Command::new(format!("{DAEMONS}/master"))
             .args(["-c", &settings, "-d"])
             .stdout(Stdio::null())
