@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test soak-evidence soak-power soak-kills bench bench-letters bench-sms bench-mail bench-policy demo guard-report walk-channels
+.PHONY: help check format test soak-evidence soak-power soak-kills bench bench-letters bench-sms bench-mail bench-policy demo guard-report reply-report walk-channels
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +56,11 @@ walk-channels: ## a walk through the channels against a real Postfix and message
 	./scripts/install-missing
 	cargo build --locked
 	./scripts/walk-channels
+
+reply-report: ## learn the model of answers, measure their understanding, write docs/reply-quality.md
+	python3 corpus/replies/expand.py --check
+	cargo run --locked -- replies train corpus/replies/train.jsonl --out src/replies/weights.bin
+	cargo run --locked -- replies report corpus/replies/heldout.jsonl --into docs/reply-quality.md
 
 guard-report: ## learn the classifier, measure the content guard, write docs/guard-quality.md
 	python3 corpus/expand.py --check

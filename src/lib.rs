@@ -10,6 +10,7 @@ pub mod policy;
 pub mod render;
 pub mod evidence;
 pub mod guard;
+pub mod replies;
 pub mod planner;
 // world
 pub mod clock;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::dkim::{DkimKeyArgs, dkim_key};
@@ -14,8 +14,9 @@ use super::queue::suspended;
 use super::session::Session;
 use super::words::{Lang, word};
 use crate::channels::{Capability, NotSentProof, Readiness};
-use crate::dispatch::carriers;
-use crate::domain::{Address, Channel, EmailAddress, PhoneNumber, ReturnKind};
+use crate::dispatch::{ReplyDecision as Decided, carriers, decide_reply};
+use crate::domain::{Address, Channel, EmailAddress, PhoneNumber, ReturnKind, UnknownWord};
+use crate::replies::Meaning;
 
 /// What can be done with channels.
 #[derive(Debug, Subcommand)]
@@ -58,17 +59,44 @@ pub(super) enum ChannelCommand {
     /// Takes in one message that came back by e-mail, as a mail system hands it over
     #[command(after_help = super::channel_mail::TAKE_EXAMPLES)]
     TakeMail(super::channel_mail::TakeArgs),
-    /// Notes that somebody has dealt with a message
+    /// Decides what a message means, or notes that somebody has dealt with it
     #[command(
-        after_help = "Examples:\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --by mei"
+        after_help = "Examples:\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --by mei\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --as opt_out --by mei\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --as promise --on 2026-12-15 --amount 200000 --by mei\n  dunwell channel handled 0190c3f2-0000-7000-8000-000000000001 --as none --by mei"
     )]
-    Handled {
-        /// The message
-        id: Uuid,
-        /// Who has dealt with it
-        #[arg(long)]
-        by: String,
-    },
+    Handled(HandledArgs),
+}
+
+/// What a message means.
+#[derive(Debug, Args)]
+pub(super) struct HandledArgs {
+    /// The message
+    id: Uuid,
+    /// What it means; its effect takes place at once. `none`: nothing, and what was held goes on
+    #[arg(long = "as", value_name = "MEANING", value_parser = meaning)]
+    means: Option<Said>,
+    /// The day of a promise
+    #[arg(long, requires = "amount")]
+    on: Option<chrono::NaiveDate>,
+    /// The amount of a promise, in minor units
+    #[arg(long, value_name = "MINOR", requires = "on", value_parser = clap::value_parser!(i64).range(1..))]
+    amount: Option<i64>,
+    /// Who decides
+    #[arg(long)]
+    by: String,
+}
+
+/// `none`, or a meaning.
+#[derive(Debug, Clone, Copy)]
+struct Said(Option<Meaning>);
+
+fn meaning(text: &str) -> Result<Said, String> {
+    match text {
+        "none" => Ok(Said(None)),
+        other => other
+            .parse()
+            .map(|m| Said(Some(m)))
+            .map_err(|e: UnknownWord| format!("{e}, `none`")),
+    }
 }
 
 /// The test mode.
@@ -120,43 +148,54 @@ fn address(text: &str) -> Result<Address, String> {
 }
 
 pub(super) async fn run(session: &Session, command: ChannelCommand) -> anyhow::Result<Answer> {
-    let lang = session.out.lang;
     match command {
         ChannelCommand::Explain { channel } => explain(session, channel).await,
         ChannelCommand::DkimKey(args) => dkim_key(session, &args),
         ChannelCommand::TestMode(command) => test_mode(session, command).await,
-        ChannelCommand::Inbox { number } => {
-            let open = session.store().await?.open_inbound(number.into()).await?;
-            let head = lang.pick(
-                ["编号", "时间", "承运方", "来自", "内容", "缺少部分"],
-                ["id", "at", "carrier", "from", "text", "parts missing"],
-            );
-            let rows = open.iter().map(|m| {
-                vec![
-                    m.id.to_string(),
-                    m.at.to_text(),
-                    m.provider.clone(),
-                    m.from.clone(),
-                    m.text.replace(['\n', '\r'], " "),
-                    m.missing.to_string(),
-                ]
-            });
-            let json = open.iter().map(|m| {
-                json!({"id": m.id.to_string(), "at": m.at.to_text(), "carrier": m.provider, "from": m.from,
-                    "text": m.text, "parts_missing": m.missing})
-            });
-            Ok(Answer::new(table(&head, 99, rows), Value::Array(json.collect())))
-        }
+        ChannelCommand::Inbox { number } => super::inbox::inbox(session, number).await,
         ChannelCommand::Bounces { kind, number } => super::channel_mail::bounces(session, kind, number).await,
         ChannelCommand::TakeMail(args) => Ok(super::channel_mail::take_mail(session, &args).await),
-        ChannelCommand::Handled { id, by } => {
-            session.store().await?.inbound_handled(id, &by).await?;
-            Ok(Answer::new(
-                lang.pick("已处理", "dealt with"),
-                json!({"id": id.to_string(), "by": by}),
-            ))
-        }
+        ChannelCommand::Handled(args) => handled(session, args).await,
     }
+}
+
+async fn handled(session: &Session, args: HandledArgs) -> anyhow::Result<Answer> {
+    let (store, lang, id) = (session.store().await?, session.out.lang, args.id);
+    let decided = match (args.means, args.on.zip(args.amount)) {
+        (Some(Said(None)), _) => Decided::Nothing,
+        (Some(Said(Some(Meaning::Promise))), Some((on, amount_minor))) => {
+            Decided::Promise { on, amount_minor }
+        }
+        (Some(Said(Some(meaning))), None) => Decided::Means(meaning),
+        (Some(_), Some(_)) => bail!("`--on` and `--amount` belong to `--as promise`"),
+        (None, _) => {
+            let waiting = store.waiting_replies().await?;
+            if waiting.iter().any(|w| w.id == id && w.held > 0) {
+                bail!(
+                    "this message holds further contact\n  say what it means: `--as MEANING`, or `--as none` to let contact go on"
+                );
+            }
+            if !waiting.iter().any(|w| w.id == id) {
+                store.inbound_handled(id, &args.by).await?;
+                return Ok(dealt_with(lang, id, &args.by, None));
+            }
+            Decided::Nothing
+        }
+    };
+    decide_reply(&store, id, decided, &args.by).await?;
+    let means = args.means.map(|Said(m)| m.map_or("none", Meaning::as_str));
+    Ok(dealt_with(lang, id, &args.by, means))
+}
+
+fn dealt_with(lang: Lang, id: Uuid, by: &str, means: Option<&str>) -> Answer {
+    let text = match means {
+        None => lang.pick("已处理", "dealt with").to_owned(),
+        Some(means) => lang.pick(
+            format!("已处理,判定为 {means}"),
+            format!("dealt with, as {means}"),
+        ),
+    };
+    Answer::new(text, json!({"id": id.to_string(), "by": by, "as": means}))
 }
 
 async fn test_mode(session: &Session, command: TestModeCommand) -> anyhow::Result<Answer> {

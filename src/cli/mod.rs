@@ -21,6 +21,7 @@ mod explain_decision;
 mod export;
 mod guard;
 mod import;
+mod inbox;
 mod init;
 mod labelled;
 mod ladder;
@@ -37,6 +38,7 @@ pub mod portfolios;
 mod preview;
 #[cfg(feature = "letters")]
 mod print;
+mod replies;
 mod retention;
 mod provider;
 mod queue;
@@ -152,6 +154,9 @@ enum Command {
     /// How good the judgement of words is, on labelled messages
     #[command(subcommand)]
     Guard(guard::GuardCommand),
+    /// How answers of people are understood: one text, labelled ones, learning
+    #[command(subcommand)]
+    Replies(replies::RepliesCommand),
     /// The stages that accounts walk through
     #[command(subcommand)]
     Ladder(ladder::LadderCommand),
@@ -257,6 +262,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<Answer> {
         Command::Auditor(args) => access::auditor(&session, &args).await,
         Command::Witness(command) => witness::run(&session, command).await,
         Command::Guard(command) => guard::run(&session, command),
+        Command::Replies(command) => replies::run(&session, command),
         Command::Doctor => doctor::doctor(&session).await,
         Command::Config(command) => settings::run(&session, &command),
         Command::Completions(args) => Ok(settings::completions(&args, Cli::command())),

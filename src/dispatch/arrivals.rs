@@ -7,8 +7,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::worker::settlement;
 use crate::channels::{Arrival, Arrived};
-use crate::domain::{Address, PhoneNumber, SuppressionReason};
-use crate::store::{About, Inbound, NewEvent, Occurrence, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// So many arrivals are taken in at the same time; on SQLite they share a commit.
 const AT_ONCE: usize = 64;
@@ -55,82 +54,14 @@ pub async fn take_arrival(store: &Store, what: Arrived) -> Result<(), StoreError
             let now = store.clock().now();
             store.settle(vec![settlement(attempt, outcome, now)]).await?;
         }
-        Arrived::Message(message) => heed(store, message).await?,
+        Arrived::Message(message) => super::replies::heed(store, message).await?,
     }
     Ok(())
-}
-
-/// Keeps a message of somebody. A word that opts out, alone, takes effect before it counts as kept; everything else
-/// waits for a person.
-async fn heed(store: &Store, message: Inbound) -> Result<(), StoreError> {
-    let number = PhoneNumber::of_carrier(&message.from);
-    let about = match &number {
-        Some(number) if message.part.is_none() => store.about_number(number.e164()).await?,
-        _ => Vec::new(),
-    };
-    let opts_out = |about: &&About| is_opt_out(&message.text, &about.opt_out_word);
-    let mut understood = None;
-    if let (Some(number), Some(found)) = (number, about.iter().find(opts_out)) {
-        let event = NewEvent {
-            digest: None,
-            portfolio: Some(found.portfolio.clone()),
-            reference: Some(found.reference.clone()),
-            debtor_ref: None,
-            related: None,
-            at: store.clock().now(),
-            currency: None,
-            what: Occurrence::Suppressed {
-                reason: SuppressionReason::OptOut,
-                channel: None,
-                address: Some(Address::Phone(number)),
-                until: None,
-            },
-        };
-        store.record_events(vec![event], None).await?;
-        understood = Some("opt_out");
-    }
-    store.take_inbound(message, understood).await?;
-    Ok(())
-}
-
-/// Words that end a conversation everywhere, beside the sender's own.
-const OPT_OUT: &[&str] = &["stop", "stopall", "unsubscribe", "退订", "t", "td", "取消订阅"];
-
-/// Whether a text is the opting-out word and nothing else, whatever its case, width and punctuation.
-fn is_opt_out(text: &str, word: &str) -> bool {
-    let folded = |text: &str| -> String {
-        let half = |c: char| match c {
-            '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
-            _ => c,
-        };
-        text.chars()
-            .map(half)
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
-    };
-    let said = folded(text);
-    !said.is_empty() && (said == folded(word) || OPT_OUT.contains(&said.as_str()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_that_opts_out_is_recognised_alone() {
-        let check = |text: &str, expected| assert_eq!(is_opt_out(text, "R"), expected, "{text}");
-        check("R", true);
-        check(" r. ", true);
-        check("【R】", true);
-        check("ＴＤ", true);
-        check("退订！", true);
-        check("Stop", true);
-        check("stop calling at night, call at noon", false);
-        check("请问退订后还要付款吗", false);
-        check("", false);
-        check("??", false);
-    }
+    use crate::domain::PhoneNumber;
 
     #[test]
     fn a_sender_is_known_however_the_centre_writes_it() {

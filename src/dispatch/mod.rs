@@ -12,6 +12,7 @@ mod print;
 mod publish;
 mod reconcile;
 mod record;
+mod replies;
 mod replay;
 mod retention;
 mod returned;
@@ -32,6 +33,7 @@ pub use publish::{OpenError, SetFault, check_set, open_rules};
 pub use reconcile::{Reconciled, reconcile};
 pub use record::FindingView;
 pub use replay::{Difference, Replay, ReplayError, replay};
+pub use replies::{Decided as ReplyDecision, decide_reply, meanings_of};
 pub use retention::{
     ClassDue, ClassKept, DebtKept, Decided, Keeping, Schedule, debt_kept, decides, keeping, schedule, shred,
     strangers_rule,

@@ -97,6 +97,8 @@ words! {
         Hardship = "hardship",
         /// A complaint is being handled.
         Complaint = "complaint",
+        /// An answer waits for a person to decide what it means.
+        OpenReply = "open_reply",
     }
 }
 

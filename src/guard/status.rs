@@ -110,6 +110,12 @@ fn suppressions(desk: &mut Desk<'_>) {
             .max();
         let id = match reason {
             SuppressionReason::Death => "status.deceased".to_owned(),
+            // It ends when a person has decided, so it is asked again.
+            SuppressionReason::OpenReply => {
+                let again = desk.now + chrono::TimeDelta::days(1);
+                desk.core_hold("status.open_reply", worst.map(|_| again));
+                continue;
+            }
             other => format!("status.{other}"),
         };
         desk.core_if(worst.is_some(), &id, worst.unwrap_or(Verdict::Cleared));
@@ -136,6 +142,7 @@ fn stops(x: &Suppression, s: &Situation) -> Option<Verdict> {
         Insolvency => matches!(purpose, Purpose::Reply | Purpose::StatutoryNotice),
         Death => matches!(s.role, Role::Executor),
         Minor => matches!(s.role, Role::Guardian),
+        OpenReply => purpose == Purpose::Reply,
         WrongParty | Unreachable | PoliceOrder => false,
         BreathingSpace | Hardship | Complaint => purpose != Purpose::Collection,
     };

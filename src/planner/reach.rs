@@ -42,9 +42,10 @@ pub fn choose_contact<'a>(
                 && match s.scope {
                     SuppressionScope::Address(a) => a == point.address_id,
                     // What covers a person wholly is not for the planner to route around: it queues nothing.
-                    SuppressionScope::Person(_) | SuppressionScope::Account(_) => {
-                        s.reason != SuppressionReason::Hardship
-                    }
+                    SuppressionScope::Person(_) | SuppressionScope::Account(_) => !matches!(
+                        s.reason,
+                        SuppressionReason::Hardship | SuppressionReason::OpenReply
+                    ),
                 }
         });
         !asked && !closed

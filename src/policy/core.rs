@@ -249,6 +249,13 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
         "the complaint is answered first",
     ),
     (
+        "status.open_reply",
+        "对方的回复待人工判断含义,判断前暂不联系(见 `dunwell channel inbox`)。",
+        "An answer waits for a person to decide what it means; until then nothing goes out (see `dunwell channel inbox`).",
+        "house rule",
+        "what somebody may have asked for is not overridden by the next message",
+    ),
+    (
         "element.required",
         "缺少规定必须写明的内容。",
         "Something is missing that the rules ask a message to state.",

@@ -23,6 +23,8 @@ pub(crate) fn marks_of(reason: SuppressionReason) -> Set<Mark> {
         BreathingSpace => Set::of(&[Mark::BreathingSpace]),
         Hardship => Set::of(&[Mark::Hardship]),
         Complaint => Set::of(&[Mark::Complaint]),
+        // What an answer means is not known yet; the core rule holds.
+        OpenReply => Set::EMPTY,
     }
 }
 

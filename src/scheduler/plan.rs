@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::cron::Schedule;
 use crate::dispatch::{Rulebook, Rules, RulesError};
-use crate::domain::{AccountId, Channel, Moment, Origin, Purpose, RunOutcome, SuppressionScope};
+use crate::domain::{
+    AccountId, Channel, Moment, Origin, Purpose, RunOutcome, SuppressionReason, SuppressionScope,
+};
 use crate::planner::{DueStep, Ladder, after_broken_promise, choose_contact, plan, preferred_time};
 use crate::render::Catalogue;
 use crate::store::{Campaign, Desk, DueAccount, NewAttempt, NewTask, PlanStep, Store, StoreError};
@@ -272,7 +274,11 @@ impl Found {
         let steps = promise.map_or(plan.steps, |step| vec![step]);
         // What stops a person or a debt as a whole is no question of finding another way.
         let stopped = due.suppressions.iter().any(|s| {
-            s.stands_at(l.now) && s.channel.is_none() && !matches!(s.scope, SuppressionScope::Address(_))
+            s.stands_at(l.now)
+                && s.channel.is_none()
+                && !matches!(s.scope, SuppressionScope::Address(_))
+                // An answer that nobody has decided about holds what is queued; it skips no step.
+                && s.reason != SuppressionReason::OpenReply
         });
         let before = (self.attempts.len(), self.unreachable.len());
         if stopped {

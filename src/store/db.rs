@@ -148,6 +148,7 @@ pub fn statements_by_file() -> Vec<(&'static str, Vec<Stmt>)> {
         ("print", super::print::sql::all()),
         ("queue", super::queue::sql::all()),
         ("registry", super::registry::sql::all()),
+        ("replies", super::replies::sql::all()),
         ("restoration", super::restoration::sql::all()),
         ("retention", super::retention::sql::all()),
         ("review", super::review::sql::all()),

@@ -594,7 +594,7 @@ impl Taking<'_> {
         };
         let (by_person, by_account, by_address) = match (address, reason) {
             (Some(address), _) => (None, None, Some(address)),
-            (None, R::Hardship | R::Complaint) => (None, Some(self.account.id.0), None),
+            (None, R::Hardship | R::Complaint | R::OpenReply) => (None, Some(self.account.id.0), None),
             (None, _) => (Some(person), None, None),
         };
         let word = channel.map(Channel::as_str);
@@ -608,6 +608,10 @@ impl Taking<'_> {
         }
         self.person_changed().await?;
         q!(&mut *self.tx, sql::ACCOUNT_CHANGED, [self.account.id.0] => rows)?;
+        if reason == R::OpenReply {
+            // What waits is held by the guard, not withdrawn: the answer may turn out to mean nothing.
+            return Ok(0);
+        }
         if by_account.is_some() {
             return withdraw_waiting(self.tx, self.clock, &[self.account.id.0], word, reason.as_str()).await;
         }

@@ -29,6 +29,7 @@ mod plan;
 mod print;
 mod queue;
 mod registry;
+mod replies;
 mod restoration;
 mod retention;
 mod review;
@@ -71,6 +72,7 @@ pub use print::{
 };
 pub use queue::{QueueRow, Suspension, SuspensionRow, TestMode, UnknownAttempt};
 pub use registry::{Campaign, Desk, Registry, SetUp, SetUpPayee, SetUpPortfolio};
+pub use replies::{Concerned, ReplyEffect, WaitingReply, WholeReply};
 pub use restoration::Restoration;
 pub use retention::{Activity, DuePerson, RetentionTold, Shredding};
 pub use review::OfficerAction;

@@ -401,5 +401,7 @@ fn stop(
         R::Minor => EventKind::Minor,
         R::BreathingSpace => EventKind::BreathingSpace { until },
         R::Hardship => EventKind::Hardship { until },
+        // Of this house, until somebody has read the answer.
+        R::OpenReply => return None,
     })
 }

@@ -108,6 +108,71 @@ pub struct When {
     pub concession_approved: Option<bool>,
 }
 
+impl Lexicon {
+    /// Word groups and surroundings of another file of rules, in the form of a lexicon.
+    pub(crate) fn of_words(file: &str, text: &str) -> Result<Lexicon, PolicyError> {
+        read(&super::read::Context {
+            file,
+            text,
+            pack: "".into(),
+            version: "".into(),
+        })
+    }
+}
+
+impl WordGroup {
+    /// A group of words as they are written.
+    pub(crate) fn of_words(name: String, words: &[String], place: PolicyError) -> WordGroup {
+        WordGroup {
+            name,
+            words: words.iter().map(|w| pattern::folded(w)).collect(),
+            includes: Vec::new(),
+            in_names: false,
+            place: Place(place),
+        }
+    }
+}
+
+impl Pattern {
+    /// A pattern in the small language of lexicons, or what is expected.
+    pub(crate) fn parse(source: &str) -> Result<Pattern, String> {
+        pattern::parse(source)
+    }
+
+    /// A pattern of one phrase.
+    pub(crate) fn of_phrase(words: &str) -> Pattern {
+        pattern::phrase(pattern::folded(words))
+    }
+}
+
+impl Entry {
+    /// Words that mean something and prohibit nothing: for rules that stand outside the packs.
+    pub(crate) fn of_patterns(
+        head: super::rules::Head,
+        patterns: Vec<Pattern>,
+        unless: Vec<String>,
+        place: PolicyError,
+    ) -> Entry {
+        Entry {
+            rule: Rule {
+                head,
+                applies: super::rules::Applies::default(),
+                channels: super::sets::Set::all(),
+                purposes: super::sets::Set::all(),
+                when: super::rules::Conditions::default(),
+                unless: Vec::new(),
+                body: super::rules::Body::Note(super::rules::Kind::Gaps),
+            },
+            category: Category::Deception,
+            outcome: Outcome::Review,
+            patterns,
+            unless,
+            when: When::default(),
+            place: Place(place),
+        }
+    }
+}
+
 impl When {
     /// Whether every condition holds.
     pub fn holds(&self, s: &Situation) -> bool {

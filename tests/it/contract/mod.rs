@@ -13,6 +13,7 @@ mod opening;
 mod queue;
 mod standstill;
 mod registry;
+mod replies;
 mod reserve;
 mod schema;
 mod seal;

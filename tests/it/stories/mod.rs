@@ -1,6 +1,7 @@
 //! What must happen to a debtor, told end to end in field words: the real store, rulebook, scheduler and dispatcher on
 //! a virtual clock, with carriers that keep what they were handed.
 
+mod answers;
 mod carriers;
 mod money;
 mod pauses;
