@@ -14,6 +14,7 @@ mod check;
 pub mod demo;
 mod dkim;
 mod doctor;
+mod doors;
 mod event;
 mod evidence;
 mod explain;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::json;
 
+use super::doors::open_doors;
 use super::out::Answer;
 use super::session::Session;
 use crate::config::{Config, policies, templates};
@@ -28,7 +28,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result<Answer> {
     let config = session.config()?;
     let (words, policies) = (templates(&config)?, policies(&config)?);
-    let (carriers, doors) = outfit(&config, Path::new("."))?;
+    let (carriers, gateways) = outfit(&config, Path::new("."))?;
     let carriers = Arc::new(carriers);
     let store = session.store().await?;
     if args.trust_clock {
@@ -60,25 +60,10 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
     ));
     let (inbox, arrivals) = tokio::sync::mpsc::channel(1024);
     carriers.listen(&inbox);
-    let texts = open_door((&config.gateway, "gateway.listen"), doors.texts, inbox.clone()).await?;
-    let letters = open_door(
-        (&config.letter_gateway, "letter_gateway.listen"),
-        doors.letters,
-        inbox,
-    )
-    .await?;
-    let mail = super::channel_mail::open(&config, &store).await?;
     let links = links(&config, &store)?;
-    let page = open_page(&config, &store, &links).await?;
-    let auditors = open_auditor_door(&config, &store).await?;
+    let doors = open_doors(&config, &store, (gateways, inbox), &links).await?;
     let (stop_printing, printing) = print_batches(&config, &store, &carriers);
-    if let Some(trial) = store.test_mode().await? {
-        let n = trial.recipients.len();
-        session.out.remark(
-            &format!("测试模式已开启:只发给名单上的 {n} 个收件人(`dunwell channel test-mode off` 关闭)"),
-            &format!("the test mode is on: only {n} listed recipients get messages (`dunwell channel test-mode off` ends it)"),
-        );
-    }
+    say_test_mode(session, &store).await?;
     let scheduler = Scheduler::new(store.clone(), rules.clone());
     let dispatcher =
         Dispatcher::new(store.clone(), rules, carriers, config.dispatch.batch as usize).with_links(links);
@@ -88,10 +73,7 @@ pub(super) async fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result
         workers: 2,
     };
     let served = run(scheduler, dispatcher, arrivals, beat, stopping).await;
-    for door in [texts, letters, page, auditors].into_iter().flatten() {
-        door.abort();
-    }
-    mail.iter().for_each(tokio::task::JoinHandle::abort);
+    doors.iter().for_each(tokio::task::JoinHandle::abort);
     let _ = stop_printing.send(true);
     let _ended = printing.await;
     // The stop is recorded also when something failed, and never hides why.
@@ -148,63 +130,16 @@ fn print_batches(
     )
 }
 
-/// Opens the door for what a gateway sends by itself, where the settings name a place for it.
-async fn open_door(
-    (settings, key): (&crate::config::GatewaySettings, &str),
-    gateway: Option<Arc<crate::channels::Gateway>>,
-    inbox: crate::channels::Inbox,
-) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
-    let (Some(listen), Some(gateway)) = (&settings.listen, gateway) else {
-        return Ok(None);
-    };
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("`{key}`: `{listen}` cannot be opened"))?;
-    let door = crate::http::GatewayDoor::new(gateway, inbox, settings.public_url.clone());
-    Ok(Some(tokio::spawn(async move {
-        if let Err(e) = crate::http::serve_gateway(listener, door).await {
-            tracing::error!(error = %e, "the door of the gateway closed");
-        }
-    })))
-}
-
-/// Opens the page by which e-mails are unsubscribed, where the settings name a place for it.
-async fn open_page(
-    config: &Config,
-    store: &Store,
-    links: &crate::channels::Links,
-) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
-    let Some(listen) = &config.unsubscribe.listen else {
-        return Ok(None);
-    };
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("`unsubscribe.listen`: `{listen}` cannot be opened"))?;
-    let page = crate::http::UnsubscribeDoor::new(store.clone(), links.key().clone());
-    Ok(Some(tokio::spawn(async move {
-        if let Err(e) = crate::http::serve_unsubscribe(listener, page).await {
-            tracing::error!(error = %e, "the page of unsubscribing closed");
-        }
-    })))
-}
-
-/// Opens the door for auditors, where the settings name a place for it.
-async fn open_auditor_door(
-    config: &Config,
-    store: &Store,
-) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
-    let Some(listen) = &config.auditor.listen else {
-        return Ok(None);
-    };
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("`auditor.listen`: `{listen}` cannot be opened"))?;
-    let store = store.clone();
-    Ok(Some(tokio::spawn(async move {
-        if let Err(e) = crate::http::serve_auditor(listener, store).await {
-            tracing::error!(error = %e, "the door of auditors closed");
-        }
-    })))
+/// Says so, where messages go to listed recipients only.
+async fn say_test_mode(session: &Session, store: &Store) -> anyhow::Result<()> {
+    if let Some(trial) = store.test_mode().await? {
+        let n = trial.recipients.len();
+        session.out.remark(
+            &format!("测试模式已开启:只发给名单上的 {n} 个收件人(`dunwell channel test-mode off` 关闭)"),
+            &format!("the test mode is on: only {n} listed recipients get messages (`dunwell channel test-mode off` ends it)"),
+        );
+    }
+    Ok(())
 }
 
 /// Says which policies are in force, and whether the files are others.
