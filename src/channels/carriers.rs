@@ -652,7 +652,7 @@ mod tests {
                 burst: one,
             }),
             longest_wait_seconds: 0,
-            ..one_at_a_time()
+            ..Terms::default()
         };
         let carriers = Carriers::new().with(Arc::new(Null::new(Channel::Email)), terms);
         let to = |n, domain: &str| Parcel {

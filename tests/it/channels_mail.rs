@@ -275,3 +275,59 @@ async fn addresses_beyond_ascii_go_where_they_can() {
         .unwrap();
     assert_eq!(verp::read(from, &key()), Some(attempt(1)), "{from}");
 }
+
+#[test]
+fn the_command_makes_a_key_once_and_says_what_to_publish() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = crate::cli::Desk::empty();
+    let fails = |arguments: &[&str], with: &str| {
+        let said = home.run(arguments);
+        assert!(
+            said.code != 0 && said.err.contains(with),
+            "{arguments:?}: {} {}",
+            said.out,
+            said.err
+        );
+    };
+    let arguments = [
+        "channel",
+        "dkim-key",
+        "--domain",
+        "example.com",
+        "--selector",
+        "s1",
+        "--json",
+    ];
+    let first = home.ok(&arguments);
+    let said: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(said["name"], "s1._domainkey.example.com");
+    assert!(
+        said["value"]
+            .as_str()
+            .unwrap()
+            .starts_with("v=DKIM1; k=ed25519; p="),
+        "{first}"
+    );
+    assert_eq!(home.ok(&arguments), first, "a key that is there is read");
+    let file = home.path("dkim.pem");
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let rsa = [
+        "channel",
+        "dkim-key",
+        "--domain",
+        "example.com",
+        "--selector",
+        "s2",
+        "--rsa",
+    ];
+    fails(&rsa, "not one of RSA");
+    fails(
+        &[&rsa[..], &["--key-file", "rsa.pem"]].concat(),
+        "openssl genpkey",
+    );
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    fails(&arguments, "chmod 600");
+}

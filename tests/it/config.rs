@@ -230,6 +230,38 @@ fn settings_that_do_not_fit_together_are_refused() {
         &[smtp, host, ("DUNWELL_SMTP__PASSWORD", "x")],
         Some("smtp.username"),
     );
+    let selector = ("DUNWELL_SMTP__DKIM__SELECTOR", "s1");
+    let file = ("DUNWELL_SMTP__DKIM__KEY_FILE", "dkim.pem");
+    let second = ("DUNWELL_SMTP__DKIM__SECOND_SELECTOR", "s1");
+    let second_file = ("DUNWELL_SMTP__DKIM__SECOND_KEY_FILE", "rsa.pem");
+    check(&[selector], Some("smtp.dkim.selector"));
+    check(&[file], Some("smtp.dkim.key_file"));
+    check(&[selector, file], None);
+    check(&[second, second_file], Some("smtp.dkim.second_selector"));
+    check(
+        &[selector, file, second, second_file],
+        Some("smtp.dkim.second_selector"),
+    );
+    check(
+        &[("DUNWELL_SMTP__DKIM__DOMAIN", "example.com")],
+        Some("smtp.dkim.domain"),
+    );
+    let path = |text| ("DUNWELL_SMTP__RETURN_PATH", text);
+    check(&[path("bounce@mail.example.com")], None);
+    check(&[path("bounce")], Some("smtp.return_path"));
+    check(
+        &[path("more-than-twenty-one-characters@example.com")],
+        Some("smtp.return_path"),
+    );
+    let listen = ("DUNWELL_UNSUBSCRIBE__LISTEN", "127.0.0.1:8326");
+    let url = |text| ("DUNWELL_UNSUBSCRIBE__PUBLIC_URL", text);
+    check(&[listen], Some("unsubscribe.listen"));
+    check(&[listen, url("https://pay.example.com/mail")], None);
+    check(&[url("http://pay.example.com")], Some("unsubscribe.public_url"));
+    check(
+        &[url("https://pay.example.com/?a=b")],
+        Some("unsubscribe.public_url"),
+    );
     let config = Config::load(&environment(&[smtp, host])).unwrap();
     assert_eq!(config.email.carrier, Carrier::Smtp);
 }

@@ -298,7 +298,7 @@ mod tests {
         for part in [
             "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=football.example.com;",
             " s=brisbane; t=1775547000;",
-            "h=from:from:reply-to:to:to:subject:subject:date:date:  message-id;",
+            "h=from:from:reply-to:to:to:subject:subject:date:date:message-id;",
             "bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;",
         ] {
             assert!(line.contains(part), "{part} in {line}");
