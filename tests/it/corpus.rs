@@ -20,9 +20,13 @@ fn text<'v>(message: &'v Value, field: &str) -> &'v str {
 #[test]
 fn no_answer_is_both_learnt_and_measured_and_opting_out_is_understood() {
     use dunwell::domain::{Channel, Currency};
-    use dunwell::replies::{ClaimFacts, Meaning, ReplyContext, figures, samples, shipped, shipped_model, understand};
+    use dunwell::replies::{
+        ClaimFacts, Meaning, ReplyContext, figures, samples, shipped, shipped_model, understand,
+    };
     let file = |name: &str| {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/replies").join(name);
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("corpus/replies")
+            .join(name);
         samples(&std::fs::read_to_string(path).unwrap()).unwrap()
     };
     let (train, held) = (file("train.jsonl"), file("heldout.jsonl"));
@@ -41,7 +45,11 @@ fn no_answer_is_both_learnt_and_measured_and_opting_out_is_understood() {
                 locale: &s.lang,
                 opt_out_word: if chinese { "T" } else { "STOP" },
                 today,
-                claim: Some(ClaimFacts { balance_minor: 50_000_000, currency, due_on: today }),
+                claim: Some(ClaimFacts {
+                    balance_minor: 50_000_000,
+                    currency,
+                    due_on: today,
+                }),
             };
             understand(shipped(), Some(shipped_model()), &s.text, &cx)
         })
@@ -49,9 +57,16 @@ fn no_answer_is_both_learnt_and_measured_and_opting_out_is_understood() {
     let found = figures(&held, &read);
     let line = |m: Meaning| found.lines[&(m, "*".to_owned())];
     let opt_out = line(Meaning::OptOut);
-    assert!(opt_out.recall() >= Some(980) && opt_out.sure_precision() >= Some(990), "{opt_out:?}");
+    assert!(
+        opt_out.recall() >= Some(980) && opt_out.sure_precision() >= Some(990),
+        "{opt_out:?}"
+    );
     for meaning in Meaning::ALL {
-        assert!(line(*meaning).recall() >= Some(900), "{meaning}: {:?}", line(*meaning));
+        assert!(
+            line(*meaning).recall() >= Some(900),
+            "{meaning}: {:?}",
+            line(*meaning)
+        );
     }
 }
 
