@@ -27,7 +27,7 @@ pub fn understand(
     let (pieces, cut) = readable(text);
     let mut all = Vec::new();
     for piece in pieces {
-        read(rules, model, text, piece, cx, &mut all);
+        read((rules, model), text, piece, cx, &mut all);
     }
     if cut {
         all.iter_mut().for_each(|u| u.sure = false);
@@ -51,8 +51,7 @@ fn readable(text: &str) -> (Vec<Range<usize>>, bool) {
 }
 
 fn read(
-    rules: &ReplyRules,
-    model: Option<&Model>,
+    (rules, model): (&ReplyRules, Option<&Model>),
     whole: &str,
     piece: Range<usize>,
     cx: &ReplyContext<'_>,
