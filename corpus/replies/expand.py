@@ -96,8 +96,9 @@ def read(path):
         yield scenario, lang, means, may, line
 
 
-def made(prefix, times):
-    out, seen = [], set()
+def made(prefix, times, known=frozenset()):
+    """The forms of all lines; what is `known` already is left out."""
+    out, seen = [], set(known)
     for path in sorted((HERE / "core").glob(f"{prefix}_*.txt")):
         for scenario, lang, means, may, text in read(path):
             forms = [(None, text)]
@@ -115,7 +116,9 @@ def made(prefix, times):
 
 
 def main():
-    files = {"train.jsonl": made("train", 1), "heldout.jsonl": made("held", 3)}
+    train = made("train", 1)
+    learnt = {(o["lang"], o["text"]) for o in map(json.loads, train.splitlines())}
+    files = {"train.jsonl": train, "heldout.jsonl": made("held", 3, learnt)}
     for name, text in files.items():
         path = HERE / name
         if "--check" in sys.argv:

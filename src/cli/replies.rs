@@ -42,7 +42,7 @@ pub(super) enum RepliesCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// The share of other answers, unseen in training, that may come out as a meaning
-        #[arg(long, default_value_t = 0.004)]
+        #[arg(long, default_value_t = 0.01)]
         false_alarms: f32,
     },
 }

@@ -41,7 +41,9 @@ pub(super) fn particulars(parts: &Parts, text: &str, cx: &ReplyContext<'_>, towa
     // A number beside one that is marked as money says something else.
     let marked = all.iter().any(|s| s.marked);
     let mut all: Vec<Sum> = all.into_iter().filter(|s| s.marked || !marked).collect();
-    all.dedup();
+    // `in full, the whole balance` is one sum said twice; two halves are two.
+    let balance = cx.claim.map(|c| c.balance_minor);
+    all.dedup_by(|b, a| a == b && a.minor.is_some() && a.minor == balance);
     let mut on: Vec<Option<NaiveDate>> = named.iter().map(|n| n.day).collect();
     on.sort_unstable();
     on.dedup();

@@ -79,7 +79,6 @@ fn what_only_looks_like_an_opting_out_is_none() {
         "T恤",
         "can you stop by",
         "Reply STOP to opt out",
-        "回复T退订",
         "请问什么时候到期?",
         "好的",
         "",

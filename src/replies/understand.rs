@@ -8,7 +8,7 @@ use super::promise::particulars;
 use super::whole::Match;
 use super::{Meaning, Model, Reach, ReplyContext, ReplyRules, Understood};
 use crate::policy::fold::fold;
-use crate::policy::{Builtin, WordMark};
+use crate::policy::{Builtin, Hit, WordMark};
 
 /// Longer texts are read at their beginning and their end, and nothing in them is sure.
 const LONGEST: usize = 12_000;
@@ -27,7 +27,7 @@ pub fn understand(
     let (pieces, cut) = readable(text);
     let mut all = Vec::new();
     for piece in pieces {
-        read(rules, model, text, piece, cx, &mut all);
+        read((rules, model), text, piece, cx, &mut all);
     }
     if cut {
         all.iter_mut().for_each(|u| u.sure = false);
@@ -51,8 +51,7 @@ fn readable(text: &str) -> (Vec<Range<usize>>, bool) {
 }
 
 fn read(
-    rules: &ReplyRules,
-    model: Option<&Model>,
+    (rules, model): (&ReplyRules, Option<&Model>),
     whole: &str,
     piece: Range<usize>,
     cx: &ReplyContext<'_>,
@@ -61,6 +60,7 @@ fn read(
     let text = &whole[piece.clone()];
     let from = all.len();
     let own = rules.own_word.map(|rule| (cx.opt_out_word, rule));
+    let mut denied = false;
     if let Some(found) = rules.whole.read(text, own) {
         let (at, slip) = match found {
             Match::Exact(at) => (at, false),
@@ -71,7 +71,7 @@ fn read(
         one.sure &= !slip || text.trim().chars().count() >= 6 || one.meaning == Meaning::OptOut;
         all.push(one);
     } else {
-        by_patterns(rules, text, all);
+        denied = by_patterns(rules, text, all);
     }
     let folded = fold(text);
     for one in &mut all[from..] {
@@ -86,15 +86,16 @@ fn read(
         }
         (one.on, one.amount_minor, one.method) = (told.on, told.amount_minor, told.method);
     }
-    if all.len() == from
-        && let Some(model) = model
-    {
-        let guessed = model.meanings(folded.text());
-        all.extend(
-            guessed
-                .into_iter()
-                .map(|m| Understood::new(m, false, 0..text.len(), "model")),
-        );
+    if let Some(model) = model {
+        // Beside what rules read it may add that contact shall end, the dearest thing to miss.
+        let silent = all.len() == from;
+        let stops = |all: &[Understood]| all.iter().any(|u| u.meaning == Meaning::OptOut);
+        for meaning in model.meanings(folded.text()) {
+            let adds = meaning == Meaning::OptOut && !denied && !stops(&all[from..]);
+            if silent || adds {
+                all.push(Understood::new(meaning, false, 0..text.len(), "model"));
+            }
+        }
     }
     for one in &mut all[from..] {
         one.span = one.span.start + piece.start..one.span.end + piece.start;
@@ -110,7 +111,8 @@ fn of_rule(rules: &ReplyRules, at: usize, span: Range<usize>) -> Understood {
     }
 }
 
-fn by_patterns(rules: &ReplyRules, text: &str, all: &mut Vec<Understood>) {
+/// Adds what patterns read; whether an opting-out is spoken of and denied or asked about.
+fn by_patterns(rules: &ReplyRules, text: &str, all: &mut Vec<Understood>) -> bool {
     let folded = fold(text);
     let found = rules.lexicons.find(&folded, &numbers(folded.text()));
     // What is denied in one place and said in another is not sure.
@@ -132,6 +134,8 @@ fn by_patterns(rules: &ReplyRules, text: &str, all: &mut Vec<Understood>) {
         one.sure &= !hit.by_sound && !denied(one.meaning, &hit.span);
         all.push(one);
     }
+    let opts_out = |h: &Hit| rules.rules[h.entry].meaning == Meaning::OptOut;
+    found.hits.iter().any(|h| h.excused && opts_out(h))
 }
 
 /// Rows of digits, for patterns that ask for a number.

@@ -18,6 +18,59 @@ fn text<'v>(message: &'v Value, field: &str) -> &'v str {
 }
 
 #[test]
+fn no_answer_is_both_learnt_and_measured_and_opting_out_is_understood() {
+    use dunwell::domain::{Channel, Currency};
+    use dunwell::replies::{
+        ClaimFacts, Meaning, ReplyContext, figures, samples, shipped, shipped_model, understand,
+    };
+    let file = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("corpus/replies")
+            .join(name);
+        samples(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let (train, held) = (file("train.jsonl"), file("heldout.jsonl"));
+    let texts = |all: &[dunwell::replies::Sample]| -> BTreeSet<(String, String)> {
+        all.iter().map(|s| (s.lang.clone(), s.text.clone())).collect()
+    };
+    assert_eq!(texts(&train).intersection(&texts(&held)).count(), 0);
+    let today = chrono::NaiveDate::from_ymd_opt(2026, 3, 11).unwrap();
+    let read: Vec<_> = held
+        .iter()
+        .map(|s| {
+            let chinese = s.lang.starts_with("zh");
+            let currency = Currency::parse(if chinese { "CNY" } else { "USD" }).unwrap();
+            let cx = ReplyContext {
+                channel: Channel::Sms,
+                locale: &s.lang,
+                opt_out_word: if chinese { "T" } else { "STOP" },
+                today,
+                claim: Some(ClaimFacts {
+                    balance_minor: 50_000_000,
+                    currency,
+                    due_on: today,
+                }),
+            };
+            understand(shipped(), Some(shipped_model()), &s.text, &cx)
+        })
+        .collect();
+    let found = figures(&held, &read);
+    let line = |m: Meaning| found.lines[&(m, "*".to_owned())];
+    let opt_out = line(Meaning::OptOut);
+    assert!(
+        opt_out.recall() >= Some(980) && opt_out.sure_precision() >= Some(990),
+        "{opt_out:?}"
+    );
+    for meaning in Meaning::ALL {
+        assert!(
+            line(*meaning).recall() >= Some(900),
+            "{meaning}: {:?}",
+            line(*meaning)
+        );
+    }
+}
+
+#[test]
 fn no_situation_is_both_learnt_and_measured() {
     let (train, held) = (messages("corpus/train.jsonl"), messages("corpus/heldout.jsonl"));
     // A joined clause names its own scenario after a plus sign.

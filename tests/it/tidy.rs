@@ -13,6 +13,7 @@ const ORDER: &[&str] = &[
     "render",
     "evidence",
     "guard",
+    "replies",
     "planner",
     "clock",
     "config",
@@ -27,7 +28,7 @@ const ORDER: &[&str] = &[
 
 /// The pure ones: no waiting, files, network, clock or environment.
 const PURE: &[&str] = &[
-    "domain", "ledger", "policy", "render", "evidence", "guard", "planner",
+    "domain", "ledger", "policy", "render", "evidence", "guard", "replies", "planner",
 ];
 
 /// What a pure module never says.

@@ -50,21 +50,21 @@ async fn shared(database: TestDatabase) -> World {
     world
         .account("0001")
         .debtor("P-1")
-        .phone(NUMBER)
+        .phone("13800000123")
         .owes(500_000)
         .import()
         .await;
     world
         .account("0002")
         .debtor("P-2")
-        .phone(NUMBER)
+        .phone("13800000123")
         .owes(300_000)
         .import()
         .await;
     world
         .account("0003")
         .debtor("P-2")
-        .phone(NUMBER)
+        .phone("13800000123")
         .owes(100_000)
         .import()
         .await;
@@ -124,7 +124,12 @@ async fn an_opting_out_reaches_every_user_of_the_number_and_every_number_of_the_
 
 async fn the_same_answer_twice_has_its_effect_once(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").phone(NUMBER).owes(500_000).import().await;
+    world
+        .account("0001")
+        .phone("13800000123")
+        .owes(500_000)
+        .import()
+        .await;
     for _ in 0..3 {
         answers(&world, "i-1", "明天还2000元").await;
     }
@@ -184,7 +189,7 @@ async fn a_decision_has_the_effect_of_its_meaning(database: TestDatabase) {
 
 async fn a_dispute_a_hardship_and_a_lawyer_stop_what_waits(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").phone(NUMBER).import().await;
+    world.account("0001").phone("13800000123").import().await;
     let waiting = world.queue("0001", 1).await[0];
     answers(&world, "i-1", "这笔钱不是我借的,金额也不对").await;
     assert_eq!(world.state(waiting).await, Withdrawn);
@@ -215,7 +220,7 @@ async fn a_promise_with_day_and_amount_pauses_the_ladder(database: TestDatabase)
 
 async fn a_payment_that_is_claimed_is_looked_for(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").phone(NUMBER).import().await;
+    world.account("0001").phone("13800000123").import().await;
     answers(&world, "i-1", "昨天已经还清了").await;
     assert_eq!(count(&world, "task WHERE kind = 'verify_payment'").await, 1);
     assert_eq!(held(&world).await, 1);
@@ -225,7 +230,7 @@ async fn a_payment_that_is_claimed_is_looked_for(database: TestDatabase) {
 
 async fn a_long_answer_is_understood_when_all_of_it_is_there(database: TestDatabase) {
     let world = World::new(database).await;
-    world.account("0001").phone(NUMBER).import().await;
+    world.account("0001").phone("13800000123").import().await;
     let waiting = world.queue("0001", 1).await[0];
     answers_in_parts(&world, "i-2", "给我发短信了", Some((7, 2, 2))).await;
     assert_eq!(world.state(waiting).await, Planned);
@@ -243,7 +248,7 @@ async fn courtesy_is_nobodys_work_and_a_stranger_is(database: TestDatabase) {
         1,
         "nobody knows whose number it is"
     );
-    world.account("0001").phone(NUMBER).import().await;
+    world.account("0001").phone("13800000123").import().await;
     answers(&world, "i-2", "好的,谢谢").await;
     assert_eq!(world.store.open_inbound(10).await.unwrap().len(), 1);
     assert_eq!(held(&world).await, 0);

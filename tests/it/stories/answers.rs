@@ -35,7 +35,7 @@ async fn who_writes_no_more_texts_gets_none() {
             world.until("2026-04-07T23:59").await;
             assert_eq!(world.sent().len(), 1);
             answers(&world, "8613800000123", text).await;
-            world.until("2026-05-30T23:59").await;
+            world.until("2026-04-30T23:59").await;
             assert_eq!(world.sent().len(), 1, "{text}: {:?}", world.sent_at());
             world.log_is_sound().await;
         }
@@ -73,7 +73,7 @@ async fn an_answer_by_mail_counts_like_one_by_text() {
         let story = world.account("A-1").overdue(2).phone("13800000123");
         story.also(email("li@example.com")).import().await;
         answers(&world, "li@example.com", "我已经委托律师处理,请与我的律师联系。").await;
-        world.until("2026-05-30T23:59").await;
+        world.until("2026-04-30T23:59").await;
         assert_eq!(world.sent().len(), 0, "{:?}", world.sent_at());
     }
 }
