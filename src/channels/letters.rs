@@ -419,7 +419,7 @@ mod tests {
         let digest = hex::encode(Sha256::digest(&first));
         assert_eq!(
             digest,
-            "ccc1fc65f4bf1e7fc25e8e41dad08f8862c1a799900da33e4e2836a4eecdb62f",
+            "0f370d50fb629c867ae11c5264f7a0dacb972c34188c3ad050b883036880de47",
             "{} bytes",
             first.len()
         );

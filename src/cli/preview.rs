@@ -50,6 +50,8 @@ pub(super) async fn preview(session: &Session, args: &PreviewArgs) -> anyhow::Re
     for template in candidates(&store, rulebook, args).await? {
         let what = MessageArgs::of_template(args.account.clone(), args.channel, &template);
         let (attempt, _) = ask(&store, rulebook, &what, None, "").await?;
+        // At the moment that it is meant for.
+        let now = now.max(attempt.due_at);
         let situation = store.situation_of(&attempt, now).await?;
         let judged = judge(rulebook, &situation, now);
         let is_rendered = judged.rendered.is_some();

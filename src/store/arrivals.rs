@@ -29,7 +29,7 @@ pub(super) mod sql {
         };
         OURS = "SELECT provider FROM attempt WHERE id = $1 AND reserved_at IS NOT NULL";
         HAD = "SELECT provider, provider_ref FROM attempt WHERE id = $1";
-        KNOWN = "SELECT CAST(1 AS BIGINT) FROM receipt WHERE provider = $1 AND event = $2";
+        KNOWN = "SELECT COUNT(*) FROM receipt WHERE provider = $1 AND event = $2";
         ADDRESS = "SELECT d.kind, c.id, d.country FROM attempt t JOIN contact_point c ON c.id = t.contact_point_id JOIN address d ON d.id = c.address_id WHERE t.id = $1";
         STANDS = {
             sqlite: "SELECT state FROM attempt WHERE id = $1",

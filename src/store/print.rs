@@ -552,9 +552,9 @@ impl Store {
                 for said in &words {
                     let on = said.on.map(|d| d.to_string());
                     let event = format!("{}/{}/{}", said.attempt, said.word, on.as_deref().unwrap_or(""));
-                    let known = q!(&mut *tx, super::arrivals::sql::KNOWN, [PRINT, &event] => opt (i64,))?;
-                    fresh.push(known.is_none());
-                    if known.is_some() {
+                    let (known,) = q!(&mut *tx, super::arrivals::sql::KNOWN, [PRINT, &event] => one (i64,))?;
+                    fresh.push(known == 0);
+                    if known > 0 {
                         continue;
                     }
                     let receipt = Receipt {

@@ -92,7 +92,13 @@ fn every_letter_can_be_read_back_by_others() {
         (Locale::En, "US"),
         (Locale::ZhTw, "TW"),
     ] {
+        // All of them once; elsewhere one of each template.
+        let mut seen = std::collections::BTreeSet::new();
         for (name, letter, _, on) in every_letter(locale, country) {
+            let template = name.split(' ').next().unwrap().to_owned();
+            if !seen.insert(template) && country != "CN" {
+                continue;
+            }
             let typeset = typeset_paged(&letter, on).unwrap_or_else(|e| panic!("{name} {locale}: {e}"));
             let path = written(folder.path(), &typeset.pdf);
             let path = path.to_str().unwrap();
@@ -196,7 +202,7 @@ fn the_window_shows_the_address_and_nothing_else() {
         (LetterForm::Us10, "US", (22.2, 51.9, 136.5, 80.5)),
     ] {
         for locale in [Locale::ZhCn, Locale::En] {
-            for (name, mut letter, _, on) in every_letter(locale, country) {
+            for (name, mut letter, _, on) in every_letter(locale, country).into_iter().step_by(7) {
                 letter.form = form;
                 letter.recipient = vec![
                     "Windowrecipient".to_owned(),
