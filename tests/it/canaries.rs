@@ -32,6 +32,8 @@ const MARKS: &[&str] = &["kanarqx", "KANARQX", "Kanarqx", "金丝雀"];
 const DEBT: &str = "qzdebt";
 /// How every telephone number begins.
 const NUMBERS: &str = "13800000";
+/// The numbers of the senders in the sample set-up, which are nobody's secret.
+const OURS: [usize; 2] = [900, 901];
 
 /// One person's words.
 struct Person {
@@ -48,7 +50,12 @@ impl Person {
     }
 
     fn phone(&self) -> String {
-        format!("{NUMBERS}{:03}", self.n)
+        // There are as many numbers as people: two of them share one with somebody else.
+        let n = match OURS.contains(&self.n) {
+            true => self.n - 900,
+            false => self.n,
+        };
+        format!("{NUMBERS}{n:03}")
     }
 
     fn mail(&self) -> String {
@@ -159,7 +166,8 @@ impl Finder {
             let before = bytes[..found.start()]
                 .strip_suffix(b"86")
                 .unwrap_or(&bytes[..found.start()]);
-            let whole = last.is_some_and(|d| d.iter().all(u8::is_ascii_digit));
+            let number = last.and_then(|d| std::str::from_utf8(d).ok()?.parse().ok());
+            let whole = number.is_some_and(|n: usize| !OURS.contains(&n));
             let alone = !next.is_some_and(word) && !before.last().is_some_and(word);
             assert!(!(whole && alone), "a telephone number stands in {place}");
         }
