@@ -233,10 +233,13 @@ pub(super) struct OpenedReply {
     pub(super) text: String,
 }
 
-/// Opens messages: id, keeper, and what is sealed. What can no longer be opened is left out.
+/// A message as it is kept: its id, its keeper, and what is sealed.
+pub(super) type KeptReply = (Uuid, Option<Uuid>, Option<Vec<u8>>);
+
+/// Opens messages. What can no longer be opened is left out.
 pub(super) async fn open_replies(
     tx: &mut Tx,
-    rows: &[(Uuid, Option<Uuid>, Option<Vec<u8>>)],
+    rows: &[KeptReply],
 ) -> Result<BTreeMap<Uuid, OpenedReply>, StoreError> {
     let corrupt = || StoreError::Corrupt {
         what: "message of somebody",
