@@ -16,6 +16,7 @@ ALTER TABLE receipt ADD COLUMN stranger BLOB;
 ALTER TABLE receipt ADD COLUMN recipient TEXT;
 CREATE INDEX receipt_attempt ON receipt (attempt_id);
 CREATE INDEX receipt_record ON receipt (record);
+CREATE INDEX receipt_recipient ON receipt (recipient) WHERE recipient IS NOT NULL;
 CREATE INDEX receipt_stranger ON receipt (stranger) WHERE stranger IS NOT NULL;
 
 -- `sender` becomes a keyed hash, `words` and `recipient` stay empty: the whole message stands sealed. `keeper`: the person,

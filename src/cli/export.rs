@@ -91,7 +91,9 @@ async fn give(
     file: &FileArgs,
     text: String,
 ) -> anyhow::Result<Answer> {
-    store.record_export(what, rows as u64).await?;
+    store
+        .record_export(what, rows as u64, &super::session::system_user())
+        .await?;
     let json = json!({"export": what, "rows": rows,
         "output": file.output.as_ref().map(|f| f.display().to_string())});
     let Some(path) = &file.output else {

@@ -25,7 +25,7 @@ pub(super) mod sql {
         WHOSE = "SELECT c.person_id, k.account_id FROM address d JOIN contact_point c ON c.address_id = d.id AND c.sealed <> '' LEFT JOIN touch k ON k.id = (SELECT x.id FROM touch x WHERE x.address_id = d.id ORDER BY x.at DESC, x.id DESC LIMIT 1) WHERE d.normal = $1 ORDER BY CASE WHEN k.person_id = c.person_id THEN 0 ELSE 1 END, c.id LIMIT 1";
         // Messages of strangers who are known by now.
         KNOWN_SINCE = "SELECT i.id, i.keeper, i.sealed, i.sender, i.provider FROM inbound i JOIN stranger s ON s.id = i.keeper WHERE i.sealed IS NOT NULL AND EXISTS (SELECT 1 FROM address d JOIN contact_point c ON c.address_id = d.id AND c.sealed <> '' WHERE d.normal = i.sender) ORDER BY i.received_at, i.id LIMIT $1";
-        MOVE_REPLY = "UPDATE inbound SET keeper = $1, sealed = $2, record = $3 WHERE id = $4";
+        MOVE_REPLY = "UPDATE inbound SET keeper = $1, sealed = $2, record = $3 WHERE id = $4 AND keeper = $5";
         REPLY_OF = "SELECT id, keeper, sealed FROM inbound WHERE record = $1";
         RECEIPT_OF = "SELECT r.id, t.recipient_id, a.debtor_id, r.raw FROM receipt r JOIN attempt t ON t.id = r.attempt_id JOIN account a ON a.id = t.account_id WHERE r.record = $1 AND r.id IS NOT NULL";
         RECEIPTS_OF = "SELECT id, raw FROM receipt WHERE attempt_id = $1 AND id IS NOT NULL ORDER BY received_at, event";
@@ -33,14 +33,14 @@ pub(super) mod sql {
         NEXT_RECORD = "UPDATE attempt SET last_record = $1 WHERE id = $2";
         RECORDED = "UPDATE receipt SET record = $1 WHERE id = $2";
         // Erasing a person: what came about their messages, what they said, and what strangers are known to have said for them.
-        CLEAR_RECEIPTS = "UPDATE receipt SET raw = NULL WHERE attempt_id IN (SELECT t.id FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.recipient_id = $1 OR a.debtor_id = $1) OR (stranger IS NOT NULL AND recipient IN (SELECT d.normal FROM contact_point c JOIN address d ON d.id = c.address_id WHERE c.person_id = $1))";
-        CLEAR_ASIDE = "DELETE FROM receipt_aside WHERE EXISTS (SELECT 1 FROM receipt r WHERE r.provider = receipt_aside.provider AND r.event = receipt_aside.event AND r.stranger IS NOT NULL AND r.recipient IN (SELECT d.normal FROM contact_point c JOIN address d ON d.id = c.address_id WHERE c.person_id = $1))";
+        CLEAR_RECEIPTS = "UPDATE receipt SET raw = NULL WHERE raw IS NOT NULL AND attempt_id IN (SELECT t.id FROM attempt t JOIN account a ON a.id = t.account_id WHERE t.recipient_id = $1 OR a.debtor_id = $1)";
+        CLEAR_STRANGE = "UPDATE receipt SET raw = NULL, recipient = NULL WHERE recipient IN (SELECT d.normal FROM contact_point c JOIN address d ON d.id = c.address_id WHERE c.person_id = $1)";
+        CLEAR_ASIDE = "DELETE FROM receipt_aside WHERE (provider, event) IN (SELECT r.provider, r.event FROM receipt r WHERE r.recipient IN (SELECT d.normal FROM contact_point c JOIN address d ON d.id = c.address_id WHERE c.person_id = $1))";
         CLEAR_REPLIES = "UPDATE inbound SET sealed = NULL, sender = 'erased', handled_by = CASE WHEN handled_at IS NULL THEN 'erased' ELSE handled_by END, handled_at = COALESCE(handled_at, $2) WHERE keeper = $1 OR (keeper IN (SELECT s.id FROM stranger s) AND sender IN (SELECT d.normal FROM contact_point c JOIN address d ON d.id = c.address_id WHERE c.person_id = $1))";
-        FORGET_RECIPIENTS = "UPDATE receipt SET recipient = NULL WHERE raw IS NULL AND recipient IS NOT NULL";
         // Strangers whose time is over.
         STALE = "SELECT s.id, s.day, (SELECT COUNT(*) FROM inbound i WHERE i.keeper = s.id AND i.sealed IS NOT NULL) + (SELECT COUNT(*) FROM receipt r WHERE r.stranger = s.id AND r.raw IS NOT NULL) AS things FROM stranger s WHERE s.day < $1 AND s.shredded_at IS NULL ORDER BY s.day";
         SHREDDED = "UPDATE stranger SET shredded_at = $1 WHERE id = $2";
-        SHRED_ASIDE = "DELETE FROM receipt_aside WHERE EXISTS (SELECT 1 FROM receipt r WHERE r.provider = receipt_aside.provider AND r.event = receipt_aside.event AND r.stranger = $1)";
+        SHRED_ASIDE = "DELETE FROM receipt_aside WHERE (provider, event) IN (SELECT r.provider, r.event FROM receipt r WHERE r.stranger = $1)";
         SHRED_RECEIPTS = "UPDATE receipt SET raw = NULL, recipient = NULL WHERE stranger = $1";
         SHRED_REPLIES = "UPDATE inbound SET sealed = NULL, sender = 'erased', handled_by = CASE WHEN handled_at IS NULL THEN 'retention' ELSE handled_by END, handled_at = COALESCE(handled_at, $2) WHERE keeper = $1";
     }
@@ -233,10 +233,13 @@ pub(super) struct OpenedReply {
     pub(super) text: String,
 }
 
-/// Opens messages: id, keeper, and what is sealed. What can no longer be opened is left out.
+/// A message as it is kept: its id, its keeper, and what is sealed.
+pub(super) type KeptReply = (Uuid, Option<Uuid>, Option<Vec<u8>>);
+
+/// Opens messages. What can no longer be opened is left out.
 pub(super) async fn open_replies(
     tx: &mut Tx,
-    rows: &[(Uuid, Option<Uuid>, Option<Vec<u8>>)],
+    rows: &[KeptReply],
 ) -> Result<BTreeMap<Uuid, OpenedReply>, StoreError> {
     let corrupt = || StoreError::Corrupt {
         what: "message of somebody",
@@ -287,9 +290,11 @@ pub(super) async fn match_replies(tx: &mut Tx, clock: &dyn Clock) -> Result<usiz
             .with_some("debt", debt(Some((person, account))))
             .seal();
         let fresh = new.seal(seals.nonce(), &salted);
-        q!(&mut *tx, sql::MOVE_REPLY, [person, fresh, entry.record.0, id] => rows)?;
-        super::log::append(tx, &[entry]).await?;
-        moved += 1;
+        // Another program may have been quicker.
+        if q!(&mut *tx, sql::MOVE_REPLY, [person, fresh, entry.record.0, id, stranger] => rows)? == 1 {
+            super::log::append(tx, &[entry]).await?;
+            moved += 1;
+        }
     }
     Ok(moved)
 }
@@ -297,8 +302,8 @@ pub(super) async fn match_replies(tx: &mut Tx, clock: &dyn Clock) -> Result<usiz
 /// Removes what came about a person's messages and what the person said; before addresses lose their hashes.
 pub(super) async fn clear_arrivals(tx: &mut Tx, person: Uuid, now: Moment) -> Result<u64, StoreError> {
     q!(&mut *tx, sql::CLEAR_ASIDE, [person] => rows)?;
-    let receipts = q!(&mut *tx, sql::CLEAR_RECEIPTS, [person] => rows)?;
-    q!(&mut *tx, sql::FORGET_RECIPIENTS, [] => rows)?;
+    let receipts = q!(&mut *tx, sql::CLEAR_RECEIPTS, [person] => rows)?
+        + q!(&mut *tx, sql::CLEAR_STRANGE, [person] => rows)?;
     let replies = q!(&mut *tx, sql::CLEAR_REPLIES, [person, Ts(now)] => rows)?;
     Ok(receipts + replies)
 }

@@ -144,12 +144,13 @@ impl Store {
     }
 
     /// Records that data left the system.
-    pub async fn record_export(&self, what: &'static str, rows: u64) -> Result<(), StoreError> {
-        let clock = self.clock.clone();
+    pub async fn record_export(&self, what: &'static str, rows: u64, by: &str) -> Result<(), StoreError> {
+        let (clock, by) = (self.clock.clone(), by.to_owned());
         self.write(move |tx| {
             Box::pin(async move {
                 let entry = super::log::entry(&*clock, Kind::ExportMade, clock.now())
                     .with("what", what)
+                    .with("actor", by)
                     .with("rows", i64::try_from(rows).unwrap_or(i64::MAX));
                 super::log::append(tx, &[entry.seal()]).await
             })

@@ -32,6 +32,8 @@ const MARKS: &[&str] = &["kanarqx", "KANARQX", "Kanarqx", "金丝雀"];
 const DEBT: &str = "qzdebt";
 /// How every telephone number begins.
 const NUMBERS: &str = "13800000";
+/// The numbers of the senders in the sample set-up, which are nobody's secret.
+const OURS: [usize; 2] = [900, 901];
 
 /// One person's words.
 struct Person {
@@ -48,7 +50,12 @@ impl Person {
     }
 
     fn phone(&self) -> String {
-        format!("{NUMBERS}{:03}", self.n)
+        // There are as many numbers as people: two of them share one with somebody else.
+        let n = match OURS.contains(&self.n) {
+            true => self.n - 900,
+            false => self.n,
+        };
+        format!("{NUMBERS}{n:03}")
     }
 
     fn mail(&self) -> String {
@@ -159,7 +166,8 @@ impl Finder {
             let before = bytes[..found.start()]
                 .strip_suffix(b"86")
                 .unwrap_or(&bytes[..found.start()]);
-            let whole = last.is_some_and(|d| d.iter().all(u8::is_ascii_digit));
+            let number = last.and_then(|d| std::str::from_utf8(d).ok()?.parse().ok());
+            let whole = number.is_some_and(|n: usize| !OURS.contains(&n));
             let alone = !next.is_some_and(word) && !before.last().is_some_and(word);
             assert!(!(whole && alone), "a telephone number stands in {place}");
         }
@@ -501,6 +509,19 @@ async fn a_thousand_people_leave_no_trace_outside_their_seals() {
     program.tells_nobody(&finder, &sent[0].id.to_string());
     world.log_is_sound().await;
 
+    everybody_is_erased(&world).await;
+    let after = Finder::of(&[MARKS, &[DEBT]].concat());
+    for path in database_files(&world).iter().chain([&copy.join("person.keys")]) {
+        after.not_in(path);
+    }
+    let keys = std::fs::read_to_string(copy.join("person.keys")).unwrap();
+    assert_eq!(keys.lines().count(), 1, "no key is left in the backup");
+    finder.nowhere(&logged.bytes(), "the log of the process");
+    world.log_is_sound().await;
+}
+
+/// Erases everybody, and what came from nobody known; no key is left.
+async fn everybody_is_erased(world: &World) {
     let raw = Raw::open(&world.database).await;
     let ids = raw.words("SELECT lower(hex(id)) FROM person").await;
     assert_eq!(ids.len(), PEOPLE);
@@ -525,14 +546,6 @@ async fn a_thousand_people_leave_no_trace_outside_their_seals() {
     let days = stale.iter().map(|s| s.id).collect();
     world.store.shred_strangers(days, "zhao", why).await.unwrap();
 
-    let after = Finder::of(&[MARKS, &[DEBT]].concat());
-    for path in database_files(&world).iter().chain([&copy.join("person.keys")]) {
-        after.not_in(path);
-    }
-    let keys = std::fs::read_to_string(copy.join("person.keys")).unwrap();
-    assert_eq!(keys.lines().count(), 1, "no key is left in the backup");
     let living = "SELECT lower(hex(wrapped)) FROM person_key WHERE wrapped <> zeroblob(72)";
     assert!(raw.words(living).await.is_empty(), "no key is left");
-    finder.nowhere(&logged.bytes(), "the log of the process");
-    world.log_is_sound().await;
 }

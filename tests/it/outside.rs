@@ -144,12 +144,14 @@ fn the_daily_head_is_mailed_and_a_failure_is_told() {
         SignedCheckpoint::parse(&head).unwrap().checkpoint
     );
     // The log tells of it, and what was mailed is enough to find what was changed since.
-    let list = desk.json(&["evidence", "list", "--limit", "5"]);
+    let (_, list, _) = run(&server.port, &["evidence", "list", "--limit", "5", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     let told =
         |e: &&serde_json::Value| e["entry"]["what"] == "mail" && e["entry"]["name"] == "auditor.example.org";
     assert_eq!(list.as_array().unwrap().iter().filter(told).count(), 1);
     desk.write("kept.txt", &kept.to_string());
-    desk.ok(&["evidence", "verify", "--checkpoint", "kept.txt"]);
+    let (code, said, _) = run(&server.port, &["evidence", "verify", "--checkpoint", "kept.txt"]);
+    assert_eq!(code, 0, "{said}");
     let (_, said, _) = run(&server.port, &["doctor"]);
     assert!(
         !said.contains("nobody outside vouches") && !said.contains("last mailed"),

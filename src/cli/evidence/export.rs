@@ -89,7 +89,7 @@ pub(super) async fn export(session: &Session, args: &ExportArgs) -> anyhow::Resu
         head: args.head,
         keys: !args.without_keys,
         certificate: !args.without_certificate,
-        actor: args.by.clone(),
+        actor: Some(args.by.clone().unwrap_or_else(crate::cli::session::system_user)),
     };
     let bundle = notary.bundle(&ask).await?;
     write(&args.out, &bundle.files)?;
