@@ -34,7 +34,8 @@ async fn intended(store: &Store, attempt: &str) -> bool {
 async fn one_life(child: &mut Child, store: &Store, told: &mut Told, chance: &mut Chance) -> bool {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut answers = child.stdin.take().unwrap();
-    let (contacts, way) = (chance.below(4), chance.below(3));
+    // A batch has three: some lives settle several, some none.
+    let (contacts, way) = (chance.below(12), chance.below(3));
     let mut made = 0;
     let mut inside = false;
     while let Some(Ok(line)) = lines.next() {
@@ -70,7 +71,7 @@ async fn one_life(child: &mut Child, store: &Store, told: &mut Told, chance: &mu
 
 async fn kills(database: TestDatabase, number: u64, seed: u64) -> Kills {
     let place = tempfile::tempdir().unwrap();
-    let database = service::prepared(database, place.path(), number as usize * 14 + 20).await;
+    let database = service::prepared(database, place.path(), number as usize * 24 + 20).await;
     let (mut told, mut found) = (Told::default(), Kills::default());
     for n in 1..=number {
         let mut chance = Chance(seed + n);

@@ -82,7 +82,7 @@ fn account(world: &World, n: usize) -> dunwell::store::NewAccount {
         .account(&format!("A-{n}"))
         .overdue(2)
         .debtor(&format!("P-{n}"));
-    let mut new = story.phone(&format!("1380000{n:04}")).new;
+    let mut new = story.phone(&format!("1380{n:07}")).new;
     new.digest = dunwell::evidence::leaf_hash(new.reference.as_bytes());
     new
 }
