@@ -77,6 +77,8 @@ pub struct Surroundings {
     pub within: usize,
     /// Whether commas end the reach; a sentence always does.
     pub clause: bool,
+    /// One of these between the excuse and the hit, or as part of the excuse, ends the reach: `if you do not pay, we will`.
+    pub broken_by: Vec<Item>,
     /// One of these stands in the same sentence.
     pub sentence: Vec<Item>,
     /// One of these stands anywhere in the same part of the message.

@@ -46,6 +46,8 @@ struct RawSurroundings {
     #[serde(default)]
     clause: bool,
     #[serde(default)]
+    broken_by: Vec<String>,
+    #[serde(default)]
     sentence: Vec<String>,
     #[serde(default)]
     message: Vec<String>,
@@ -161,6 +163,7 @@ fn surrounding(raw: RawSurroundings, cx: &Context<'_>) -> Result<Surroundings, P
         after: items(raw.after)?,
         within: raw.within.min(60),
         clause: raw.clause,
+        broken_by: items(raw.broken_by)?,
         sentence: items(raw.sentence)?,
         message: items(raw.message)?,
     })

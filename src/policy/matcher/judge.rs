@@ -5,11 +5,14 @@ use std::ops::Range;
 
 use super::compile::bit;
 use super::tokens::{Dress, Token};
-use super::{Chain, Compiled, Excuse, Found, Hit, Lexicons, Scratch};
+use super::{Chain, Compiled, Excuse, Found, Hit, Lexicons, Near, Scratch};
 use crate::policy::fold::is_han;
 
 /// At most so many places of one chain are looked at, and so many tries made for one place.
 const PLACES: usize = 24;
+
+/// No word that ends an excuse is longer.
+const RUNS_IN: usize = 32;
 
 /// What is farther away than so many bytes is another sentence, whatever the marks say.
 const SENTENCE: usize = 600;
@@ -135,7 +138,56 @@ impl Lexicons {
     }
 }
 
+impl Lexicons {
+    /// Entries of which all the words of a pattern are in one sentence.
+    pub(super) fn gathered(&self, text: &str, scratch: &mut Scratch) -> Vec<Near> {
+        scratch.sorted.fill(self, &scratch.tokens);
+        let sorted = &scratch.sorted;
+        let page = Page {
+            lexicons: self,
+            text,
+            tokens: &scratch.tokens,
+            sorted,
+            ends: OnceCell::new(),
+        };
+        let mut out: Vec<Near> = Vec::new();
+        for group in &sorted.touched {
+            let at = *group as usize;
+            let start = at
+                .checked_sub(1)
+                .map_or(0, |before| self.woken_by[before] as usize);
+            for pattern in &self.patterns[start..self.woken_by[at] as usize] {
+                let entry = pattern.entry as usize;
+                let known = out.iter().any(|n| n.entry == entry);
+                if known || pattern.required.len() < 2 || pattern.signature & !sorted.signature != 0 {
+                    continue;
+                }
+                if let Some(span) = page.gathered(pattern) {
+                    out.push(Near { entry, span });
+                }
+            }
+        }
+        out
+    }
+}
+
 impl Page<'_> {
+    /// The first sentence that holds all the words of a pattern, and none that must not be there.
+    fn gathered(&self, pattern: &Compiled) -> Option<Range<usize>> {
+        let rarest = pattern.required.iter().min_by_key(|g| self.of(**g).len())?;
+        if pattern.without.iter().any(|(wide, g)| *wide && self.has(*g)) {
+            return None;
+        }
+        let sentences = self.of(*rarest).iter().take(PLACES);
+        sentences
+            .map(|i| self.sentence(self.tokens[*i as usize].start as usize))
+            .find(|sentence| {
+                let words = self.within(sentence);
+                let holds = |g: &u16| words.iter().any(|t| self.is(t, *g));
+                pattern.required.iter().all(holds) && !pattern.without.iter().any(|(_, g)| holds(g))
+            })
+    }
+
     /// Places in `tokens` of the words of a group, in reading order.
     fn of(&self, group: u16) -> &[u32] {
         let (start, end) = self.sorted.ranges[group as usize];
@@ -328,7 +380,9 @@ impl Page<'_> {
             let near = |t: &&Token| {
                 let between = self.text.get(t.end as usize..hit.start).unwrap_or("");
                 // A negation may run into the hit: `不代收` into `收现金`.
-                one_of(t, &excuse.before) && self.reaches(between, excuse)
+                one_of(t, &excuse.before)
+                    && self.reaches(between, excuse)
+                    && !self.broken(t.start as usize..hit.start, excuse)
             };
             if self.within(&range).iter().any(|t| near(&t)) {
                 return true;
@@ -338,11 +392,25 @@ impl Page<'_> {
             let range = hit.end..hit.end + excuse.within * 14 + 16;
             let near = |t: &&Token| {
                 let between = self.text.get(hit.end..t.start as usize).unwrap_or("");
-                one_of(t, &excuse.after) && self.reaches(between, excuse)
+                one_of(t, &excuse.after)
+                    && self.reaches(between, excuse)
+                    && !self.broken(hit.end..t.start as usize, excuse)
             };
             return self.within(&range).iter().any(|t| near(&t));
         }
         false
+    }
+
+    /// Whether a word that ends the reach stands in a range, or runs into it.
+    fn broken(&self, range: Range<usize>, excuse: &Excuse) -> bool {
+        if !excuse.broken_by.iter().any(|g| self.has(*g)) {
+            return false;
+        }
+        let ends = |t: &Token| {
+            t.end as usize > range.start && excuse.broken_by.iter().any(|g| self.is(t, *g))
+        };
+        let wide = range.start.saturating_sub(RUNS_IN)..range.end;
+        self.within(&wide).iter().any(ends)
     }
 
     fn reaches(&self, between: &str, excuse: &Excuse) -> bool {
