@@ -53,16 +53,19 @@ const DISMISSED: f32 = 0.2;
 /// A second opinion below this does not share what blocks on words alone: a person looks at it.
 const NOT_SHARED: f32 = 0.05;
 
+/// A second opinion below this finds nothing prohibited at all: what rests on words alone is dropped.
+const ABSURD: f32 = 0.01;
+
 /// A second opinion below this takes words that are there by their sound only for chance.
 const CHANCE: f32 = 0.5;
 
 /// Lets a second opinion that disagrees take findings that rest on words alone one step down: a doubt is dropped, a block
-/// becomes a doubt. It never clears what a rule blocks. Numbers, accounts and the data of others are no matter of opinion.
+/// becomes a doubt. What a rule blocks it clears only where it finds next to no chance of harm. Numbers, accounts and the data of others are no matter of opinion.
 fn step_down(findings: &mut Vec<ContentFinding>, probability: f32) {
     let opinion = |f: &ContentFinding| f.entry.is_some() && !f.of_numbers && f.variable.is_none();
     if probability < DISMISSED {
-        let stays = |f: &ContentFinding| f.verdict == Verdict::Blocked || !opinion(f);
-        findings.retain(stays);
+        let kept = |f: &ContentFinding| f.verdict == Verdict::Blocked && probability >= ABSURD;
+        findings.retain(|f| kept(f) || !opinion(f));
     }
     if probability < CHANCE {
         findings.retain(|f| !(f.by_sound && opinion(f)));
