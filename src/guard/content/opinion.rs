@@ -4,7 +4,7 @@
 use super::{ContentFinding, ContentReview, ContentRules, DISGUISED, Joined, Page, Signals};
 use crate::domain::Verdict;
 use crate::guard::detect;
-use crate::policy::{Builtin, Category, ContentContext, Head, Lexicons, core_rule};
+use crate::policy::{Builtin, Category, ContentContext, Entry, Head, Lexicons, core_rule};
 
 /// A trained model that may raise a doubt about words no rule knows, and confirm a doubt that a rule has.
 pub trait SecondOpinion: Sync {
@@ -61,8 +61,11 @@ const CHANCE: f32 = 0.5;
 
 /// Lets a second opinion that disagrees take findings that rest on words alone one step down: a doubt is dropped, a block
 /// becomes a doubt. What a rule blocks it clears only where it finds next to no chance of harm. Numbers, accounts and the data of others are no matter of opinion.
-fn step_down(findings: &mut Vec<ContentFinding>, probability: f32) {
-    let opinion = |f: &ContentFinding| f.entry.is_some() && !f.of_numbers && f.variable.is_none();
+fn step_down(findings: &mut Vec<ContentFinding>, probability: f32, entries: &[Entry]) {
+    let opinion = |f: &ContentFinding| {
+        let of_sense = f.entry.is_some_and(|e| !entries[e].firm);
+        of_sense && !f.of_numbers && f.variable.is_none()
+    };
     if probability < DISMISSED {
         let kept = |f: &ContentFinding| f.verdict == Verdict::Blocked && probability >= ABSURD;
         findings.retain(|f| kept(f) || !opinion(f));
@@ -103,9 +106,14 @@ pub(super) fn doubt(
     };
     let mut score = classifier.score(&input);
     if !review.findings.is_empty() {
-        step_down(&mut review.findings, score.probability);
+        step_down(&mut review.findings, score.probability, rules.lexicons.entries());
     }
     if review.findings.iter().any(|f| f.verdict == Verdict::Blocked) {
+        return;
+    }
+    if review.findings.is_empty() && !score.raises_review && score.probability >= LEANS {
+        classifier.explain(&input, &mut score);
+        lean(cx, pages, rules, score, review);
         return;
     }
     let raised_alone = review.findings.is_empty() && score.raises_review;
@@ -147,6 +155,26 @@ fn only_registered(input: &Input<'_>) -> bool {
         Builtin::ShortLink,
     ];
     marked(Builtin::Authorised) && !elsewhere.into_iter().any(marked)
+}
+
+/// A second opinion from this on leans towards harm: where a rule of the same kind nearly speaks too, a person looks.
+const LEANS: f32 = 0.6;
+
+/// Two weak signs of the same kind are one: a second opinion that leans towards harm, and a rule that nearly speaks.
+fn lean(
+    cx: &ContentContext,
+    pages: &[Page<'_>],
+    rules: &ContentRules<'_>,
+    mut score: Score,
+    review: &mut ContentReview,
+) {
+    let Some(category) = score.category else { return };
+    score.sure_of = vec![category];
+    if let Some(finding) = shared(cx, pages, rules, &score) {
+        score.sure_of.clear();
+        review.findings.push(finding);
+        review.opinion = Some(score);
+    }
 }
 
 /// What a rule nearly says and a second opinion is sure of: all the words of a pattern are in one sentence, only not as it

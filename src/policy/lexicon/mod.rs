@@ -60,6 +60,8 @@ pub struct Entry {
     pub unless: Vec<String>,
     /// Conditions under which the words are wrong.
     pub when: When,
+    /// The situation makes the words wrong, not their sense: no second opinion takes a finding back.
+    pub firm: bool,
     /// Where it stands, for errors.
     pub place: Place,
 }

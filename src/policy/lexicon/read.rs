@@ -77,6 +77,8 @@ table!(RawEntry {
     #[serde(default)]
     unless: Vec<String>,
     #[serde(default)]
+    firm: bool,
+    #[serde(default)]
     when: RawWhen,
 });
 
@@ -205,6 +207,7 @@ fn entry(mut raw: RawEntry, cx: &Context<'_>) -> Result<Entry, PolicyError> {
         outcome: raw.verdict.0,
         patterns,
         unless: raw.unless,
+        firm: raw.firm,
         when: When {
             sender_not: plain(raw.when.sender_not),
             sender: plain(raw.when.sender),

@@ -204,6 +204,14 @@ fn begins_token(chars: &[char], i: usize) -> bool {
     opens && !i.checked_sub(1).is_some_and(|b| chars[b].is_ascii_alphanumeric())
 }
 
+/// A letter or digit that nothing of the kind stands before, or a sign for a letter in front of one.
+fn begins_word(chars: &[char], i: usize) -> bool {
+    let sign = matches!(chars[i], '$' | '+' | '@' | '|');
+    let letter = |c: &char| c.is_ascii_alphanumeric();
+    (letter(&chars[i]) || sign && chars.get(i + 1).is_some_and(letter))
+        && !i.checked_sub(1).is_some_and(|b| letter(&chars[b]))
+}
+
 fn is_part(c: char) -> bool {
     !c.is_whitespace()
         && !is_han(c)
@@ -222,7 +230,7 @@ fn token_end(chars: &[char], start: usize) -> usize {
             .take(LONGEST)
             .take_while(|c| is_part(**c))
             .count();
-    while end > start && !chars[end - 1].is_alphanumeric() && !matches!(chars[end - 1], '$' | '@') {
+    while end > start && !chars[end - 1].is_alphanumeric() && !matches!(chars[end - 1], '$' | '@' | '+' | '|') {
         end -= 1;
     }
     end.max(start + 1)
@@ -237,7 +245,7 @@ fn repeats(token: &[char]) -> bool {
 /// Whether a word with digits or signs in it could stand for a word of the lexicons.
 fn odd_token(token: &[char], known: &dyn Known) -> bool {
     let signs = token.iter().filter(|c| !c.is_alphanumeric()).count();
-    if repeats(token) || token.len() >= 5 && signs * 2 + 1 >= token.len() {
+    if repeats(token) || token.len() >= 5 && signs * 2 + 1 >= token.len() || resolved(token, known).is_some() {
         return true;
     }
     let letters = token.iter().filter(|c| c.is_ascii_lowercase()).count();
@@ -270,6 +278,69 @@ fn odd_token(token: &[char], known: &dyn Known) -> bool {
                 known.latin(&word)
             })
     })
+}
+
+/// A character of a word that digits and signs are put right in, and how many characters of the text it stands for.
+type Right = (char, usize);
+
+/// So many characters of one word may stand for either of two.
+const EITHER: usize = 6;
+
+/// A word in leetspeak or with letters said three times, each character read so that a word of the lexicons comes out:
+/// `f@!1ed`, `paaasssport`.
+fn resolved(token: &[char], known: &dyn Known) -> Option<Vec<Right>> {
+    if !(3..=40).contains(&token.len()) || !may_be_word(token) {
+        return None;
+    }
+    let mut units: Vec<(char, char, usize)> = Vec::with_capacity(token.len());
+    let mut either = 0;
+    let mut i = 0;
+    while i < token.len() {
+        let c = token[i];
+        let run = token[i..].iter().take_while(|d| **d == c).count();
+        let length = if c.is_ascii_lowercase() && run >= 3 { run } else { 1 };
+        let (first, other) = match c {
+            c if c.is_ascii_lowercase() => (c, c),
+            '|' => ('l', 'i'),
+            '6' => ('g', 'b'),
+            c => (leet(c, false)?.0, leet(c, true)?.0),
+        };
+        either += usize::from(first != other || length > 1);
+        units.push((first, other, length));
+        i += length;
+    }
+    if either > EITHER {
+        return None;
+    }
+    let mut word: Vec<char> = Vec::with_capacity(units.len() + EITHER);
+    (0..1_usize << either).find_map(|choice| {
+        word.clear();
+        let mut out: Vec<Right> = Vec::with_capacity(units.len() + EITHER);
+        let mut bit = 0;
+        for (first, other, length) in &units {
+            let open = first != other || *length > 1;
+            let taken = open && choice >> bit & 1 == 1;
+            bit += usize::from(open);
+            let c = if taken { *other } else { *first };
+            word.push(c);
+            out.push((c, *length));
+            if taken && *length > 1 {
+                word.push(c);
+                out.push((c, 0));
+            }
+        }
+        (word.len() >= 3 && known.latin(&word)).then_some(out)
+    })
+}
+
+/// Whether digits and signs may stand for letters: not in `11am`, `b2024`, `1st` or `a4`.
+fn may_be_word(token: &[char]) -> bool {
+    let letters = token.iter().filter(|c| c.is_ascii_lowercase()).count();
+    let odd = token.len() - letters;
+    let leading = token.iter().take_while(|c| !c.is_ascii_lowercase()).count();
+    let trailing = token.iter().rev().take_while(|c| !c.is_ascii_lowercase()).count();
+    let reference = odd > 0 && (leading == odd && odd > 1 || trailing == odd && odd > 2);
+    letters >= 2 && letters * 3 >= token.len() && !reference && (odd > 0 || repeats(token))
 }
 
 /// The letter that a digit or sign stands for, and whether it may stand for another.
@@ -386,7 +457,7 @@ impl<'t> Reader<'t> {
             let c = self.c(i);
             i = if is_han(c) {
                 self.han(i)
-            } else if c.is_ascii_alphanumeric() && !self.c(i.wrapping_sub(1)).is_ascii_alphanumeric() {
+            } else if begins_word(self.chars, i) {
                 self.spelled(i).unwrap_or_else(|| self.token(i))
             } else {
                 self.keep(i);
@@ -479,6 +550,10 @@ impl<'t> Reader<'t> {
     /// A Latin word with what is written inside it, up to a blank, a Han character or the end.
     fn token(&mut self, start: usize) -> usize {
         let end = token_end(self.chars, start);
+        if let Some(right) = resolved(&self.chars[start..end], self.known) {
+            self.put_right(start, &right);
+            return end;
+        }
         let is_leet = self.is_leet(start, end);
         let mut i = start;
         while i < end {
@@ -515,6 +590,23 @@ impl<'t> Reader<'t> {
             i += 1;
         }
         self.join_pieces(start, end)
+    }
+
+    /// Writes a word of which every character is known.
+    fn put_right(&mut self, start: usize, right: &[Right]) {
+        let mut at = start;
+        let mut span = self.span(start);
+        for (c, length) in right {
+            if *length > 0 {
+                span = self.span(at).start..self.span(at + length - 1).end;
+                at += length;
+            }
+            if *length == 1 && self.c(at - 1) == *c {
+                self.out.push(*c, span.clone(), false);
+            } else {
+                self.change(*c, span.clone(), Oddities::LEET);
+            }
+        }
     }
 
     /// Whether the digits of a word stand for letters: not in `11am`, `b2024` or a long reference.
@@ -602,6 +694,10 @@ mod tests {
         check("石皮了门", "破了门");
         check("loooser", "loser");
         check("k-i-l-l you", "kill you");
+        check("your arre5+", "your arrest");
+        check("we ki||", "we kill");
+        check("+h1s p0l!ce", "this police");
+        check("aaarrreeesttt", "arrest");
     }
 
     #[test]
