@@ -127,7 +127,7 @@ pub(super) fn doubt(
     if raised_alone {
         review.findings.extend(raised(pages, &score));
     }
-    review.findings.extend(shared(cx, pages, rules, &score));
+    review.findings.extend(shared(cx, pages, rules, &score, &[]));
     for finding in &mut review.findings {
         let of_words = finding.entry.is_some() && score.sure_of.contains(&finding.category);
         let disguised = &*finding.head.id == DISGUISED && score.raises_review;
@@ -158,7 +158,7 @@ fn only_registered(input: &Input<'_>) -> bool {
 }
 
 /// A second opinion from this on leans towards harm: where a rule of the same kind nearly speaks too, a person looks.
-const LEANS: f32 = 0.6;
+const LEANS: f32 = 0.8;
 
 /// Two weak signs of the same kind are one: a second opinion that leans towards harm, and a rule that nearly speaks.
 fn lean(
@@ -170,7 +170,8 @@ fn lean(
 ) {
     let Some(category) = score.category else { return };
     score.sure_of = vec![category];
-    if let Some(finding) = shared(cx, pages, rules, &score) {
+    // A denial or a warning was there: what a rule excused is no sign.
+    if let Some(finding) = shared(cx, pages, rules, &score, &review.signals.excused) {
         score.sure_of.clear();
         review.findings.push(finding);
         review.opinion = Some(score);
@@ -184,6 +185,7 @@ fn shared(
     pages: &[Page<'_>],
     rules: &ContentRules<'_>,
     score: &Score,
+    except: &[u32],
 ) -> Option<ContentFinding> {
     if score.sure_of.is_empty() {
         return None;
@@ -199,6 +201,7 @@ fn shared(
         let near = rules.lexicons.nearly(page.folded, &marks);
         let near = near
             .into_iter()
+            .filter(|n| !except.contains(&(n.entry as u32)))
             .find(|n| score.sure_of.contains(&entries[n.entry].category) && speaks(n.entry))?;
         Some(ContentFinding {
             category: entries[near.entry].category,

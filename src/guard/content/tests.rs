@@ -146,6 +146,158 @@ fn a_second_opinion_confirms_a_doubt_and_never_blocks_alone() {
     check("请按期还款。", Category::Abuse, Verdict::Review);
 }
 
+/// Answers as it is told.
+struct Told {
+    probability: f32,
+    raises: bool,
+    sure_of: Option<Category>,
+    category: Category,
+}
+
+impl SecondOpinion for Told {
+    fn score(&self, _: &Input<'_>) -> Score {
+        Score {
+            probability: self.probability,
+            raises_review: self.raises,
+            sure: self.sure_of.is_some(),
+            category: None,
+            sure_of: Vec::new(),
+            strongest: Vec::new(),
+        }
+    }
+
+    fn explain(&self, _: &Input<'_>, score: &mut Score) {
+        score.category = Some(self.category);
+        score.sure_of = self.sure_of.into_iter().collect();
+    }
+}
+
+/// An entry that a test makes up.
+fn made_up(lines: &str) -> Lexicons {
+    let entry = format!(
+        "[[entry]]\nid = \"content.abuse.extra\"\ncategory = \"abuse\"\nlevel = \"house\"\nsureness = \"verified\"\nbasis = \"house rule\"\nwhy = \"test\"\nzh = \"外\"\nen = \"extra\"\n{lines}\n"
+    );
+    let pack = Pack::parse(&PackFiles {
+        name: "extra",
+        policy: "pack = \"extra\"\ntitle = { zh = \"外\", en = \"extra\" }\n",
+        lexicon: &entry,
+        cases: "",
+    });
+    Lexicons::compile(&[&pack.unwrap_or_else(|e| panic!("{e}")).lexicon])
+}
+
+#[test]
+fn what_a_rule_nearly_says_is_confirmed_or_looked_at() {
+    let lexicons = made_up("verdict = \"blocked\"\npatterns = [\"蓝色 ..2 柠檬\"]");
+    let check = |text: &str, told: Told, expected: Verdict| {
+        let rules = ContentRules {
+            lexicons: &lexicons,
+            speaks: None,
+            classifier: Some(&told),
+        };
+        let found = super::check(&agency(), &[Part::plain("text", text)], &rules);
+        assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+    };
+    let told = |probability: f32, raises: bool, sure_of: Option<Category>, category: Category| Told {
+        probability,
+        raises,
+        sure_of,
+        category,
+    };
+    let (near, far) = ("柠檬您喜欢怎样的,是不是蓝色。", "您喜欢怎样的柠檬。");
+    let abuse = Category::Abuse;
+    check(near, told(0.99, true, Some(abuse), abuse), Verdict::Blocked);
+    check(far, told(0.99, true, Some(abuse), abuse), Verdict::Review);
+    check(near, told(0.99, true, Some(Category::Threat), Category::Threat), Verdict::Review);
+    check(near, told(0.85, false, None, abuse), Verdict::Review);
+    check(near, told(0.85, false, None, Category::Threat), Verdict::Cleared);
+    check(far, told(0.85, false, None, abuse), Verdict::Cleared);
+    check(near, told(0.3, false, None, abuse), Verdict::Cleared);
+}
+
+#[test]
+fn a_second_opinion_takes_the_sense_of_words_down_and_nothing_else() {
+    let check = |lines: &str, text: &str, probability: f32, expected: Verdict| {
+        let lexicons = made_up(lines);
+        let told = Told {
+            probability,
+            raises: false,
+            sure_of: None,
+            category: Category::Abuse,
+        };
+        let rules = ContentRules {
+            lexicons: &lexicons,
+            speaks: None,
+            classifier: Some(&told),
+        };
+        let found = super::check(&agency(), &[Part::plain("text", text)], &rules);
+        assert_eq!(found.verdict, expected, "{lines} {probability}: {:?}", found.findings);
+    };
+    let (block, doubt) = (
+        "verdict = \"blocked\"\nphrases = [\"蓝色柠檬\"]",
+        "verdict = \"review\"\nphrases = [\"蓝色柠檬\"]",
+    );
+    check(block, "您是蓝色柠檬。", 0.5, Verdict::Blocked);
+    check(block, "您是蓝色柠檬。", 0.03, Verdict::Review);
+    check(block, "您是蓝色柠檬。", 0.001, Verdict::Cleared);
+    check(doubt, "您是蓝色柠檬。", 0.5, Verdict::Review);
+    check(doubt, "您是蓝色柠檬。", 0.1, Verdict::Cleared);
+    check(&format!("{block}\nfirm = true"), "您是蓝色柠檬。", 0.001, Verdict::Blocked);
+    let number = "verdict = \"blocked\"\npatterns = [\"蓝色 ..6 <@wallet>\"]";
+    check(number, "蓝色的0x52908400098527886e0f7030069857d2e4169ee7", 0.001, Verdict::Blocked);
+}
+
+#[test]
+fn a_denial_reaches_as_far_as_its_clause() {
+    let check = |text: &str, expected: Verdict| {
+        let found = judged(&agency(), text);
+        assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
+    };
+    check("我们不会把您的欠款情况告诉您的家人、同事或邻居。", Verdict::Cleared);
+    check("我们绝不会以任何理由要求您付款到个人账户。", Verdict::Cleared);
+    check("如果您不能按时还款我们就告诉您的家人。", Verdict::Blocked);
+    check("我们不会等你还钱就把你打断腿。", Verdict::Blocked);
+    check("If you do not pay we will tell your boss.", Verdict::Blocked);
+    check("We will never ask you to buy gift cards.", Verdict::Cleared);
+    check("请告知您的家人您已与我们联系。", Verdict::Cleared);
+}
+
+#[test]
+fn no_data_of_others_passes_unseen_or_blocks_a_clean_template() {
+    let values = [
+        "打断你的腿",
+        "王八蛋",
+        "转到我微信",
+        "kill you",
+        "法院传票已送达",
+        "告诉你老板",
+        "我行",
+        "打 断 你 的 腿",
+        "da duan ni de tui",
+    ];
+    let templates = ["尊敬的{},请按期还款。", "Dear {}, your payment is due.", "请付1,280元({})。"];
+    let rules = ContentRules {
+        lexicons: &LEXICONS,
+        speaks: None,
+        classifier: None,
+    };
+    for (template, value) in templates.iter().flat_map(|t| values.iter().map(move |v| (t, v))) {
+        let start = template.find("{}").unwrap();
+        let text = template.replace("{}", value);
+        let variables = [Variable {
+            name: ("债务人姓名", "the debtor's name"),
+            span: start..start + value.len(),
+        }];
+        let part = Part {
+            variables: &variables,
+            ..Part::plain("text", &text)
+        };
+        let found = super::check(&agency(), &[part], &rules);
+        assert_eq!(found.verdict, Verdict::Review, "{text}: {:?}", found.findings);
+        assert!(found.findings.iter().all(|f| f.variable.is_some()), "{text}");
+    }
+}
+
 #[test]
 fn what_is_disguised_as_a_whole_is_read_by_a_person() {
     let check = |text: &str, expected: bool| {

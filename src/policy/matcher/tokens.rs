@@ -429,6 +429,11 @@ fn meant(word: &[char], syllables: &[Syllable]) -> Option<Dress> {
     if length == 1 || odd + latin + digits == 0 {
         return None;
     }
+    // 见附件 holds 附件, so 见附 is no word by its sound; longer rows are not there by chance.
+    let changed = |i: usize| syllables[i].written != word[i];
+    if length == 2 && (changed(0) && syllables[0].fits_before || changed(1) && syllables[1].fits_after) {
+        return None;
+    }
     let known = same + latin > 0 || lonely >= 2 || length >= 3 && lonely > 0;
     known.then_some(if latin > 0 && latin + same == length {
         Dress::OnPurpose
