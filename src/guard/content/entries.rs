@@ -68,7 +68,9 @@ pub(super) fn of_entries(
 /// Whether a detector marked something in the words of a hit that is a number or an address.
 fn of_numbers(hit: &Hit, found: &Found) -> bool {
     let numbers = Builtin::Number as u16..=Builtin::Email as u16;
-    let from = found.placed.partition_point(|(at, _)| (*at as usize) < hit.span.start);
+    let from = found
+        .placed
+        .partition_point(|(at, _)| (*at as usize) < hit.span.start);
     found.placed[from..]
         .iter()
         .take_while(|(at, _)| (*at as usize) < hit.span.end)

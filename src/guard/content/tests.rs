@@ -208,7 +208,11 @@ fn what_a_rule_nearly_says_is_confirmed_or_looked_at() {
     let abuse = Category::Abuse;
     check(near, told(0.99, true, Some(abuse), abuse), Verdict::Blocked);
     check(far, told(0.99, true, Some(abuse), abuse), Verdict::Review);
-    check(near, told(0.99, true, Some(Category::Threat), Category::Threat), Verdict::Review);
+    check(
+        near,
+        told(0.99, true, Some(Category::Threat), Category::Threat),
+        Verdict::Review,
+    );
     check(near, told(0.85, false, None, abuse), Verdict::Review);
     check(near, told(0.85, false, None, Category::Threat), Verdict::Cleared);
     check(far, told(0.85, false, None, abuse), Verdict::Cleared);
@@ -231,7 +235,11 @@ fn a_second_opinion_takes_the_sense_of_words_down_and_nothing_else() {
             classifier: Some(&told),
         };
         let found = super::check(&agency(), &[Part::plain("text", text)], &rules);
-        assert_eq!(found.verdict, expected, "{lines} {probability}: {:?}", found.findings);
+        assert_eq!(
+            found.verdict, expected,
+            "{lines} {probability}: {:?}",
+            found.findings
+        );
     };
     let (block, doubt) = (
         "verdict = \"blocked\"\nphrases = [\"蓝色柠檬\"]",
@@ -242,9 +250,19 @@ fn a_second_opinion_takes_the_sense_of_words_down_and_nothing_else() {
     check(block, "您是蓝色柠檬。", 0.001, Verdict::Cleared);
     check(doubt, "您是蓝色柠檬。", 0.5, Verdict::Review);
     check(doubt, "您是蓝色柠檬。", 0.1, Verdict::Cleared);
-    check(&format!("{block}\nfirm = true"), "您是蓝色柠檬。", 0.001, Verdict::Blocked);
+    check(
+        &format!("{block}\nfirm = true"),
+        "您是蓝色柠檬。",
+        0.001,
+        Verdict::Blocked,
+    );
     let number = "verdict = \"blocked\"\npatterns = [\"蓝色 ..6 <@wallet>\"]";
-    check(number, "蓝色的0x52908400098527886e0f7030069857d2e4169ee7", 0.001, Verdict::Blocked);
+    check(
+        number,
+        "蓝色的0x52908400098527886e0f7030069857d2e4169ee7",
+        0.001,
+        Verdict::Blocked,
+    );
 }
 
 #[test]
@@ -253,7 +271,10 @@ fn a_denial_reaches_as_far_as_its_clause() {
         let found = judged(&agency(), text);
         assert_eq!(found.verdict, expected, "{text}: {:?}", found.findings);
     };
-    check("我们不会把您的欠款情况告诉您的家人、同事或邻居。", Verdict::Cleared);
+    check(
+        "我们不会把您的欠款情况告诉您的家人、同事或邻居。",
+        Verdict::Cleared,
+    );
     check("我们绝不会以任何理由要求您付款到个人账户。", Verdict::Cleared);
     check("如果您不能按时还款我们就告诉您的家人。", Verdict::Blocked);
     check("我们不会等你还钱就把你打断腿。", Verdict::Blocked);
@@ -275,7 +296,11 @@ fn no_data_of_others_passes_unseen_or_blocks_a_clean_template() {
         "打 断 你 的 腿",
         "da duan ni de tui",
     ];
-    let templates = ["尊敬的{},请按期还款。", "Dear {}, your payment is due.", "请付1,280元({})。"];
+    let templates = [
+        "尊敬的{},请按期还款。",
+        "Dear {}, your payment is due.",
+        "请付1,280元({})。",
+    ];
     let rules = ContentRules {
         lexicons: &LEXICONS,
         speaks: None,

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::compile::bit;
 use super::tokens::{Dress, Token};
-use super::{Chain, Compiled, Excuse, Found, Hit, Lexicons, Near, Scratch};
+use super::{Chain, Compiled, Excuse, Found, Hit, Lexicons, Scratch};
 use crate::policy::fold::is_han;
 
 /// At most so many places of one chain are looked at, and so many tries made for one place.
-const PLACES: usize = 24;
+pub(super) const PLACES: usize = 24;
 
 /// No word that ends an excuse is longer.
 const RUNS_IN: usize = 32;
@@ -27,12 +27,12 @@ struct Place {
 }
 
 /// The words of one text with what patterns ask about them.
-struct Page<'t> {
-    lexicons: &'t Lexicons,
-    text: &'t str,
-    tokens: &'t [Token],
-    sorted: &'t Sorted,
-    ends: OnceCell<Vec<u32>>,
+pub(super) struct Page<'t> {
+    pub(super) lexicons: &'t Lexicons,
+    pub(super) text: &'t str,
+    pub(super) tokens: &'t [Token],
+    pub(super) sorted: &'t Sorted,
+    pub(super) ends: OnceCell<Vec<u32>>,
 }
 
 /// The words of a text by group. Only what the last text touched is put back for the next.
@@ -43,13 +43,13 @@ pub(super) struct Sorted {
     /// Places in the list of words, group by group, in reading order.
     places: Vec<u32>,
     /// Groups that occur.
-    touched: Vec<u16>,
+    pub(super) touched: Vec<u16>,
     /// These as bits.
-    signature: u128,
+    pub(super) signature: u128,
 }
 
 impl Sorted {
-    fn fill(&mut self, lexicons: &Lexicons, tokens: &[Token]) {
+    pub(super) fn fill(&mut self, lexicons: &Lexicons, tokens: &[Token]) {
         for group in self.touched.drain(..) {
             self.ranges[group as usize] = (0, 0);
         }
@@ -138,68 +138,19 @@ impl Lexicons {
     }
 }
 
-impl Lexicons {
-    /// Entries of which all the words of a pattern are in one sentence.
-    pub(super) fn gathered(&self, text: &str, scratch: &mut Scratch) -> Vec<Near> {
-        scratch.sorted.fill(self, &scratch.tokens);
-        let sorted = &scratch.sorted;
-        let page = Page {
-            lexicons: self,
-            text,
-            tokens: &scratch.tokens,
-            sorted,
-            ends: OnceCell::new(),
-        };
-        let mut out: Vec<Near> = Vec::new();
-        for group in &sorted.touched {
-            let at = *group as usize;
-            let start = at
-                .checked_sub(1)
-                .map_or(0, |before| self.woken_by[before] as usize);
-            for pattern in &self.patterns[start..self.woken_by[at] as usize] {
-                let entry = pattern.entry as usize;
-                let known = out.iter().any(|n| n.entry == entry);
-                if known || pattern.required.len() < 2 || pattern.signature & !sorted.signature != 0 {
-                    continue;
-                }
-                if let Some(span) = page.gathered(pattern) {
-                    out.push(Near { entry, span });
-                }
-            }
-        }
-        out
-    }
-}
-
 impl Page<'_> {
-    /// The first sentence that holds all the words of a pattern, and none that must not be there.
-    fn gathered(&self, pattern: &Compiled) -> Option<Range<usize>> {
-        let rarest = pattern.required.iter().min_by_key(|g| self.of(**g).len())?;
-        if pattern.without.iter().any(|(wide, g)| *wide && self.has(*g)) {
-            return None;
-        }
-        let sentences = self.of(*rarest).iter().take(PLACES);
-        sentences
-            .map(|i| self.sentence(self.tokens[*i as usize].start as usize))
-            .find(|sentence| {
-                let words = self.within(sentence);
-                let holds = |g: &u16| words.iter().any(|t| self.is(t, *g));
-                pattern.required.iter().all(holds) && !pattern.without.iter().any(|(_, g)| holds(g))
-            })
-    }
-
     /// Places in `tokens` of the words of a group, in reading order.
-    fn of(&self, group: u16) -> &[u32] {
+    pub(super) fn of(&self, group: u16) -> &[u32] {
         let (start, end) = self.sorted.ranges[group as usize];
         &self.sorted.places[start as usize..end as usize]
     }
 
-    fn has(&self, group: u16) -> bool {
+    pub(super) fn has(&self, group: u16) -> bool {
         let (start, end) = self.sorted.ranges[group as usize];
         start != end
     }
 
-    fn is(&self, token: &Token, group: u16) -> bool {
+    pub(super) fn is(&self, token: &Token, group: u16) -> bool {
         self.lexicons.words.groups(token.word).contains(&group)
     }
 
@@ -325,14 +276,14 @@ impl Page<'_> {
     }
 
     /// Words that begin within a range.
-    fn within(&self, range: &Range<usize>) -> &[Token] {
+    pub(super) fn within(&self, range: &Range<usize>) -> &[Token] {
         let from = self.tokens.partition_point(|t| (t.start as usize) < range.start);
         let to = self.tokens.partition_point(|t| (t.start as usize) < range.end);
         &self.tokens[from..to]
     }
 
     /// The sentence that holds a byte.
-    fn sentence(&self, at: usize) -> Range<usize> {
+    pub(super) fn sentence(&self, at: usize) -> Range<usize> {
         let ends = self.ends.get_or_init(|| sentence_ends(self.text));
         let next = ends.partition_point(|e| (*e as usize) <= at);
         let start = next.checked_sub(1).map_or(0, |i| ends[i] as usize);
@@ -406,9 +357,8 @@ impl Page<'_> {
         if !excuse.broken_by.iter().any(|g| self.has(*g)) {
             return false;
         }
-        let ends = |t: &Token| {
-            t.end as usize > range.start && excuse.broken_by.iter().any(|g| self.is(t, *g))
-        };
+        let ends =
+            |t: &Token| t.end as usize > range.start && excuse.broken_by.iter().any(|g| self.is(t, *g));
         let wide = range.start.saturating_sub(RUNS_IN)..range.end;
         self.within(&wide).iter().any(ends)
     }

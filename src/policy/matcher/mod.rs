@@ -6,6 +6,7 @@ mod compile;
 mod index;
 mod judge;
 mod latin;
+mod near;
 mod tokens;
 
 use std::cell::RefCell;

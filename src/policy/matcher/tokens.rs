@@ -228,7 +228,8 @@ impl Lexicons {
                 next += 1;
             }
             // Nothing stands at an edge of the text, so it is no part of a name that begins or ends there.
-            let inside = t.start < t.end && t.end <= reach.1 && (reach.0 < t.start || t.end < reach.1) && !is_name(t);
+            let inside =
+                t.start < t.end && t.end <= reach.1 && (reach.0 < t.start || t.end < reach.1) && !is_name(t);
             let named = follows.binary_search(&at).is_ok();
             // What only sounds like a word and runs into a name is part of the name.
             let before_end = || {
