@@ -67,7 +67,10 @@ fn step_down(findings: &mut Vec<ContentFinding>, probability: f32, entries: &[En
         of_sense && !f.of_numbers && f.variable.is_none()
     };
     if probability < DISMISSED {
-        let kept = |f: &ContentFinding| f.verdict == Verdict::Blocked && probability >= ABSURD;
+        // Two rules that speak of the same words are no accident.
+        let first = findings.first().and_then(|f| f.entry);
+        let several = findings.iter().any(|f| f.entry != first);
+        let kept = |f: &ContentFinding| f.verdict == Verdict::Blocked && (several || probability >= ABSURD);
         findings.retain(|f| kept(f) || !opinion(f));
     }
     if probability < CHANCE {
