@@ -1,6 +1,6 @@
 # `make help` lists what there is. `make check` and `make test` are exactly what CI runs.
 
-.PHONY: help check format test soak-evidence soak-power soak-kills bench bench-letters bench-sms bench-mail bench-policy demo guard-report reply-report walk-channels
+.PHONY: help check format test soak-evidence soak-power soak-kills bench bench-letters bench-sms bench-mail bench-policy bench-guard demo guard-report reply-report walk-channels
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +48,10 @@ bench-letters: ## letters a second beside WeasyPrint and LibreOffice, one by one
 bench-policy: ## how fast verdicts are, beside cedar-policy and regorus on an equivalent rule set
 	cargo bench --locked --no-default-features --bench verdict
 	cargo run --release --manifest-path benches/rivals/Cargo.toml
+
+bench-guard: ## how fast the content guard is, beside a plain aho-corasick and pyahocorasick over the same words and texts
+	test -x target/peer/bin/python || { python3 -m venv target/peer && target/peer/bin/pip install --quiet --disable-pip-version-check pyahocorasick==2.3.1; }
+	cargo bench --locked --no-default-features --bench guard -- --stages --python $(CURDIR)/target/peer/bin/python
 
 demo: ## a whole campaign on invented people, into the folder demo/
 	cargo run --locked -- demo

@@ -45,7 +45,7 @@ pub use lexicon::{
 };
 pub use lint::{Lint, lint, lint_dates};
 pub use marks::*;
-pub use matcher::{Builtin, Found, Hit, Lexicons, WordMark};
+pub use matcher::{Builtin, Found, Hit, Lexicons, Near, WordMark};
 pub use pack::{Pack, PackFiles, PackTexts};
 pub use place::{line_of_rule, rule_at_line, sources_of_rules};
 pub use rules::*;

@@ -188,6 +188,8 @@ struct Folder {
     han: bool,
     /// The last character was a picture of a person or a sign joined to the next by a joiner.
     joined: bool,
+    /// Where the glyphs of the last picture end.
+    pictured: usize,
 }
 
 impl Folder {
@@ -200,6 +202,7 @@ impl Folder {
             oddities: Oddities::default(),
             han: text.bytes().any(|b| (0xE4..=0xE9).contains(&b)),
             joined: false,
+            pictured: 0,
         }
     }
 
@@ -243,8 +246,9 @@ impl Folder {
 
     /// Leaves nothing; the core rule on hidden characters speaks about it. A joiner inside a picture is part of it.
     fn invisible(&mut self, c: char, from: (u32, u32)) {
-        let pictured = c == '\u{200D}' && !self.last().is_alphanumeric() && !is_han(self.last());
-        if pictured {
+        let plain = !self.last().is_alphanumeric() && !is_han(self.last());
+        let pictured = self.pictured > 0 && self.pictured == self.glyphs.len();
+        if c == '\u{200D}' && (plain || pictured) {
             self.joined = true;
             return;
         }
@@ -284,6 +288,7 @@ impl Folder {
             self.oddities.add(Oddities::EMOJI);
             if self.han {
                 zh.chars().for_each(|d| self.push(d, from));
+                self.pictured = self.glyphs.len();
             } else {
                 self.blank(from);
                 for d in en.chars() {

@@ -60,6 +60,8 @@ pub struct Entry {
     pub unless: Vec<String>,
     /// Conditions under which the words are wrong.
     pub when: When,
+    /// The situation makes the words wrong, not their sense: no second opinion takes a finding back.
+    pub firm: bool,
     /// Where it stands, for errors.
     pub place: Place,
 }
@@ -77,6 +79,8 @@ pub struct Surroundings {
     pub within: usize,
     /// Whether commas end the reach; a sentence always does.
     pub clause: bool,
+    /// One of these between the excuse and the hit, or as part of the excuse, ends the reach: `if you do not pay, we will`.
+    pub broken_by: Vec<Item>,
     /// One of these stands in the same sentence.
     pub sentence: Vec<Item>,
     /// One of these stands anywhere in the same part of the message.

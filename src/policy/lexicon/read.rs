@@ -46,6 +46,8 @@ struct RawSurroundings {
     #[serde(default)]
     clause: bool,
     #[serde(default)]
+    broken_by: Vec<String>,
+    #[serde(default)]
     sentence: Vec<String>,
     #[serde(default)]
     message: Vec<String>,
@@ -74,6 +76,8 @@ table!(RawEntry {
     patterns: Vec<toml::Spanned<String>>,
     #[serde(default)]
     unless: Vec<String>,
+    #[serde(default)]
+    firm: bool,
     #[serde(default)]
     when: RawWhen,
 });
@@ -161,6 +165,7 @@ fn surrounding(raw: RawSurroundings, cx: &Context<'_>) -> Result<Surroundings, P
         after: items(raw.after)?,
         within: raw.within.min(60),
         clause: raw.clause,
+        broken_by: items(raw.broken_by)?,
         sentence: items(raw.sentence)?,
         message: items(raw.message)?,
     })
@@ -202,6 +207,7 @@ fn entry(mut raw: RawEntry, cx: &Context<'_>) -> Result<Entry, PolicyError> {
         outcome: raw.verdict.0,
         patterns,
         unless: raw.unless,
+        firm: raw.firm,
         when: When {
             sender_not: plain(raw.when.sender_not),
             sender: plain(raw.when.sender),

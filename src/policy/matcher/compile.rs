@@ -138,6 +138,7 @@ impl Compiler {
             after: items(&set.after),
             within: set.within,
             clause: set.clause,
+            broken_by: items(&set.broken_by),
             sentence: items(&set.sentence),
             message: items(&set.message),
         }

@@ -9,7 +9,10 @@ use super::{Chain, Compiled, Excuse, Found, Hit, Lexicons, Scratch};
 use crate::policy::fold::is_han;
 
 /// At most so many places of one chain are looked at, and so many tries made for one place.
-const PLACES: usize = 24;
+pub(super) const PLACES: usize = 24;
+
+/// No word that ends an excuse is longer.
+const RUNS_IN: usize = 32;
 
 /// What is farther away than so many bytes is another sentence, whatever the marks say.
 const SENTENCE: usize = 600;
@@ -24,12 +27,12 @@ struct Place {
 }
 
 /// The words of one text with what patterns ask about them.
-struct Page<'t> {
-    lexicons: &'t Lexicons,
-    text: &'t str,
-    tokens: &'t [Token],
-    sorted: &'t Sorted,
-    ends: OnceCell<Vec<u32>>,
+pub(super) struct Page<'t> {
+    pub(super) lexicons: &'t Lexicons,
+    pub(super) text: &'t str,
+    pub(super) tokens: &'t [Token],
+    pub(super) sorted: &'t Sorted,
+    pub(super) ends: OnceCell<Vec<u32>>,
 }
 
 /// The words of a text by group. Only what the last text touched is put back for the next.
@@ -40,13 +43,13 @@ pub(super) struct Sorted {
     /// Places in the list of words, group by group, in reading order.
     places: Vec<u32>,
     /// Groups that occur.
-    touched: Vec<u16>,
+    pub(super) touched: Vec<u16>,
     /// These as bits.
-    signature: u128,
+    pub(super) signature: u128,
 }
 
 impl Sorted {
-    fn fill(&mut self, lexicons: &Lexicons, tokens: &[Token]) {
+    pub(super) fn fill(&mut self, lexicons: &Lexicons, tokens: &[Token]) {
         for group in self.touched.drain(..) {
             self.ranges[group as usize] = (0, 0);
         }
@@ -137,17 +140,17 @@ impl Lexicons {
 
 impl Page<'_> {
     /// Places in `tokens` of the words of a group, in reading order.
-    fn of(&self, group: u16) -> &[u32] {
+    pub(super) fn of(&self, group: u16) -> &[u32] {
         let (start, end) = self.sorted.ranges[group as usize];
         &self.sorted.places[start as usize..end as usize]
     }
 
-    fn has(&self, group: u16) -> bool {
+    pub(super) fn has(&self, group: u16) -> bool {
         let (start, end) = self.sorted.ranges[group as usize];
         start != end
     }
 
-    fn is(&self, token: &Token, group: u16) -> bool {
+    pub(super) fn is(&self, token: &Token, group: u16) -> bool {
         self.lexicons.words.groups(token.word).contains(&group)
     }
 
@@ -273,14 +276,14 @@ impl Page<'_> {
     }
 
     /// Words that begin within a range.
-    fn within(&self, range: &Range<usize>) -> &[Token] {
+    pub(super) fn within(&self, range: &Range<usize>) -> &[Token] {
         let from = self.tokens.partition_point(|t| (t.start as usize) < range.start);
         let to = self.tokens.partition_point(|t| (t.start as usize) < range.end);
         &self.tokens[from..to]
     }
 
     /// The sentence that holds a byte.
-    fn sentence(&self, at: usize) -> Range<usize> {
+    pub(super) fn sentence(&self, at: usize) -> Range<usize> {
         let ends = self.ends.get_or_init(|| sentence_ends(self.text));
         let next = ends.partition_point(|e| (*e as usize) <= at);
         let start = next.checked_sub(1).map_or(0, |i| ends[i] as usize);
@@ -328,7 +331,9 @@ impl Page<'_> {
             let near = |t: &&Token| {
                 let between = self.text.get(t.end as usize..hit.start).unwrap_or("");
                 // A negation may run into the hit: `不代收` into `收现金`.
-                one_of(t, &excuse.before) && self.reaches(between, excuse)
+                one_of(t, &excuse.before)
+                    && self.reaches(between, excuse)
+                    && !self.broken(t.start as usize..hit.start, excuse)
             };
             if self.within(&range).iter().any(|t| near(&t)) {
                 return true;
@@ -338,11 +343,24 @@ impl Page<'_> {
             let range = hit.end..hit.end + excuse.within * 14 + 16;
             let near = |t: &&Token| {
                 let between = self.text.get(hit.end..t.start as usize).unwrap_or("");
-                one_of(t, &excuse.after) && self.reaches(between, excuse)
+                one_of(t, &excuse.after)
+                    && self.reaches(between, excuse)
+                    && !self.broken(hit.end..t.start as usize, excuse)
             };
             return self.within(&range).iter().any(|t| near(&t));
         }
         false
+    }
+
+    /// Whether a word that ends the reach stands in a range, or runs into it.
+    fn broken(&self, range: Range<usize>, excuse: &Excuse) -> bool {
+        if !excuse.broken_by.iter().any(|g| self.has(*g)) {
+            return false;
+        }
+        let ends =
+            |t: &Token| t.end as usize > range.start && excuse.broken_by.iter().any(|g| self.is(t, *g));
+        let wide = range.start.saturating_sub(RUNS_IN)..range.end;
+        self.within(&wide).iter().any(ends)
     }
 
     fn reaches(&self, between: &str, excuse: &Excuse) -> bool {

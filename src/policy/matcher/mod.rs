@@ -6,6 +6,7 @@ mod compile;
 mod index;
 mod judge;
 mod latin;
+mod near;
 mod tokens;
 
 use std::cell::RefCell;
@@ -130,6 +131,16 @@ pub struct Found {
     pub oddities: Oddities,
 }
 
+/// An entry that stands only nearly: all the words of one of its patterns are in one sentence, not as it wants them, or as
+/// it wants them and excused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Near {
+    /// Which entry, in the order handed in.
+    pub entry: usize,
+    /// Folded bytes: the sentence.
+    pub span: Range<usize>,
+}
+
 /// One word of the lexicons.
 #[derive(Debug)]
 struct Word {
@@ -200,6 +211,7 @@ struct Excuse {
     after: Vec<u16>,
     within: usize,
     clause: bool,
+    broken_by: Vec<u16>,
     sentence: Vec<u16>,
     message: Vec<u16>,
 }
@@ -325,5 +337,14 @@ impl Lexicons {
             self.judge(folded.text(), scratch, &mut found);
         });
         found
+    }
+
+    /// Entries that stand only nearly, each once; what a second opinion may confirm.
+    pub fn nearly(&self, folded: &Folded, marks: &[WordMark]) -> Vec<Near> {
+        let mut found = Found::default();
+        SCRATCH.with_borrow_mut(|scratch| {
+            self.tokens(folded, marks, &mut found, &mut scratch.tokens);
+            self.gathered(folded.text(), scratch)
+        })
     }
 }

@@ -227,7 +227,9 @@ impl Lexicons {
                 }
                 next += 1;
             }
-            let inside = t.end <= reach.1 && (reach.0 < t.start || t.end < reach.1) && !is_name(t);
+            // Nothing stands at an edge of the text, so it is no part of a name that begins or ends there.
+            let inside =
+                t.start < t.end && t.end <= reach.1 && (reach.0 < t.start || t.end < reach.1) && !is_name(t);
             let named = follows.binary_search(&at).is_ok();
             // What only sounds like a word and runs into a name is part of the name.
             let before_end = || {
@@ -426,6 +428,11 @@ fn meant(word: &[char], syllables: &[Syllable]) -> Option<Dress> {
         return Some(Dress::OnPurpose);
     }
     if length == 1 || odd + latin + digits == 0 {
+        return None;
+    }
+    // 见附件 holds 附件, so 见附 is no word by its sound; longer rows are not there by chance.
+    let changed = |i: usize| syllables[i].written != word[i];
+    if length == 2 && (changed(0) && syllables[0].fits_before || changed(1) && syllables[1].fits_after) {
         return None;
     }
     let known = same + latin > 0 || lonely >= 2 || length >= 3 && lonely > 0;

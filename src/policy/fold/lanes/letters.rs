@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::Known;
+use super::leet::{Right, leet, repeats, resolved};
 use crate::policy::fold::tables::{USUAL, english, joined, may_join};
 use crate::policy::fold::{Folded, Oddities, is_han};
 
@@ -204,6 +205,14 @@ fn begins_token(chars: &[char], i: usize) -> bool {
     opens && !i.checked_sub(1).is_some_and(|b| chars[b].is_ascii_alphanumeric())
 }
 
+/// A letter or digit that nothing of the kind stands before, or a sign for a letter in front of one.
+fn begins_word(chars: &[char], i: usize) -> bool {
+    let sign = matches!(chars[i], '$' | '+' | '@' | '|');
+    let letter = |c: &char| c.is_ascii_alphanumeric();
+    (letter(&chars[i]) || sign && chars.get(i + 1).is_some_and(letter))
+        && !i.checked_sub(1).is_some_and(|b| letter(&chars[b]))
+}
+
 fn is_part(c: char) -> bool {
     !c.is_whitespace()
         && !is_han(c)
@@ -222,22 +231,18 @@ fn token_end(chars: &[char], start: usize) -> usize {
             .take(LONGEST)
             .take_while(|c| is_part(**c))
             .count();
-    while end > start && !chars[end - 1].is_alphanumeric() && !matches!(chars[end - 1], '$' | '@') {
+    while end > start && !chars[end - 1].is_alphanumeric() && !matches!(chars[end - 1], '$' | '@' | '+' | '|')
+    {
         end -= 1;
     }
     end.max(start + 1)
 }
 
-fn repeats(token: &[char]) -> bool {
-    token
-        .windows(3)
-        .any(|w| w[0] == w[1] && w[1] == w[2] && w[0].is_ascii_lowercase())
-}
-
 /// Whether a word with digits or signs in it could stand for a word of the lexicons.
 fn odd_token(token: &[char], known: &dyn Known) -> bool {
     let signs = token.iter().filter(|c| !c.is_alphanumeric()).count();
-    if repeats(token) || token.len() >= 5 && signs * 2 + 1 >= token.len() {
+    if repeats(token) || token.len() >= 5 && signs * 2 + 1 >= token.len() || resolved(token, known).is_some()
+    {
         return true;
     }
     let letters = token.iter().filter(|c| c.is_ascii_lowercase()).count();
@@ -269,23 +274,6 @@ fn odd_token(token: &[char], known: &dyn Known) -> bool {
                 word.extend(piece.iter().map(|c| read(*c)));
                 known.latin(&word)
             })
-    })
-}
-
-/// The letter that a digit or sign stands for, and whether it may stand for another.
-fn leet(c: char, second: bool) -> Option<(char, bool)> {
-    Some(match c {
-        '0' => ('o', false),
-        '1' | '!' => (if second { 'l' } else { 'i' }, true),
-        '|' => ('l', false),
-        '3' | '€' => ('e', false),
-        '4' | '@' => ('a', false),
-        '5' | '$' => ('s', false),
-        '6' | '9' => ('g', false),
-        '7' | '+' => ('t', false),
-        '8' => ('b', false),
-        '2' => ('z', false),
-        _ => return None,
     })
 }
 
@@ -386,7 +374,7 @@ impl<'t> Reader<'t> {
             let c = self.c(i);
             i = if is_han(c) {
                 self.han(i)
-            } else if c.is_ascii_alphanumeric() && !self.c(i.wrapping_sub(1)).is_ascii_alphanumeric() {
+            } else if begins_word(self.chars, i) {
                 self.spelled(i).unwrap_or_else(|| self.token(i))
             } else {
                 self.keep(i);
@@ -479,6 +467,10 @@ impl<'t> Reader<'t> {
     /// A Latin word with what is written inside it, up to a blank, a Han character or the end.
     fn token(&mut self, start: usize) -> usize {
         let end = token_end(self.chars, start);
+        if let Some(right) = resolved(&self.chars[start..end], self.known) {
+            self.put_right(start, &right);
+            return end;
+        }
         let is_leet = self.is_leet(start, end);
         let mut i = start;
         while i < end {
@@ -515,6 +507,23 @@ impl<'t> Reader<'t> {
             i += 1;
         }
         self.join_pieces(start, end)
+    }
+
+    /// Writes a word of which every character is known.
+    fn put_right(&mut self, start: usize, right: &[Right]) {
+        let mut at = start;
+        let mut span = self.span(start);
+        for (c, length) in right {
+            if *length > 0 {
+                span = self.span(at).start..self.span(at + length - 1).end;
+                at += length;
+            }
+            if *length == 1 && self.c(at - 1) == *c {
+                self.out.push(*c, span.clone(), false);
+            } else {
+                self.change(*c, span.clone(), Oddities::LEET);
+            }
+        }
     }
 
     /// Whether the digits of a word stand for letters: not in `11am`, `b2024` or a long reference.
@@ -602,6 +611,10 @@ mod tests {
         check("石皮了门", "破了门");
         check("loooser", "loser");
         check("k-i-l-l you", "kill you");
+        check("your arre5+", "your arrest");
+        check("we ki||", "we kill");
+        check("+h1s p0l!ce", "this police");
+        check("aaarrreeesttt", "arrest");
     }
 
     #[test]

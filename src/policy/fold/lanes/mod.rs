@@ -2,6 +2,7 @@
 //! (`letters`), and words by their sound (`sounds`). Each lane exists only where the text looks odd enough for it and
 //! something that a lexicon has could come of it. Called by the matcher.
 
+mod leet;
 mod letters;
 mod sounds;
 

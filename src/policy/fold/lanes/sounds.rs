@@ -32,6 +32,10 @@ pub(crate) struct Syllable {
     pub(crate) odd_before: bool,
     /// It is a Han character that fits neither neighbour.
     pub(crate) lonely: bool,
+    /// It is a Han character that usually follows the one before.
+    pub(crate) fits_before: bool,
+    /// The next character usually follows it.
+    pub(crate) fits_after: bool,
     start: u32,
     end: u32,
 }
@@ -67,6 +71,8 @@ fn syllable(written: char, source: Source, span: Range<usize>) -> Syllable {
         source,
         odd_before: false,
         lonely: false,
+        fits_before: false,
+        fits_after: false,
         start: span.start as u32,
         end: span.end as u32,
     }
@@ -141,7 +147,8 @@ fn stream(folded: &Folded, odd: &[u32], latin: &Latin) -> Sounds {
                     let fits = |a: char, b: char| is_han(a) && is_han(b) && USUAL.pair(a, b);
                     let mut own = syllable(c, Source::Han, span);
                     own.odd_before = at > 0 && odd_joint(chars, at - 1);
-                    own.lonely = !fits(before, c) && !fits(c, after) && !stands_alone(c);
+                    (own.fits_before, own.fits_after) = (fits(before, c), fits(c, after));
+                    own.lonely = !own.fits_before && !own.fits_after && !stands_alone(c);
                     out.push(sound, super::initial(c).unwrap_or(' '), own);
                 }
                 None => out.part(span.start),
