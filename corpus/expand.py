@@ -11,6 +11,7 @@ import json
 import random
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 from disguise import DISGUISES, OLD_FORMS, disguise, lightly
@@ -135,13 +136,23 @@ def grams(text):
 def without_near(scenarios, held):
     """Leaves out train lines that are nearly the same as a held-back line."""
     kept = [grams(text) for s in scenarios if s.name in held for _, _, text in s.lines]
+    kept = [g for g in kept if len(g) > 3]
+    having = {}
+    for i, g in enumerate(kept):
+        for gram in g:
+            having.setdefault(gram, []).append(i)
+
+    def near(text):
+        mine = grams(text)
+        if len(mine) <= 3:
+            return False
+        shared = Counter(i for gram in mine for i in having.get(gram, ()))
+        return any(n > NEAR * min(len(mine), len(kept[i])) for i, n in shared.items())
+
     dropped = 0
     for s in scenarios:
         if s.name in held:
             continue
-        def near(text):
-            mine = grams(text)
-            return any(len(mine & g) > NEAR * max(1, min(len(mine), len(g))) for g in kept if min(len(mine), len(g)) > 3)
         before = len(s.lines)
         s.lines = [line for line in s.lines if not near(line[2])]
         dropped += before - len(s.lines)

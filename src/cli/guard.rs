@@ -543,7 +543,7 @@ fn shipped_messages(session: &Session, rulebook: &Rulebook) -> anyhow::Result<Ve
                     continue;
                 }
                 let parts = made.draft.parts().into_iter().filter(|(part, _)| *part != "html");
-                let words: Vec<&str> = parts.map(|(_, words)| words).collect();
+                let words: Vec<String> = parts.map(|(_, words)| words).collect();
                 let cx = ContentContext::of(&situation);
                 let ready = Ready::heard(cx, &words.join("\n"), rulebook.policy.lexicons());
                 out.push((format!("template.{}", template.id), ready));

@@ -46,12 +46,12 @@ pub struct Fit {
 impl Default for Fit {
     fn default() -> Fit {
         Fit {
-            passes: 12,
+            passes: 10,
             step: 0.8,
             start: 0.1,
             dropout: 0.5,
             pull: 0.0,
-            false_alarms: 0.012,
+            false_alarms: 0.02,
             confirmed: 0.03,
             folds: 5,
         }
