@@ -244,7 +244,9 @@ impl<'a> Run<'a> {
         groups.sort_unstable();
         groups.dedup();
         let told = self.speaker + 8 * u32::from(self.third_party);
-        groups.into_iter().map(move |g| (mix(AROUND, g), mix(mix(AROUND, g), told)))
+        groups
+            .into_iter()
+            .map(move |g| (mix(AROUND, g), mix(mix(AROUND, g), told)))
     }
 
     /// The next word groups, alone and in pairs.

@@ -163,7 +163,10 @@ impl Classifier {
         walk(input, &mut seen);
         let root = (seen.shares.len() as f32 + DAMPING).sqrt();
         let of_words = seen.shares.into_iter().map(|(at, w)| (at, f32::from(w) / root));
-        let others = seen.beside.into_iter().map(|w| (0..0, f32::from(w) * CONTEXT_SHARE));
+        let others = seen
+            .beside
+            .into_iter()
+            .map(|w| (0..0, f32::from(w) * CONTEXT_SHARE));
         let mut all: Vec<(Range<usize>, f32)> = of_words.chain(others).collect();
         all.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.start.cmp(&b.0.start)));
         let mut out: Vec<Share> = Vec::new();

@@ -343,7 +343,11 @@ impl Compiled {
             sentences: &self.sentences,
             groups: &self.groups,
         };
-        let several = if self.sentences.len() > 1 { &self.sentences[..] } else { &[] };
+        let several = if self.sentences.len() > 1 {
+            &self.sentences[..]
+        } else {
+            &[]
+        };
         let each = several.iter().map(|s| Scope {
             sentences: std::slice::from_ref(s),
             groups: &s.groups,
