@@ -11,6 +11,7 @@ import json
 import random
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 from disguise import DISGUISES, OLD_FORMS, disguise, lightly
@@ -18,6 +19,7 @@ from disguise import DISGUISES, OLD_FORMS, disguise, lightly
 HERE = Path(__file__).resolve().parent
 SEED = 20261
 HELD_SHARE = 25  # per cent of the scenarios of each category
+LONG_SHARE = 0.3  # of the lines, told once more inside a long message
 NEAR = 0.6  # trigram likeness above which a train line may not stand beside a held-back one
 
 REGISTERS = {
@@ -134,13 +136,23 @@ def grams(text):
 def without_near(scenarios, held):
     """Leaves out train lines that are nearly the same as a held-back line."""
     kept = [grams(text) for s in scenarios if s.name in held for _, _, text in s.lines]
+    kept = [g for g in kept if len(g) > 3]
+    having = {}
+    for i, g in enumerate(kept):
+        for gram in g:
+            having.setdefault(gram, []).append(i)
+
+    def near(text):
+        mine = grams(text)
+        if len(mine) <= 3:
+            return False
+        shared = Counter(i for gram in mine for i in having.get(gram, ()))
+        return any(n > NEAR * min(len(mine), len(kept[i])) for i, n in shared.items())
+
     dropped = 0
     for s in scenarios:
         if s.name in held:
             continue
-        def near(text):
-            mine = grams(text)
-            return any(len(mine & g) > NEAR * max(1, min(len(mine), len(g))) for g in kept if min(len(mine), len(g)) > 3)
         before = len(s.lines)
         s.lines = [line for line in s.lines if not near(line[2])]
         dropped += before - len(s.lines)
@@ -249,6 +261,12 @@ class Stage:
             return options["senders"]
         return "aaaaabbccl" if category else "aabbcc"
 
+    def letter(self):
+        """Who speaks, as `senders=` writes it."""
+        if self.kind == "creditor":
+            return "b" if self.is_bank else "c"
+        return "a" if self.kind == "agency" else "l"
+
     def person(self):
         if self.place == "en":
             return self.rng.choice(EN_NAMES)
@@ -351,9 +369,7 @@ def joined(rng, s, line, fillers):
     """The line beside a proper clause of the same language, before or after it."""
     lang, register, text = line
     stage = Stage(rng, lang, register, s.options, s.categories[0] if s.bad else "")
-    kind = "c" if stage.kind == "creditor" and not stage.is_bank else {"agency": "a", "creditor": "b", "law_firm": "l"}[stage.kind]
-    role = s.options.get("role", "d")
-    fitting = fillers.get((lang, kind, role, register if lang == "zh-TW" else ""), [])
+    fitting = fillers.get((lang, stage.letter(), s.options.get("role", "d"), register if lang == "zh-TW" else ""), [])
     if not fitting or "\n" in text:
         return None
     other, beside = rng.choice(fitting)
@@ -363,6 +379,21 @@ def joined(rng, s, line, fillers):
     gap = " " if lang == "en" else ""
     text = rng.choice([f"{other}{gap}{text}", f"{text}{gap}{other}"])
     return message(stage, text, f"{s.name}+{beside}", register + "+", s.categories, own_evasion(s, lang, register))
+
+
+def among(rng, s, line, fillers):
+    """The line inside a long message: two to five proper clauses of the same speaker around it, in sentences or in paragraphs."""
+    lang, register, text = line
+    stage = Stage(rng, lang, register, s.options, s.categories[0] if s.bad else "")
+    fitting = fillers.get((lang, stage.letter(), s.options.get("role", "d"), register if lang == "zh-TW" else ""), [])
+    if len(fitting) < 8 or "\n" in text:
+        return None
+    others = [one for one in rng.sample(fitting, rng.randint(2, 5)) if one[0] != text]
+    parts = [stage.fill(other) for other, _ in others]
+    parts.insert(rng.randint(0, len(parts)), stage.fill(text))
+    gap = rng.choice(["\n", "\n\n"]) if rng.random() < 0.4 else " " if lang == "en" else ""
+    beside = "+".join(sorted({name for _, name in others}))
+    return message(stage, gap.join(parts), f"{s.name}+{beside}", register + "+", s.categories, own_evasion(s, lang, register))
 
 
 def fillers_of(scenarios):
@@ -415,10 +446,14 @@ def train_rows(rng, scenarios, pairs):
                     yield disguised(rng, s, line, kinds)
                 if rng.random() < 0.6:
                     yield joined(rng, s, line, fillers)
+                if rng.random() < LONG_SHARE:
+                    yield among(rng, s, line, fillers)
             else:
                 yield base(rng, s, line)
                 yield joined(rng, s, line, fillers)
                 yield joined(rng, s, line, fillers)
+                if rng.random() < LONG_SHARE:
+                    yield among(rng, s, line, fillers)
                 if rng.random() < 0.5:
                     yield careless(rng, s, line)
     for pair in pairs:
@@ -437,6 +472,8 @@ def held_rows(rng, scenarios, pairs):
                 yield joined(rng, s, line, fillers)
             elif line[1] in ("plain", "slang", "chatty", "taiwan", "hongkong"):
                 yield disguised(rng, s, line, kinds)
+            if rng.random() < LONG_SHARE / 2:
+                yield among(rng, s, line, fillers)
     for pair in pairs:
         yield from of_pair(rng, pair)
 

@@ -1,6 +1,7 @@
 //! `dunwell guard`: how good the judgement of words is, measured on labelled messages, and learning the weights of its
 //! classifier anew.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,13 +12,15 @@ use serde_json::{Value, json};
 use super::labelled::{Labelled, read, reader};
 use super::out::{Answer, table};
 use super::session::Session;
+use super::template::all_samples;
 use super::words::{Lang, word};
 use crate::dispatch::Rulebook;
-use crate::domain::{SenderKind, Verdict};
+use crate::domain::{Channel, SenderKind, Verdict};
 use crate::guard::classifier::{Classifier, Example, Fit, Hint, Speech, hints, shipped, train};
 use crate::guard::content::{ContentRules, Input, Part, check, overheard};
 use crate::guard::report::{Judged, Report, Tally, Wording, page, percent, report};
 use crate::policy::{Category, ContentContext, Lexicons};
+use crate::render::{OWN_WORDS, render};
 
 /// What can be done with the judgement of words.
 #[derive(Debug, Subcommand)]
@@ -444,13 +447,16 @@ struct Ready {
 
 impl Ready {
     fn new(m: &Labelled, lexicons: &Lexicons) -> Ready {
+        Ready::heard(context(m), &m.text, lexicons)
+    }
+
+    fn heard(cx: ContentContext, text: &str, lexicons: &Lexicons) -> Ready {
         let rules = ContentRules {
             lexicons,
             speaks: None,
             classifier: None,
         };
-        let cx = context(m);
-        let (text, written, signals) = overheard(&cx, &[Part::plain("text", &m.text)], &rules);
+        let (text, written, signals) = overheard(&cx, &[Part::plain("text", text)], &rules);
         let hints = hints(&Input {
             text: &text,
             written: &written,
@@ -474,7 +480,8 @@ fn learn(session: &Session, args: &TrainArgs) -> anyhow::Result<Answer> {
     let rulebook = session.rulebook()?;
     let lexicons = rulebook.policy.lexicons();
     let ready: Vec<Ready> = messages.iter().map(|m| Ready::new(m, lexicons)).collect();
-    let examples: Vec<Example<'_>> = messages
+    let shipped = shipped_messages(session, &rulebook)?;
+    let mut examples: Vec<Example<'_>> = messages
         .iter()
         .zip(&ready)
         .map(|(m, r)| Example {
@@ -483,6 +490,11 @@ fn learn(session: &Session, args: &TrainArgs) -> anyhow::Result<Answer> {
             scenario: &m.scenario,
         })
         .collect();
+    examples.extend(shipped.iter().map(|(template, r)| Example {
+        input: r.speech(),
+        categories: Vec::new(),
+        scenario: template,
+    }));
     let fit = Fit {
         false_alarms: args.false_alarms,
         ..Fit::default()
@@ -507,4 +519,36 @@ fn learn(session: &Session, args: &TrainArgs) -> anyhow::Result<Answer> {
         json!({"examples": trained.examples, "contradicted": trained.contradicted, "caught": trained.caught,
             "false_alarms": trained.false_alarms, "bytes": trained.bytes.len()}),
     ))
+}
+
+/// Every shipped template as its samples make it, at most twice in each language and channel: proper messages, long ones too.
+fn shipped_messages(session: &Session, rulebook: &Rulebook) -> anyhow::Result<Vec<(String, Ready)>> {
+    let people = all_samples(session)?;
+    let mut told: BTreeMap<(String, String, &str), u32> = BTreeMap::new();
+    let mut out = Vec::new();
+    for template in rulebook.catalogue.templates().filter(|t| t.id != OWN_WORDS) {
+        for channel in [Channel::Sms, Channel::Email, Channel::Letter] {
+            for sample in &people {
+                let Some(situation) = sample.situation(template, channel) else {
+                    continue;
+                };
+                let extras = sample.extras(template);
+                let Ok(made) = render(&rulebook.catalogue, &situation, sample.today, &extras) else {
+                    continue;
+                };
+                let key = (template.id.to_string(), made.locale.to_string(), channel.as_str());
+                let times = told.entry(key).or_default();
+                *times += 1;
+                if *times > 2 {
+                    continue;
+                }
+                let parts = made.draft.parts().into_iter().filter(|(part, _)| *part != "html");
+                let words: Vec<String> = parts.map(|(_, words)| words).collect();
+                let cx = ContentContext::of(&situation);
+                let ready = Ready::heard(cx, &words.join("\n"), rulebook.policy.lexicons());
+                out.push((format!("template.{}", template.id), ready));
+            }
+        }
+    }
+    Ok(out)
 }

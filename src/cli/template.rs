@@ -81,7 +81,7 @@ fn list(session: &Session, rulebook: &Rulebook) -> Answer {
 }
 
 /// The invented situations that ship with the templates.
-fn all_samples(session: &Session) -> anyhow::Result<Vec<Sample>> {
+pub(super) fn all_samples(session: &Session) -> anyhow::Result<Vec<Sample>> {
     let files = templates(&session.config()?)?;
     let text = files
         .iter()

@@ -1,5 +1,5 @@
 //! A text as numbered features: runs of one to three characters, words and pairs of words, word groups of the lexicons and
-//! pairs of them, each alone and with who speaks. Training and scoring walk the same way, so a weight always means the same.
+//! pairs of them, each alone and with who speaks; and the groups in and beside each sentence, which count by themselves. Training and scoring walk the same way, so a weight always means the same.
 
 use std::ops::Range;
 
@@ -64,6 +64,10 @@ pub(super) fn sentence_ends(text: &str) -> impl Iterator<Item = usize> {
 pub(super) trait Sink {
     /// One feature and the bytes of the text it stands on; an empty range for what is not in the text.
     fn feature(&mut self, hash: u32, at: Range<usize>);
+    /// A word group in the sentence or beside it; it counts by itself, however many runs there are.
+    fn group(&mut self, hash: u32);
+    /// A word group anywhere in the message.
+    fn whole(&mut self, hash: u32);
     /// A sentence has ended.
     fn cut(&mut self);
     /// Something true of the whole message.
@@ -75,6 +79,8 @@ pub(super) const fn mix(hash: u32, symbol: u32) -> u32 {
     (hash.rotate_left(5) ^ symbol).wrapping_mul(0x9E37_79B1)
 }
 
+/// A word group that counts by itself.
+const AROUND: u32 = 0x6F02_1B8D;
 const WORD: u32 = 0x1F35_9D07;
 const PAIR: u32 = 0x7C2B_61E5;
 const STRANGER: u32 = 0x3A91_C44F;
@@ -174,6 +180,8 @@ fn ends_sentence(c: char, next: Option<char>) -> bool {
 struct Run<'a> {
     speaker: u32,
     third_party: bool,
+    /// Word groups of the message.
+    all: &'a [Hint],
     /// Word groups that are still to come.
     hints: &'a [Hint],
     sentence: u32,
@@ -190,6 +198,7 @@ impl<'a> Run<'a> {
         Run {
             speaker,
             third_party,
+            all: hints,
             hints,
             sentence: 0,
             last: [(0, 0); 3],
@@ -203,6 +212,7 @@ impl<'a> Run<'a> {
     fn cut(&mut self, sink: &mut impl Sink) {
         let length = self.hints.iter().take_while(|(s, _)| *s <= self.sentence).count();
         self.groups(length, sink);
+        self.around(sink);
         self.sentence += 1;
         sink.cut();
         (self.held, self.digits, self.previous_word) = (0, 0, (0, 0));
@@ -210,7 +220,33 @@ impl<'a> Run<'a> {
 
     fn close(&mut self, sink: &mut impl Sink) {
         self.groups(self.hints.len(), sink);
+        self.around(sink);
         sink.cut();
+        for (group, told) in self.distinct(self.all) {
+            sink.whole(group);
+            sink.whole(told);
+        }
+    }
+
+    /// The word groups of the sentence and of the ones beside it.
+    fn around(&self, sink: &mut impl Sink) {
+        let first = self.all.partition_point(|(s, _)| s + 1 < self.sentence);
+        let last = self.all.partition_point(|(s, _)| *s <= self.sentence + 1);
+        for (group, told) in self.distinct(&self.all[first..last]) {
+            sink.group(group);
+            sink.group(told);
+        }
+    }
+
+    /// Each word group once, and with who speaks to whom.
+    fn distinct(&self, hints: &[Hint]) -> impl Iterator<Item = (u32, u32)> + use<> {
+        let mut groups: Vec<u32> = hints.iter().map(|h| h.1).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let told = self.speaker + 8 * u32::from(self.third_party);
+        groups
+            .into_iter()
+            .map(move |g| (mix(AROUND, g), mix(mix(AROUND, g), told)))
     }
 
     /// The next word groups, alone and in pairs.

@@ -158,22 +158,28 @@ impl Classifier {
         let mut seen = Seen {
             harmful: &self.harmful,
             shares: Vec::new(),
+            beside: Vec::new(),
         };
         walk(input, &mut seen);
         let root = (seen.shares.len() as f32 + DAMPING).sqrt();
-        seen.shares
-            .sort_by(|a, b| b.1.abs().cmp(&a.1.abs()).then(a.0.start.cmp(&b.0.start)));
+        let of_words = seen.shares.into_iter().map(|(at, w)| (at, f32::from(w) / root));
+        let others = seen
+            .beside
+            .into_iter()
+            .map(|w| (0..0, f32::from(w) * CONTEXT_SHARE));
+        let mut all: Vec<(Range<usize>, f32)> = of_words.chain(others).collect();
+        all.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.start.cmp(&b.0.start)));
         let mut out: Vec<Share> = Vec::new();
-        for (at, weight) in seen.shares {
+        for (at, weight) in all {
             let inside =
-                |s: &Share| s.at.start < at.end && at.start < s.at.end && (s.weight > 0.0) == (weight > 0);
-            if out.len() == most || weight == 0 {
+                |s: &Share| s.at.start < at.end && at.start < s.at.end && (s.weight > 0.0) == (weight > 0.0);
+            if out.len() == most || weight == 0.0 {
                 break;
             }
             if !out.iter().any(inside) {
                 out.push(Share {
                     at,
-                    weight: f32::from(weight) * self.harmful_scale / root,
+                    weight: weight * self.harmful_scale,
                 });
             }
         }
@@ -254,8 +260,8 @@ fn weight(harmful: &[(u8, i8)], hash: u32) -> Option<i8> {
 struct Sums<'a> {
     harmful: &'a [(u8, i8)],
     context: i32,
-    whole: (i32, u32),
-    sentence: (i32, u32),
+    whole: (i32, u32, i32),
+    sentence: (i32, u32, i32),
     best: f32,
 }
 
@@ -264,14 +270,14 @@ impl Sums<'_> {
         Sums {
             harmful,
             context: 0,
-            whole: (0, 0),
-            sentence: (0, 0),
+            whole: (0, 0, 0),
+            sentence: (0, 0, 0),
             best: f32::MIN,
         }
     }
 
-    fn level((sum, count): (i32, u32), context: i32) -> f32 {
-        sum as f32 / (count as f32 + DAMPING).sqrt() + context as f32 * CONTEXT_SHARE
+    fn level((sum, count, groups): (i32, u32, i32), context: i32) -> f32 {
+        sum as f32 / (count as f32 + DAMPING).sqrt() + (context + groups) as f32 * CONTEXT_SHARE
     }
 
     fn best(&self) -> f32 {
@@ -288,12 +294,20 @@ impl Sink for Sums<'_> {
         self.sentence.1 += 1;
     }
 
+    fn group(&mut self, hash: u32) {
+        self.sentence.2 += i32::from(weight(self.harmful, hash).unwrap_or(0));
+    }
+
+    fn whole(&mut self, hash: u32) {
+        self.whole.2 += i32::from(weight(self.harmful, hash).unwrap_or(0));
+    }
+
     fn cut(&mut self) {
         if self.sentence.1 > 0 {
             self.best = self.best.max(Sums::level(self.sentence, self.context));
             self.whole.0 += self.sentence.0;
             self.whole.1 += self.sentence.1;
-            self.sentence = (0, 0);
+            self.sentence = (0, 0, 0);
         }
     }
 
@@ -310,9 +324,8 @@ struct Rows<'a> {
     count: u32,
 }
 
-impl Sink for Rows<'_> {
-    fn feature(&mut self, hash: u32, _: Range<usize>) {
-        self.count += 1;
+impl Rows<'_> {
+    fn add(&mut self, hash: u32) {
         if weight(self.harmful, hash).is_none() {
             return;
         }
@@ -321,18 +334,33 @@ impl Sink for Rows<'_> {
             *sum += i32::from(*weight);
         }
     }
+}
+
+impl Sink for Rows<'_> {
+    fn feature(&mut self, hash: u32, _: Range<usize>) {
+        self.count += 1;
+        self.add(hash);
+    }
+
+    fn group(&mut self, _: u32) {}
+
+    fn whole(&mut self, hash: u32) {
+        self.add(hash);
+    }
 
     fn cut(&mut self) {}
 
     fn context(&mut self, hash: u32) {
-        self.feature(hash, 0..0);
+        self.add(hash);
     }
 }
 
-/// Every feature with its weight.
+/// Every feature that stands on words, with its weight.
 struct Seen<'a> {
     harmful: &'a [(u8, i8)],
     shares: Vec<(Range<usize>, i8)>,
+    /// Features that stand on no words: word groups and who speaks to whom.
+    beside: Vec<i8>,
 }
 
 impl Sink for Seen<'_> {
@@ -340,10 +368,16 @@ impl Sink for Seen<'_> {
         self.shares.push((at, weight(self.harmful, hash).unwrap_or(0)));
     }
 
+    fn group(&mut self, _: u32) {}
+
+    fn whole(&mut self, hash: u32) {
+        self.context(hash);
+    }
+
     fn cut(&mut self) {}
 
     fn context(&mut self, hash: u32) {
-        self.feature(hash, 0..0);
+        self.beside.extend(weight(self.harmful, hash));
     }
 }
 

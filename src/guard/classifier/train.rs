@@ -17,8 +17,8 @@ pub struct Example<'a> {
     pub input: Speech<'a>,
     /// Why it must be stopped; empty for a proper message.
     pub categories: Vec<Category>,
-    /// The situation it tells, and after a `+` another that a part of it comes from; messages of one scenario are never on
-    /// both sides of a check.
+    /// The situation it tells, and after each `+` another that a part of it comes from; messages of one scenario are never
+    /// on both sides of a check.
     pub scenario: &'a str,
 }
 
@@ -31,6 +31,8 @@ pub struct Fit {
     pub step: f32,
     /// What the sum of squared gradients of a weight begins with: the more, the slower rare features move.
     pub start: f32,
+    /// The share of features that one step does not see, chosen anew each time, so that no weight leans on a few others.
+    pub dropout: f32,
     /// Pull of every weight towards nothing.
     pub pull: f32,
     /// The share of proper messages, unseen in training, that may raise `review`.
@@ -44,11 +46,12 @@ pub struct Fit {
 impl Default for Fit {
     fn default() -> Fit {
         Fit {
-            passes: 14,
+            passes: 10,
             step: 0.8,
             start: 0.1,
+            dropout: 0.5,
             pull: 0.0,
-            false_alarms: 0.012,
+            false_alarms: 0.02,
             confirmed: 0.03,
             folds: 5,
         }
@@ -77,17 +80,19 @@ struct Compiled {
     harmful: bool,
     kinds: Vec<usize>,
     scenario: u32,
-    /// The other scenario that a part comes from, 0 for none.
-    beside: u32,
+    /// The other scenarios that parts come from.
+    beside: Vec<u32>,
     context: Vec<u32>,
     sentences: Vec<Sentence>,
+    /// Word groups anywhere in it.
+    groups: Vec<u32>,
 }
 
 impl Compiled {
     /// Whether it lies in a part of the scenarios, wholly or in part.
     fn is_in(&self, fold: usize, folds: usize) -> bool {
-        let of = |scenario: u32| scenario != 0 && (scenario >> 12) as usize % folds == fold;
-        of(self.scenario) || of(self.beside)
+        let of = |scenario: &u32| (scenario >> 12) as usize % folds == fold;
+        of(&self.scenario) || self.beside.iter().any(of)
     }
 
     fn count(&self) -> u32 {
@@ -99,6 +104,7 @@ impl Compiled {
 #[derive(Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Sentence {
     hashes: Vec<u32>,
+    groups: Vec<u32>,
     count: u32,
 }
 
@@ -107,6 +113,7 @@ struct Sentence {
 struct Collect {
     context: Vec<u32>,
     sentences: Vec<Sentence>,
+    groups: Vec<u32>,
     open: Sentence,
 }
 
@@ -114,6 +121,14 @@ impl Sink for Collect {
     fn feature(&mut self, hash: u32, _: Range<usize>) {
         self.open.hashes.push(hash);
         self.open.count += 1;
+    }
+
+    fn group(&mut self, hash: u32) {
+        self.open.groups.push(hash);
+    }
+
+    fn whole(&mut self, hash: u32) {
+        self.groups.push(hash);
     }
 
     fn cut(&mut self) {
@@ -194,18 +209,16 @@ fn compile(examples: &[Example<'_>], categories: &[Category]) -> (Vec<Compiled>,
     for e in examples {
         let mut sink = Collect::default();
         walk(&e.input, &mut sink);
-        let (own, beside) = match e.scenario.split_once('+') {
-            Some((own, beside)) => (own, Some(beside)),
-            None => (e.scenario, None),
-        };
+        let mut scenarios = e.scenario.split('+').map(number_of);
         let place = |c: &Category| categories.iter().position(|known| known == c);
         out.push(Compiled {
             harmful: !e.categories.is_empty(),
             kinds: e.categories.iter().filter_map(place).collect(),
-            scenario: number_of(own),
-            beside: beside.map_or(0, number_of),
+            scenario: scenarios.next().unwrap_or(0),
+            beside: scenarios.collect(),
             context: sink.context,
             sentences: sink.sentences,
+            groups: sink.groups,
         });
     }
     let looks = |c: &Compiled| (c.context.clone(), c.sentences.clone());
@@ -251,8 +264,9 @@ impl Hasher for AsItIs {
 fn telling_only(compiled: &mut [Compiled]) -> Vec<u32> {
     // The last scenario that had a feature, and how often another one came.
     let mut seen: HashMap<u32, (u32, u32), BuildHasherDefault<AsItIs>> = HashMap::default();
-    for c in compiled.iter().filter(|c| c.beside == 0) {
-        for hash in c.sentences.iter().flat_map(|s| &s.hashes).chain(&c.context) {
+    for c in compiled.iter().filter(|c| c.beside.is_empty()) {
+        let all = c.sentences.iter().flat_map(|s| &s.hashes);
+        for hash in all.chain(&c.groups).chain(&c.context) {
             let (last, others) = seen.entry(*hash).or_insert((c.scenario, 0));
             *others += u32::from(*last != c.scenario);
             *last = c.scenario;
@@ -267,7 +281,11 @@ fn telling_only(compiled: &mut [Compiled]) -> Vec<u32> {
     let tells = |hash: &u32| owner(*hash).0 > 0 && owner(*hash).1 == *hash;
     for c in compiled.iter_mut() {
         c.context.retain(tells);
-        c.sentences.iter_mut().for_each(|s| s.hashes.retain(tells));
+        c.groups.retain(tells);
+        for s in &mut c.sentences {
+            s.hashes.retain(tells);
+            s.groups.retain(tells);
+        }
     }
     owners
         .into_iter()
@@ -306,29 +324,67 @@ impl Learnt {
     }
 }
 
-fn level<'a>(learnt: &Learnt, hashes: impl Iterator<Item = &'a u32>, count: u32, context: f32) -> f32 {
-    let sum: f32 = hashes.map(|hash| learnt.weights[slot(*hash, HARMFUL_BITS)]).sum();
-    sum / (count as f32 + DAMPING).sqrt() + context * CONTEXT_SHARE
+/// The weights of some features, summed.
+fn sum<'a>(learnt: &Learnt, hashes: impl Iterator<Item = &'a u32>) -> f32 {
+    hashes.map(|hash| learnt.weights[slot(*hash, HARMFUL_BITS)]).sum()
 }
 
-/// The best level of a message and the sentence it comes from; none for the message as a whole.
-fn best(learnt: &Learnt, c: &Compiled) -> (f32, Option<usize>) {
-    let context: f32 = c
-        .context
-        .iter()
-        .map(|h| learnt.weights[slot(*h, HARMFUL_BITS)])
-        .sum();
-    let all = c.sentences.iter().flat_map(|s| &s.hashes);
-    let mut best = (level(learnt, all, c.count(), context), None);
-    if c.sentences.len() > 1 {
-        for (i, sentence) in c.sentences.iter().enumerate() {
-            let here = level(learnt, sentence.hashes.iter(), sentence.count, context);
-            if here > best.0 {
-                best = (here, Some(i));
-            }
+/// What a level is taken of: one sentence, or the message.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    sentences: &'a [Sentence],
+    groups: &'a [u32],
+}
+
+impl Compiled {
+    /// The message as a whole, then each sentence if there are more than one.
+    fn scopes(&self) -> impl Iterator<Item = Scope<'_>> {
+        let whole = Scope {
+            sentences: &self.sentences,
+            groups: &self.groups,
+        };
+        let several = if self.sentences.len() > 1 {
+            &self.sentences[..]
+        } else {
+            &[]
+        };
+        let each = several.iter().map(|s| Scope {
+            sentences: std::slice::from_ref(s),
+            groups: &s.groups,
+        });
+        std::iter::once(whole).chain(each)
+    }
+}
+
+impl<'a> Scope<'a> {
+    fn hashes(self) -> impl Iterator<Item = &'a u32> {
+        self.sentences.iter().flat_map(|s| &s.hashes)
+    }
+
+    /// The root of the number of features.
+    fn root(self) -> f32 {
+        let count: u32 = self.sentences.iter().map(|s| s.count).sum();
+        (count as f32 + DAMPING).sqrt()
+    }
+
+    fn level(self, learnt: &Learnt, context: f32, kept: impl Fn(&&u32) -> bool) -> f32 {
+        let groups = sum(learnt, self.groups.iter().filter(&kept));
+        sum(learnt, self.hashes().filter(&kept)) / self.root() + (context + groups) * CONTEXT_SHARE
+    }
+}
+
+/// The best level of a message and where it comes from.
+fn best<'a>(learnt: &Learnt, c: &'a Compiled) -> (f32, Scope<'a>) {
+    let context = sum(learnt, c.context.iter());
+    let mut best: Option<(f32, Scope<'a>)> = None;
+    for scope in c.scopes() {
+        let here = scope.level(learnt, context, |_| true) + learnt.bias;
+        if best.is_none_or(|(level, _)| here > level) {
+            best = Some((here, scope));
         }
     }
-    (best.0 + learnt.bias, best.1)
+    // INVARIANT: the first scope is the message as a whole.
+    best.expect("a message is a scope")
 }
 
 /// The mean of the weights after each pass of the second half: what one order of the messages taught by chance evens out.
@@ -341,7 +397,7 @@ fn learn_harmful(examples: &[&Compiled], fit: &Fit) -> Learnt {
     for pass in 0..fit.passes {
         dice.shuffle(&mut order);
         for i in &order {
-            learn_one(&mut learnt, examples[*i], fit);
+            learn_one(&mut learnt, examples[*i], fit, &mut dice);
         }
         if pass >= fit.passes / 2 {
             mean.iter_mut().zip(&learnt.weights).for_each(|(m, w)| *m += w);
@@ -360,21 +416,22 @@ fn learn_harmful(examples: &[&Compiled], fit: &Fit) -> Learnt {
     learnt
 }
 
-fn learn_one(learnt: &mut Learnt, c: &Compiled, fit: &Fit) {
-    let (z, sentence) = best(learnt, c);
+fn learn_one(learnt: &mut Learnt, c: &Compiled, fit: &Fit, dice: &mut Dice) {
+    let (_, scope) = best(learnt, c);
+    let salt = dice.next() as u32;
+    let cut = (fit.dropout * u32::MAX as f32) as u32;
+    let kept = |hash: &&u32| (**hash ^ salt).wrapping_mul(0x9E37_79B1) >= cut;
+    let context = sum(learnt, c.context.iter().filter(kept));
+    let z = scope.level(learnt, context, kept) / (1.0 - fit.dropout) + learnt.bias;
     let gradient = logistic(z) - f32::from(u8::from(c.harmful));
     if gradient.abs() < 1e-3 {
         return;
     }
-    let (chosen, count) = match sentence {
-        Some(one) => (&c.sentences[one..=one], c.sentences[one].count),
-        None => (&c.sentences[..], c.count()),
-    };
-    let share = gradient / (count as f32 + DAMPING).sqrt();
-    for hash in chosen.iter().flat_map(|s| &s.hashes) {
+    let share = gradient / scope.root();
+    for hash in scope.hashes().filter(kept) {
         learnt.step(slot(*hash, HARMFUL_BITS), share, fit);
     }
-    for hash in &c.context {
+    for hash in scope.groups.iter().chain(&c.context).filter(kept) {
         learnt.step(slot(*hash, HARMFUL_BITS), gradient * CONTEXT_SHARE, fit);
     }
     learnt.step_bias(gradient, fit);
@@ -393,8 +450,9 @@ fn learn_kinds(examples: &[&Compiled], categories: usize, fit: &Fit) -> (Vec<f32
             dice.shuffle(&mut order);
             for i in &order {
                 let c = harmful[*i];
-                let hashes = || c.sentences.iter().flat_map(|s| &s.hashes).chain(&c.context);
-                let root = ((c.count() as usize + c.context.len()) as f32 + DAMPING).sqrt();
+                let runs = || c.sentences.iter().flat_map(|s| &s.hashes);
+                let hashes = || runs().chain(&c.groups).chain(&c.context);
+                let root = (c.count() as f32 + DAMPING).sqrt();
                 let sum: f32 = hashes().map(|h| learnt.weights[slot(*h, KIND_BITS)]).sum();
                 let gradient =
                     logistic(sum / root + learnt.bias) - f32::from(u8::from(c.kinds.contains(&kind)));
@@ -422,7 +480,7 @@ fn unseen_margins(compiled: &[Compiled], fit: &Fit) -> Vec<Option<f32>> {
     for fold in 0..folds {
         let seen: Vec<&Compiled> = compiled.iter().filter(|c| !c.is_in(fold, folds)).collect();
         let learnt = learn_harmful(&seen, fit);
-        let own = |c: &Compiled| c.beside == 0 && c.is_in(fold, folds);
+        let own = |c: &Compiled| c.beside.is_empty() && c.is_in(fold, folds);
         for (margin, c) in margins.iter_mut().zip(compiled).filter(|(_, c)| own(c)) {
             *margin = Some(best(&learnt, c).0);
         }

@@ -27,7 +27,7 @@ pub enum WeightsError {
 }
 
 /// First bytes of the file; the number is the version of features and layout.
-const MAGIC: &str = "dunwell-weights-2\n";
+const MAGIC: &str = "dunwell-weights-3\n";
 /// Numbers after the names: scale, bias, slope, offset, threshold, margin that confirms, scale of the second table, and a bias for each category.
 const NUMBERS: usize = 7 + ROW;
 
