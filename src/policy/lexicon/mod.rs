@@ -171,6 +171,7 @@ impl Entry {
             outcome: Outcome::Review,
             patterns,
             unless,
+            firm: false,
             when: When::default(),
             place: Place(place),
         }
