@@ -346,7 +346,11 @@ impl Lane {
             .terms
             .pace
             .map_or(usize::MAX, |pace| pace.burst.get() as usize);
-        let size = self.carrier.group_size().clamp(1, burst);
+        // Each waits for the turn of its own domain.
+        let size = match self.by_domain {
+            Some(_) => 1,
+            None => self.carrier.group_size().clamp(1, burst),
+        };
         let mut tasks = Vec::new();
         let mut rest = parcels.into_iter().peekable();
         while rest.peek().is_some() {

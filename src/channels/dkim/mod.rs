@@ -81,7 +81,7 @@ impl Dkim {
         for key in self.keys.iter() {
             let domain = self.domain_for(sender_domain);
             let unsigned = format!(
-                "DKIM-Signature: v=1; a={}; c=relaxed/relaxed; d={domain};\r\n s={}; t={};\r\n h={};\r\n bh={body_hash};\r\n b=",
+                "DKIM-Signature: v=1; a={}; c=relaxed/relaxed;\r\n d={domain}; s={}; t={};\r\n h={};\r\n bh={body_hash};\r\n b=",
                 key.algorithm(),
                 key.selector(),
                 at.utc().timestamp(),
