@@ -168,7 +168,7 @@ fn read(session: &Session, args: &ReadArgs) -> anyhow::Result<Answer> {
 /// A day in the middle of a week and a month; the samples speak of days to come.
 const DAY_OF_SAMPLES: (i32, u32, u32) = (2026, 3, 11);
 /// What is open in the samples, in minor units.
-const OPEN_IN_SAMPLES: i64 = 500_000_00;
+const OPEN_IN_SAMPLES: i64 = 50_000_000;
 
 fn understood(rules: &ReplyRules, sample: &Sample, model: bool) -> anyhow::Result<Vec<Understood>> {
     let (y, m, d) = DAY_OF_SAMPLES;

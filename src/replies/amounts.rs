@@ -113,7 +113,7 @@ fn number(
         k.and_then(|k| pieces.get(k))
             .is_some_and(|p| matches!(p.what, What::Other('#' | '/' | '-' | ':' | '*')))
     };
-    if !marked && (digits < 2 || digits > 7 || other_sign(i.checked_sub(1)) || other_sign(Some(end))) {
+    if !marked && (!(2..=7).contains(&digits) || other_sign(i.checked_sub(1)) || other_sign(Some(end))) {
         return Some((None, end));
     }
     let minor = claim.and_then(|c| {

@@ -133,7 +133,7 @@ impl Reader<'_> {
     /// `2026-12-01`, `12/20`.
     fn written(&self, i: usize) -> Found {
         let a = self.whole(i)?;
-        if !self.sign(i + 1, "/-.") && !(self.sign(i + 1, "年") && (2000..2200).contains(&a)) {
+        if !(self.sign(i + 1, "/-.") || self.sign(i + 1, "年") && (2000..2200).contains(&a)) {
             return None;
         }
         let b = self.whole(i + 2)?;

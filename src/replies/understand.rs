@@ -38,7 +38,7 @@ pub fn understand(
 /// The parts of a text that are read, and whether something is left out.
 fn readable(text: &str) -> (Vec<Range<usize>>, bool) {
     if text.len() <= LONGEST {
-        return (vec![0..text.len()], false);
+        return (std::iter::once(0..text.len()).collect(), false);
     }
     let floor = |mut byte: usize| {
         while !text.is_char_boundary(byte) {
@@ -128,7 +128,7 @@ fn by_patterns(rules: &ReplyRules, text: &str, all: &mut Vec<Understood>) -> boo
     for hit in found
         .hits
         .iter()
-        .filter(|h| !h.excused && !(h.by_sound && written))
+        .filter(|h| !(h.excused || h.by_sound && written))
     {
         let mut one = of_rule(rules, hit.entry, folded.original(hit.span.clone()));
         one.sure &= !hit.by_sound && !denied(one.meaning, &hit.span);

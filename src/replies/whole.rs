@@ -165,7 +165,10 @@ fn trimmed(mut letters: &[char]) -> &[char] {
 fn once(letters: &[char]) -> Vec<char> {
     let n = letters.len();
     for length in 1..=n / 2 {
-        if n % length == 0 && n / length > 1 && letters.chunks(length).all(|c| c == &letters[..length]) {
+        if n.is_multiple_of(length)
+            && n / length > 1
+            && letters.chunks(length).all(|c| c == &letters[..length])
+        {
             return letters[..length].to_vec();
         }
     }
@@ -194,8 +197,8 @@ fn distance(a: &[char], b: &[char], most: usize) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for j in 0..=b.len() {
-        rows[0][j] = j;
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
     }
     for i in 1..=a.len() {
         for j in 1..=b.len() {
