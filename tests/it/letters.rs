@@ -167,8 +167,11 @@ fn every_letter_can_be_read_back_by_others() {
     }
 }
 
-/// Corners of the words of the first page, in millimetres from the upper left: text, x, y, right end, lower end.
-fn boxes(path: &str) -> Option<Vec<(String, f64, f64, f64, f64)>> {
+/// A word with its corners: text, x, y, right end, lower end.
+type Word = (String, f64, f64, f64, f64);
+
+/// Corners of the words of the first page, in millimetres from the upper left.
+fn boxes(path: &str) -> Option<Vec<Word>> {
     let html = tool("pdftotext", &["-bbox", "-f", "1", "-l", "1", path, "-"])?;
     let number = |line: &str, key: &str| -> f64 {
         let rest = line.split(&format!("{key}=\"")).nth(1).unwrap();
@@ -216,9 +219,7 @@ fn the_window_shows_the_address_and_nothing_else() {
                     return;
                 };
                 let (left, top, right, bottom) = window;
-                let inside = |w: &&(String, f64, f64, f64, f64)| {
-                    w.3 > left && w.1 < right && w.4 > top && w.2 < bottom
-                };
+                let inside = |w: &&Word| w.3 > left && w.1 < right && w.4 > top && w.2 < bottom;
                 let seen: Vec<&str> = words.iter().filter(inside).map(|w| w.0.as_str()).collect();
                 assert_eq!(seen, letter.recipient, "{name} {form}");
                 // With what the letter may shift in its envelope.
