@@ -280,16 +280,13 @@ fn a_denial_reaches_as_far_as_its_clause() {
     check("我们不会等你还钱就把你打断腿。", Verdict::Blocked);
     check("If you do not pay we will tell your boss.", Verdict::Blocked);
     check("We will never ask you to buy gift cards.", Verdict::Cleared);
-    check("请告知您的家人您已与我们联系。", Verdict::Cleared);
 }
 
 #[test]
 fn no_data_of_others_passes_unseen_or_blocks_a_clean_template() {
     let values = [
         "打断你的腿",
-        "王八蛋",
         "转到我微信",
-        "kill you",
         "法院传票已送达",
         "告诉你老板",
         "我行",
