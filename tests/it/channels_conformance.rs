@@ -279,6 +279,7 @@ fn agrees(carrier: &str, what: &str, outcome: &Outcome, expected: &str, taken: u
         Outcome::Accepted { .. } => taken == 1,
         Outcome::NotSent { .. } => taken == 0,
         Outcome::Unknown { .. } => taken <= 1,
+        Outcome::Gathered(_) => false,
     };
     assert!(fits, "{carrier}, {what}: {outcome:?}, and {taken} were taken");
     let told = format!("{outcome:?}");
@@ -316,7 +317,9 @@ async fn mail_agrees_with_the_ledger_of_the_other_side() {
                 match next {
                     Outcome::Accepted { .. } => assert_eq!(server.taken("next"), 1, "{name}, {}", fault.what),
                     Outcome::NotSent { .. } => assert_eq!(server.taken("next"), 0, "{name}, {}", fault.what),
-                    Outcome::Unknown { .. } => panic!("{name}, {}: {next:?}", fault.what),
+                    Outcome::Unknown { .. } | Outcome::Gathered(_) => {
+                        panic!("{name}, {}: {next:?}", fault.what)
+                    }
                 }
                 let third = carrier.send(&mail(attempt(n + 2000), "third")).await;
                 assert_eq!(
@@ -390,6 +393,7 @@ async fn a_group_of_texts_agrees_with_the_ledger_too() {
                 Outcome::Accepted { .. } => assert!(taken >= 1, "{script} {number}"),
                 Outcome::NotSent { .. } => assert_eq!(taken, 0, "{script} {number}: {outcome:?}"),
                 Outcome::Unknown { .. } => assert!(taken <= 1, "{script} {number}"),
+                Outcome::Gathered(_) => panic!("{script} {number}: {outcome:?}"),
             }
         }
     }

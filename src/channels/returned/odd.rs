@@ -131,8 +131,7 @@ impl<'a> Machine<'a> {
         if self.auto_subject {
             return false;
         }
-        (self.daemon && speaks)
-            || (self.no_sender && speaks)
+        ((self.daemon || self.no_sender) && speaks)
             || ((self.to_return_path || self.auto_head) && self.bounce_subject && self.bounce_words)
     }
 

@@ -172,7 +172,7 @@ fn by_code(status: Option<Status>, code: Option<u16>) -> (bool, Cause) {
     };
     match (s.subject, s.detail) {
         (1, 2 | 10) => (true, Cause::NoSuchDomain),
-        (1, 7 | 8 | 9) => (false, Cause::Refused),
+        (1, 7..=9) => (false, Cause::Refused),
         (1, 4) => (false, Cause::Unclear),
         (1, _) => (true, Cause::NoSuchMailbox),
         (2, 1) => (true, Cause::Disabled),

@@ -84,7 +84,7 @@ impl Trace {
         let end = text(&rest[end + 3..]);
         let answer = &end;
         let answer: i64 = answer
-            .split(|c| c == ' ' || c == '<')
+            .split([' ', '<'])
             .next()
             .and_then(|n| n.parse().ok())
             .unwrap_or(-1);
