@@ -552,7 +552,8 @@ impl Store {
                 for said in &words {
                     let on = said.on.map(|d| d.to_string());
                     let event = format!("{}/{}/{}", said.attempt, said.word, on.as_deref().unwrap_or(""));
-                    let (known,) = q!(&mut *tx, super::arrivals::sql::KNOWN, [PRINT, &event] => one (i64,))?;
+                    let hashed = tx.seals().hash("receipt.event", &event)?;
+                    let (known,) = q!(&mut *tx, super::arrivals::sql::KNOWN, [PRINT, &hashed] => one (i64,))?;
                     fresh.push(known == 0);
                     if known > 0 {
                         continue;

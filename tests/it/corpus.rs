@@ -164,9 +164,10 @@ fn measured(options: &[&str]) -> Value {
 fn the_classifier_keeps_its_level_on_unseen_situations() {
     let alone = measured(&["--classifier-only"]);
     let share = |name: &str| alone["total"][name].as_f64().unwrap();
-    assert!(share("recall") > 0.55, "recall {}", share("recall"));
+    assert!(share("recall") > 0.8, "recall {}", share("recall"));
+    // The threshold lets two in a hundred pass on short messages that were not seen; long ones and joined ones cost more.
     assert!(
-        share("false_alarms") < 0.02,
+        share("false_alarms") < 0.035,
         "false alarms {}",
         share("false_alarms")
     );

@@ -17,9 +17,11 @@ mod corpus;
 mod crash;
 mod demo;
 mod evidence;
+#[cfg(feature = "letters")]
 mod letters;
 mod outside;
 mod power;
+#[cfg(feature = "letters")]
 mod print;
 mod regimes;
 mod holidays;

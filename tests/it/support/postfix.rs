@@ -41,7 +41,7 @@ postlog unix-dgram n - n - 1 postlogd
 ";
 
 /// Whose mail is delivered, and into which maildir. Everybody else is unknown, which Postfix finds out after it took the mail.
-const BOXES: &str = "/^(li\\.wei|known)@/ ${1}/\n/^bounce(\\+.*)?@/ bounces/\n";
+const BOXES: &str = "/^li\\.wei@/ li.wei/\n/^bounce(\\+.*)?@/ bounces/\n";
 
 impl Postfix {
     /// Starts one; none, said aloud, where Postfix is missing or who runs the tests may not start it.
@@ -49,7 +49,7 @@ impl Postfix {
         Postfix::start_beside(None)
     }
 
-    /// The same, handing mail to `@ruian.example` to this port of this machine.
+    /// The same, handing mail to `@ruian.example` to this port of this machine; then nobody has a mailbox here.
     pub(crate) fn start_beside(lmtp: Option<u16>) -> Option<Postfix> {
         let programs = ["/usr/lib/postfix/sbin", "/usr/libexec/postfix"];
         let daemons = programs
@@ -97,7 +97,7 @@ impl Postfix {
              maillog_file = {base}/mail.log\nmaillog_file_prefixes = {base}\n"
         );
         fs::write(of("conf/main.cf"), settings).unwrap();
-        fs::write(of("conf/boxes"), BOXES).unwrap();
+        fs::write(of("conf/boxes"), if lmtp.is_some() { "" } else { BOXES }).unwrap();
         let onward = lmtp.map(|port| format!("ruian.example lmtp:inet:127.0.0.1:{port}\n"));
         fs::write(of("conf/transport"), onward.unwrap_or_default()).unwrap();
         fs::write(
