@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::cli::Desk;
 use crate::contract::world::Raw;
 use crate::stories::world::{Answer, World, email, postal, sample_portfolios};
-use crate::support::databases;
+use crate::support::{databases, read_apart};
 
 /// How many people there are; each with a number of its own.
 const PEOPLE: usize = 1000;
@@ -178,8 +178,8 @@ impl Finder {
             for found in path.read_dir().unwrap() {
                 self.not_in(&found.unwrap().path());
             }
-        } else if let Ok(bytes) = std::fs::read(path) {
-            self.nowhere(&bytes, &path.display().to_string());
+        } else {
+            self.nowhere(&read_apart(path), &path.display().to_string());
         }
     }
 }

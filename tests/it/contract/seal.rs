@@ -9,7 +9,7 @@ use dunwell::store::*;
 
 use super::on_every_database;
 use super::world::{AccountStory, World, moment, paid, permissive};
-use crate::support::{TestDatabase, require_or_skip};
+use crate::support::{TestDatabase, read_apart, require_or_skip};
 
 on_every_database!(
     people_stand_under_seal_and_are_gone_when_erased,
@@ -222,7 +222,7 @@ async fn people_stand_under_seal_and_are_gone_when_erased(database: TestDatabase
     if world.raw.is_sqlite() {
         // Neither in the file, its free pages, nor the write-ahead log.
         for file in files_of(&world) {
-            let bytes = std::fs::read(&file).unwrap_or_default();
+            let bytes = read_apart(&file);
             for key in &wrapped[..people - 1] {
                 let key = hex::decode(key).unwrap();
                 let stands = bytes.windows(key.len()).any(|w| w == key);
@@ -702,10 +702,7 @@ async fn take_in(store: &Store, people: usize) {
 }
 
 fn contains(file: &Path, what: &[u8]) -> bool {
-    std::fs::read(file)
-        .unwrap_or_default()
-        .windows(what.len())
-        .any(|w| w == what)
+    read_apart(file).windows(what.len()).any(|w| w == what)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

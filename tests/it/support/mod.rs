@@ -29,6 +29,13 @@ pub(crate) fn require_or_skip(reason: &str) -> bool {
     true
 }
 
+/// The bytes of a file that SQLite may have open in this process, read by another program: whoever opens and closes such a
+/// file himself takes away the locks of the whole process (<https://sqlite.org/howtocorrupt.html>, 2.2). Empty where there is none.
+pub(crate) fn read_apart(file: &std::path::Path) -> Vec<u8> {
+    let read = std::process::Command::new("cat").arg(file).output();
+    read.expect("`cat` is everywhere").stdout
+}
+
 #[tokio::test]
 async fn every_database_answers() {
     for database in databases() {
