@@ -18,7 +18,7 @@ use dunwell::store::{ReceiptStatus, Reservation};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::support::faulty_http::FaultyHttp;
+use crate::support::faulty_http::{FAULTS, FaultyHttp};
 use crate::support::smsc::{Smsc, deliver, destination};
 
 const SHORT: &str = "【瑞安商贸】李先生您好，您的账单将于4月10日到期。拒收请回复T";
@@ -361,32 +361,10 @@ pub(crate) fn gateway(name: &str, port: u16) -> GatewaySettings {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_misbehaves_is_understood() {
-    let table = [
-        ("00", "accepted"),
-        ("01", "deferred"),
-        ("02", "deferred"),
-        ("03", "unknown"),
-        ("04", "unknown"),
-        ("05", "unknown"),
-        ("06", "unknown"),
-        ("07", "unknown"),
-        ("08", "unknown"),
-        ("09", "unknown"),
-        ("10", "misconfigured"),
-        ("11", "misconfigured"),
-        ("12", "refused_by_provider"),
-        ("13", "unknown"),
-        ("14", "unknown"),
-        ("15", "misconfigured"),
-        ("16", "refused"),
-        ("17", "unknown"),
-        ("18", "unknown"),
-        ("19", "unknown"),
-    ];
     let server = FaultyHttp::start().await;
     let carrier = Arc::new(Gateway::new(gateway("webhook", server.port)).unwrap());
     let mut all = tokio::task::JoinSet::new();
-    for (n, (fault, expected)) in (1..).zip(table) {
+    for (n, (fault, expected)) in (1..).zip(FAULTS) {
         let carrier = Arc::clone(&carrier);
         all.spawn(async move {
             let parcel = parcel_for(attempt(n), &format!("+121255501{fault}"), SHORT);

@@ -17,7 +17,8 @@ use serde_json::Value;
 
 use crate::contract::world::Raw;
 use crate::stories::world::World;
-use crate::support::{databases, faulty_http::FaultyHttp};
+use crate::support::databases;
+use crate::support::faulty_http::{FAULTS, FaultyHttp};
 
 fn desk(folder: &Path, archive: bool, merged: bool) -> PrintDesk {
     PrintDesk {
@@ -529,33 +530,11 @@ fn letter_for(fault: &str, number: u128) -> Parcel {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_print_and_mail_service_that_misbehaves_is_understood() {
-    let table = [
-        ("00", "accepted"),
-        ("01", "deferred"),
-        ("02", "deferred"),
-        ("03", "unknown"),
-        ("04", "unknown"),
-        ("05", "unknown"),
-        ("06", "unknown"),
-        ("07", "unknown"),
-        ("08", "unknown"),
-        ("09", "unknown"),
-        ("10", "misconfigured"),
-        ("11", "misconfigured"),
-        ("12", "refused_by_provider"),
-        ("13", "unknown"),
-        ("14", "unknown"),
-        ("15", "misconfigured"),
-        ("16", "refused"),
-        ("17", "unknown"),
-        ("18", "unknown"),
-        ("19", "unknown"),
-    ];
     let server = FaultyHttp::start().await;
     let carrier = Arc::new(Gateway::new(service(server.port)).unwrap());
     assert_eq!(carrier.capability().channel, Channel::Letter);
     let mut all = tokio::task::JoinSet::new();
-    for (n, (fault, expected)) in (1..).zip(table) {
+    for (n, (fault, expected)) in (1..).zip(FAULTS) {
         let carrier = Arc::clone(&carrier);
         all.spawn(async move { (fault, expected, carrier.send(&letter_for(fault, n)).await) });
     }

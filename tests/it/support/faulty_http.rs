@@ -8,6 +8,30 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+/// Each misbehaviour, and what must be said of the message that meets it.
+pub(crate) const FAULTS: [(&str, &str); 20] = [
+    ("00", "accepted"),
+    ("01", "deferred"),
+    ("02", "deferred"),
+    ("03", "unknown"),
+    ("04", "unknown"),
+    ("05", "unknown"),
+    ("06", "unknown"),
+    ("07", "unknown"),
+    ("08", "unknown"),
+    ("09", "unknown"),
+    ("10", "misconfigured"),
+    ("11", "misconfigured"),
+    ("12", "refused_by_provider"),
+    ("13", "unknown"),
+    ("14", "unknown"),
+    ("15", "misconfigured"),
+    ("16", "refused"),
+    ("17", "unknown"),
+    ("18", "unknown"),
+    ("19", "unknown"),
+];
+
 /// A running gateway.
 pub(crate) struct FaultyHttp {
     pub(crate) port: u16,
